@@ -1,0 +1,65 @@
+# The two that matter: `make demo` and `make test`. Both set up .venv by themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install demo demo-full test lint types layers unit docs lock schemas wheel clean
+
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# The first Python on the path that is new enough; `make PYTHON=...` names another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTEST_ARGS ?=
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+demo: install ## the whole road on a real small model: evaluate, gate, promote, refuse (about 3 minutes)
+	@$(BIN)/plimsoll demo
+
+demo-full: install ## the demo's suite over the full dataset (about 8 minutes)
+	@$(BIN)/plimsoll run support-qa --sample 0
+
+test: install lint types layers unit docs ## everything that CI checks
+
+install: .venv/installed ## make .venv from the hash-locked requirements
+
+.venv/installed: requirements.lock requirements-uv.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'Plimsoll needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python3.12'; exit 2; }
+	@echo 'setting up .venv (once; needs the package registry)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lint: install ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: install ## mypy, strict
+	@$(BIN)/mypy
+
+layers: install ## import-linter: an import goes only down
+	@$(BIN)/lint-imports
+
+unit: install ## the tests; PYTEST_ARGS are passed on
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+docs: install ## the documentation, without warnings, into docs/_build
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+schemas: install ## write the published JSON Schemas (schemas/)
+	@$(BIN)/python -m plimsoll.api.schemas schemas
+
+lock: install ## resolve the requirements anew and write the locks
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --group docs --group weights \
+		--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	@grep -E '^uv==' requirements.lock | cut -d' ' -f1 > .venv/uv.in
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links .venv/uv.in -o requirements-uv.lock
+
+wheel: install ## build the wheel and the source archive into dist/
+	@$(BIN)/uv build --quiet --out-dir dist
+
+clean: ## remove .venv, the demo's state and every cache
+	rm -rf .venv .plimsoll docs/_build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

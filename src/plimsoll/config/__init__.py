@@ -1,0 +1,45 @@
+"""What people write, checked: suites, policies, project settings. Every mistake is told with file and line."""
+
+from plimsoll.config.document import Document, Strict, mistakes_of, parse_yaml, read_text, read_yaml, validate
+from plimsoll.config.environment import environment, substitute
+from plimsoll.config.policy import GatePolicy, Rule
+from plimsoll.config.project import STATE_FOLDER, ProjectSettings, Workspace
+from plimsoll.config.quantities import Bound, Condition, parse_bound, parse_condition, parse_seconds
+from plimsoll.config.suite import (
+    CaseDefaults,
+    EvaluatorEntry,
+    HttpSettings,
+    ModelSettings,
+    Suite,
+    TargetSettings,
+    TransformStep,
+)
+
+__all__ = [
+    "STATE_FOLDER",
+    "Bound",
+    "CaseDefaults",
+    "Condition",
+    "Document",
+    "EvaluatorEntry",
+    "GatePolicy",
+    "HttpSettings",
+    "ModelSettings",
+    "ProjectSettings",
+    "Rule",
+    "Strict",
+    "Suite",
+    "TargetSettings",
+    "TransformStep",
+    "Workspace",
+    "environment",
+    "mistakes_of",
+    "parse_bound",
+    "parse_condition",
+    "parse_seconds",
+    "parse_yaml",
+    "read_text",
+    "read_yaml",
+    "substitute",
+    "validate",
+]

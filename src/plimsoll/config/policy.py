@@ -1,0 +1,64 @@
+"""The gate's policy: rules over metrics, each absolute or against the baseline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from plimsoll.config.document import Strict
+from plimsoll.config.quantities import BoundField
+
+Kind = Literal["at_least", "at_most", "not_worse_than", "better_than", "all_pass"]
+
+
+class Rule(Strict):
+    """One condition on one metric. Exactly one of at_least, at_most, not_worse_than, better_than, all_pass."""
+
+    metric: str = Field(min_length=1, description="A metric of the suite's evaluators; latency_p50, latency_p95 too.")
+    slice: str | None = Field(None, description="Only the cases of this slice.")
+    at_least: BoundField | None = Field(None, description="The lower confidence limit must reach this.")
+    at_most: BoundField | None = Field(None, description="The upper confidence limit must stay under this.")
+    not_worse_than: Literal["baseline"] | None = Field(None, description="May not get worse by more than `margin`.")
+    margin: Annotated[float, Field(ge=0)] | None = Field(None, description="In the metric's own unit.")
+    better_than: Literal["baseline"] | None = Field(None, description="Claims an improvement over the baseline.")
+    all_pass: Literal[True] | None = Field(None, description="Every case passes by the metric's pass_if.")
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the five it is."""
+        given: list[Kind] = [
+            kind
+            for kind in ("at_least", "at_most", "not_worse_than", "better_than", "all_pass")
+            if getattr(self, kind) is not None
+        ]
+        return given[0]
+
+    @property
+    def relative(self) -> bool:
+        """Whether the rule needs a baseline."""
+        bound = self.at_least or self.at_most
+        return self.kind in ("not_worse_than", "better_than") or (bound is not None and bound.of_baseline)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Rule:
+        kinds = ("at_least", "at_most", "not_worse_than", "better_than", "all_pass")
+        given = [kind for kind in kinds if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a rule needs exactly one of {', '.join(kinds)}; found {' and '.join(given) or 'none'}")
+        if (self.kind == "not_worse_than") != (self.margin is not None):
+            raise ValueError("not_worse_than needs a margin, and only it has one")
+        return self
+
+
+class GatePolicy(Strict):
+    """What a challenger must show to be promoted."""
+
+    target: str | None = Field(None, description="The challenger; or --target.")
+    baseline: str = Field("champion", description="champion, another target of the suite, a run's id, or none.")
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    coverage: float = Field(1.0, gt=0, le=1, description="Share of planned cells to be scored, on both sides.")
+    rules: list[Rule] = Field(min_length=1)
+    judges: Literal["any", "none"] = Field(
+        "none", description="none: a rule over a judged metric is refused; any: it counts like the others."
+    )

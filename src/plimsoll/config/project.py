@@ -1,0 +1,113 @@
+"""The workspace: where it is, what it holds, and its project settings."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from plimsoll.config.document import Document, Strict, read_text, read_yaml, validate
+from plimsoll.config.suite import Suite
+from plimsoll.errors import ConfigError, Mistake, UsageError, Where, near_match
+
+STATE_FOLDER = ".plimsoll"
+
+
+class ProjectSettings(Strict):
+    """`[tool.plimsoll]` in pyproject.toml."""
+
+    experiment: str | None = Field(None, description="MLflow experiment. Default: the workspace folder's name.")
+    tracking_uri: str | None = Field(
+        None, description="Default: MLFLOW_TRACKING_URI, else SQLite inside the workspace."
+    )
+    require_signature: bool = Field(False, description="Promote only on signed attestations.")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder with suites, prompts, flows, datasets and evaluators. Paths in files are relative to its root."""
+
+    root: Path
+    settings: ProjectSettings
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Workspace:
+        """The workspace that holds `start`: the nearest folder with `[tool.plimsoll]`, else with `suites/`.
+
+        Raises:
+            UsageError: there is none.
+            ConfigError: its project settings are wrong.
+        """
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            table = _project_table(folder)
+            if table is not None:
+                document = Document(folder / "pyproject.toml", table)
+                return cls(folder, validate(document, ProjectSettings))
+            if (folder / "suites").is_dir():
+                return cls(folder, ProjectSettings())
+        raise UsageError(
+            f"no workspace here: neither {here} nor a folder above it has suites/ or [tool.plimsoll]",
+            remedy="run `plimsoll init` to start one",
+        )
+
+    @property
+    def state(self) -> Path:
+        """Where runs, cache and the tracking database live; never under version control."""
+        return self.root / STATE_FOLDER
+
+    def path(self, written: str) -> Path:
+        """A path as written in a file of the workspace."""
+        return self.root / os.path.expanduser(written)
+
+    def shown(self, path: Path) -> Path:
+        """A path as messages show it: relative to the root where it lies inside."""
+        return path.relative_to(self.root) if path.is_relative_to(self.root) else path
+
+    def suite_files(self) -> Iterator[Path]:
+        """Every suite of the workspace, sorted by path."""
+        yield from sorted(
+            path for path in (self.root / "suites").rglob("*") if path.suffix in (".yaml", ".yml") and path.is_file()
+        )
+
+    def find_suite(self, name: str) -> Path:
+        """The file of a suite given by path, or by the name of its file.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        for candidate in (Path(name), self.root / name):
+            if candidate.is_file():
+                return candidate.resolve()
+        files = {path.stem: path for path in self.suite_files()}
+        if name in files:
+            return files[name]
+        raise UsageError(f"no suite named {name!r}", remedy=near_match(name, files) or "suites/ is empty")
+
+    def load_suite(self, path: Path) -> tuple[Suite, Document]:
+        """A suite and the document it was read from.
+
+        Raises:
+            ConfigError: every mistake in the file.
+        """
+        shown = self.shown(path)
+        document = read_yaml(path, shown)
+        if not isinstance(document.data, dict):
+            raise ConfigError([Mistake("a suite is a mapping with name, dataset, targets, evaluators", Where(shown))])
+        return validate(document, Suite), document
+
+
+def _project_table(folder: Path) -> dict[str, Any] | None:
+    path = folder / "pyproject.toml"
+    if not path.is_file():
+        return None
+    try:
+        table = tomllib.loads(read_text(path, path)).get("tool", {}).get("plimsoll")
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Mistake(f"not valid TOML: {error}", Where(path))]) from None
+    return table if isinstance(table, dict) else None

@@ -1,0 +1,203 @@
+"""The suite: what is evaluated, written as YAML. The one declaration of every option that it has."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from plimsoll.config.document import Strict
+from plimsoll.config.policy import GatePolicy
+from plimsoll.config.quantities import Seconds, parse_condition
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+EvaluatorEntry = str | dict[str, Any]
+"""An evaluator's name, or one key: the name with its settings."""
+
+
+class ModelSettings(Strict):
+    """A model behind an OpenAI-compatible endpoint. `${NAME}` in a value is read from the environment."""
+
+    provider: Literal["openai", "azure", "embedded"] = Field(
+        "openai", description="openai is any OpenAI-compatible endpoint (OpenAI, Ollama, vLLM, llama.cpp, …)."
+    )
+    model: str | None = Field(None, description="The model's name at the endpoint; with azure, the deployment.")
+    base_url: str | None = Field(None, description="Default: OPENAI_BASE_URL, else OpenAI's own address.")
+    api_key: str | None = Field(
+        None, description="`${NAME}` of an environment variable. Default: OPENAI_API_KEY or AZURE_OPENAI_API_KEY."
+    )
+    azure_endpoint: str | None = Field(None, description="Default: AZURE_OPENAI_ENDPOINT.")
+    api_version: str | None = Field(None, description="Default: AZURE_OPENAI_API_VERSION or OPENAI_API_VERSION.")
+    auth: Literal["key", "default_credential"] = Field(
+        "key", description="azure only: by key, or by DefaultAzureCredential (needs the extra azure)."
+    )
+    headers: dict[str, str] = Field(default_factory=dict, description="Sent with every request.")
+    concurrency: PositiveInt | None = Field(None, description="Requests at once; default: the suite's.")
+    timeout: Seconds = Field(60.0, description="For one request, in seconds or with a unit.")
+    retries: NonNegativeInt = Field(4, description="How often a request that may succeed later is sent again.")
+    reasoning: bool | None = Field(
+        None,
+        description="A reasoning model: max_completion_tokens instead of max_tokens, no temperature. "
+        "Default: by the model's name.",
+    )
+    temperature: float | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    max_tokens: PositiveInt | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    response_format: dict[str, Any] | None = None
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict, description="Further fields of the request, sent as they are."
+    )
+
+    @field_validator("api_key")
+    @classmethod
+    def _no_literal_key(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}", value):
+            raise ValueError("a key does not belong in a file; write ${NAME} and set the variable NAME")
+        return value
+
+
+class HttpSettings(Strict):
+    """An HTTP endpoint as a target."""
+
+    url: str
+    method: Literal["POST", "GET", "PUT"] = "POST"
+    headers: dict[str, str] = Field(default_factory=dict, description="`${NAME}` is read from the environment.")
+    body: dict[str, Any] | None = Field(
+        None, description="The JSON body; `{{ field }}` in its strings is filled from the case. Default: the inputs."
+    )
+
+
+class TransformStep(Strict):
+    """One change of an output's text before it is scored. Exactly one key."""
+
+    strip: Literal[True] | None = Field(None, description="Cut white space at both ends.")
+    json_path: str | None = Field(None, description="Parse as JSON and take the first match, e.g. $.answer.")
+    regex: str | None = Field(None, description="Keep the first match (its first group where it has one).")
+    function: str | None = Field(None, description="file.py:name or package.module:name, called with the text.")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> TransformStep:
+        _exactly_one(self, ("strip", "json_path", "regex", "function"))
+        if self.regex is not None:
+            try:
+                re.compile(self.regex)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from None
+        return self
+
+
+class TargetSettings(Strict):
+    """What is evaluated: exactly one of prompt, flow, function, http, recorded."""
+
+    prompt: str | None = Field(None, description="A *.prompty or *.jinja2 file.")
+    flow: str | None = Field(None, description="A promptflow flow: its folder, or its flow.dag.yaml / flow.flex.yaml.")
+    function: str | None = Field(None, description="A Python function, sync or async: file.py:name or module:name.")
+    http: HttpSettings | None = None
+    recorded: str | None = Field(None, description="A file of answers: case id and output, one a line.")
+    model: str | list[str] | None = Field(None, description="A name under models; a list makes a matrix NAME@MODEL.")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="Request parameters, over the model's own.")
+    inputs: dict[str, str] = Field(
+        default_factory=dict, description="The target's input → the case's field; others go by their own name."
+    )
+    output: str | None = Field(
+        None, description="flow, function: the output that is the answer; http: its JSON path; recorded: the column."
+    )
+    variant: str | None = Field(None, description="flow: NODE.VARIANT to run instead of the default variant.")
+    connections: dict[str, str] = Field(
+        default_factory=dict, description="flow: connection name → a name under models; `model` is the default."
+    )
+    init: dict[str, Any] = Field(default_factory=dict, description="flow: arguments of a flex class's __init__.")
+    environment: dict[str, str] = Field(
+        default_factory=dict, description="flow: further environment variables; `${NAME}` is read from ours."
+    )
+    timeout: Seconds = Field(300.0, description="For one case, in seconds or with a unit.")
+    transform: TransformStep | list[TransformStep] | None = Field(None, description="Over the suite's.")
+
+    @property
+    def kind(self) -> Literal["prompt", "flow", "function", "http", "recorded"]:
+        """Which of the five it is."""
+        for kind in ("prompt", "flow", "function", "http"):
+            if getattr(self, kind) is not None:
+                return kind
+        return "recorded"
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> TargetSettings:
+        _exactly_one(self, ("prompt", "flow", "function", "http", "recorded"))
+        only_for = {
+            "variant": ("flow",),
+            "connections": ("flow",),
+            "init": ("flow",),
+            "environment": ("flow",),
+            "parameters": ("prompt",),
+            "output": ("flow", "function", "http", "recorded"),
+        }
+        for key, kinds in only_for.items():
+            if getattr(self, key) and self.kind not in kinds:
+                raise ValueError(f"{key!r} belongs to {' or '.join(kinds)}, not to a {self.kind} target")
+        return self
+
+
+class CaseDefaults(Strict):
+    """What each case has where its row says nothing."""
+
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    slices: list[str] = Field(default_factory=list)
+    weight: PositiveFloat = 1.0
+    evaluators: list[EvaluatorEntry] = Field(default_factory=list)
+    pass_if: dict[str, str | float | bool] = Field(default_factory=dict)
+
+    @field_validator("pass_if")
+    @classmethod
+    def _conditions(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for condition in value.values():
+            parse_condition(condition)
+        return value
+
+
+class Suite(Strict):
+    """A dataset, the targets that run over it, the evaluators that score them, and the gate that decides."""
+
+    name: Name
+    description: str = ""
+    dataset: str = Field(description="A *.jsonl, *.csv or *.parquet file; its card lies beside it as NAME.card.yaml.")
+    models: dict[Name, ModelSettings] = Field(default_factory=dict)
+    targets: dict[Name, TargetSettings] = Field(min_length=1)
+    evaluators: list[EvaluatorEntry] = Field(min_length=1)
+    defaults: CaseDefaults = Field(default_factory=CaseDefaults)
+    transform: TransformStep | list[TransformStep] | None = None
+    sample: PositiveInt | None = Field(None, description="Draw this many cases, by the hash of seed and case id.")
+    seed: int = 0
+    repeats: PositiveInt = 1
+    concurrency: PositiveInt = Field(16, description="Requests at once, for a model that doesn't say.")
+    max_failed: float = Field(0.05, ge=0, le=1, description="Share of failed cells above which a run exits 4.")
+    gate: GatePolicy | None = None
+
+    @field_validator("targets")
+    @classmethod
+    def _plain_target_names(cls, value: dict[str, TargetSettings]) -> dict[str, TargetSettings]:
+        # "champion" is how the baseline's cells are named beside the challenger's.
+        if "champion" in value:
+            raise ValueError("'champion' is the registry's alias; name the target otherwise")
+        return value
+
+    @model_validator(mode="after")
+    def _models_exist(self) -> Suite:
+        for name, target in self.targets.items():
+            wanted = target.model if isinstance(target.model, list) else [target.model] if target.model else []
+            for model in [*wanted, *target.connections.values()]:
+                if model not in self.models:
+                    known = ", ".join(sorted(self.models)) or "none"
+                    raise ValueError(f"target {name!r} names the model {model!r}; models: {known}")
+        return self
+
+
+def _exactly_one(settings: Strict, keys: tuple[str, ...]) -> None:
+    given = [key for key in keys if getattr(settings, key) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) if given else "none"
+        raise ValueError(f"needs exactly one of {', '.join(keys)}; found {found}")

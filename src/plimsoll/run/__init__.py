@@ -1,0 +1,1 @@
+"""A run: plan, engine, cache, journal, and the report joined from them."""

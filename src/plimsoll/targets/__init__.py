@@ -1,0 +1,1 @@
+"""What is evaluated: prompts, flows, functions, HTTP endpoints, recorded outputs."""

@@ -1,0 +1,84 @@
+"""A prompt as a target: rendered here, answered by a model of the suite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from plimsoll.models.contract import ChatModel
+from plimsoll.prompts import Prompt
+from plimsoll.targets.values import bind
+from plimsoll.types import Case, ChatRequest, Message, Output, TargetInfo
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTarget:
+    """A prompty or Jinja2 file with a model."""
+
+    info: TargetInfo
+    prompt: Prompt
+    model: ChatModel
+    inputs: Mapping[str, str]
+    """The prompt's input → the case's field."""
+    parameters: Mapping[str, Any]
+    """Request parameters of this target: over the prompt's own, which are over the model's."""
+
+    @property
+    def lane(self) -> str:
+        """The model: prompts that ask one model share its concurrency."""
+        return self.model.name
+
+    @property
+    def concurrency(self) -> int:
+        """The model's."""
+        return self.model.concurrency
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[PromptTarget]:
+        """Nothing to start: whoever made the model closes it."""
+        yield self
+
+    def render(self, case: Case) -> tuple[Message, ...]:
+        """The messages for a case.
+
+        Raises:
+            CellError: the template can't be rendered with this case.
+        """
+        return self.prompt.render(bind(case, self.inputs), case.messages)
+
+    def generation(self, case: Case) -> dict[str, Any]:
+        """The rendered messages, the parameters and the model: two prompts that render alike share answers."""
+        return {
+            "messages": self.render(case),
+            "parameters": self._parameters(),
+            "model": self.model.identity(),
+        }
+
+    async def run(self, case: Case) -> Output:
+        """Ask the model."""
+        messages = self.render(case)
+        reply = await self.model.chat(ChatRequest(messages=messages, parameters=self._parameters()))
+        return Output(
+            text=reply.text,
+            value=_json_value(reply.text) if "response_format" in self._parameters() else None,
+            finish=reply.finish,
+            tool_calls=reply.tool_calls,
+            usage=reply.usage,
+            latency=reply.latency,
+            messages=messages,
+            model=reply.model,
+        )
+
+    def _parameters(self) -> dict[str, Any]:
+        return {**self.prompt.parameters, **self.parameters}
+
+
+def _json_value(text: str) -> Any:
+    # An answer that was to be JSON and is none stays text: json_valid scores it.
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

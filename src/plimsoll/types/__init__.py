@@ -1,0 +1,43 @@
+"""The values that flow through the harness, one way: Case → Output → Score → Report → Verdict.
+
+All are frozen `msgspec` structs: compared by content, read and written as JSON without further code. Nothing
+here does I/O or names a layer above.
+"""
+
+from plimsoll.types.case import Case
+from plimsoll.types.chat import ChatReply, ChatRequest, Message, Usage
+from plimsoll.types.metric import Direction, Metric, MetricKind
+from plimsoll.types.output import Failure, Output, Span
+from plimsoll.types.record import CellId, CellRecord, EvaluatorInfo, Outcome, Report, RunRecord, TargetInfo
+from plimsoll.types.score import Failed, Score, Scored, ScoreValue, Skipped
+from plimsoll.types.verdict import Decision, Flip, RuleResult, Verdict
+
+__all__ = [
+    "Case",
+    "CellId",
+    "CellRecord",
+    "ChatReply",
+    "ChatRequest",
+    "Decision",
+    "Direction",
+    "EvaluatorInfo",
+    "Failed",
+    "Failure",
+    "Flip",
+    "Message",
+    "Metric",
+    "MetricKind",
+    "Outcome",
+    "Output",
+    "Report",
+    "RuleResult",
+    "RunRecord",
+    "Score",
+    "ScoreValue",
+    "Scored",
+    "Skipped",
+    "Span",
+    "TargetInfo",
+    "Usage",
+    "Verdict",
+]

@@ -1,0 +1,60 @@
+"""What goes to a chat model and what comes back, independent of any client library."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from msgspec import Struct, field
+
+Message: TypeAlias = dict[str, Any]
+"""One message in OpenAI's form: `role`, and `content` (text or parts), `tool_calls`, `tool_call_id`, `name`."""
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """What answering cost, as the endpoint counted it. None is unknown, never zero."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    requests: int = 0
+    """Requests sent to models, with those that were sent again."""
+
+    @property
+    def total_tokens(self) -> int | None:
+        """Prompt and completion together; None if either is unknown."""
+        if self.prompt_tokens is None or self.completion_tokens is None:
+            return None
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        def both(a: int | None, b: int | None) -> int | None:
+            return None if a is None or b is None else a + b
+
+        return Usage(
+            prompt_tokens=both(self.prompt_tokens, other.prompt_tokens),
+            completion_tokens=both(self.completion_tokens, other.completion_tokens),
+            requests=self.requests + other.requests,
+        )
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True):
+    """One request: the messages, and parameters that go over the model's own (temperature, tools, …)."""
+
+    messages: tuple[Message, ...]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+class ChatReply(Struct, frozen=True, kw_only=True):
+    """One answer of a chat model."""
+
+    text: str
+    """The answer's text; empty where the model only called tools."""
+    finish: str = "stop"
+    """Why it ended: `stop`, `length` (cut by the token limit), `tool_calls`."""
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    usage: Usage = Usage()
+    latency: float = 0.0
+    """Seconds from sending the request that succeeded to its last byte, without waiting in our own queue."""
+    model: str | None = None
+    """The model's name as the endpoint reports it."""
+    logprobs: tuple[dict[str, Any], ...] | None = None
+    """Per generated token, in OpenAI's form, where they were asked for."""

@@ -1,0 +1,109 @@
+"""What a run leaves behind: its identity, its cells, and both joined as a report."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from msgspec import Struct, field
+
+from plimsoll.types.case import Case
+from plimsoll.types.metric import Metric
+from plimsoll.types.output import Failure, Output
+from plimsoll.types.score import Score
+
+Outcome: TypeAlias = Output | Failure
+
+
+class CellId(Struct, frozen=True, order=True, array_like=True):
+    """Target × case × repeat: the unit of work, of caching, and of pairing."""
+
+    target: str
+    case: str
+    repeat: int = 0
+    """0-based."""
+
+    def __str__(self) -> str:
+        return f"{self.target}/{self.case}" + (f"#{self.repeat}" if self.repeat else "")
+
+
+class CellRecord(Struct, frozen=True, kw_only=True):
+    """A finished cell: its outcome and one score for each metric."""
+
+    cell: CellId
+    key: str
+    """The generation's identity: the same key is the same request."""
+    outcome: Outcome
+    cached: bool = False
+    """The outcome was reused: nothing was sent, and its latency is unknown."""
+    scores: dict[str, Score] = field(default_factory=dict)
+    """Metric → score."""
+
+    @property
+    def output(self) -> Output | None:
+        """The output, if there is one."""
+        return self.outcome if isinstance(self.outcome, Output) else None
+
+
+class TargetInfo(Struct, frozen=True, kw_only=True):
+    """A target as it was when it ran."""
+
+    name: str
+    kind: str
+    """`prompt`, `flow`, `function`, `http`, `recorded`."""
+    digest: str
+    """Over the target's files, model settings and parameters: the identity of what is promoted."""
+    model: str | None = None
+    """The suite's name of the model that it uses; None where it uses none of them."""
+    identity: dict[str, Any] = field(default_factory=dict)
+    """What the digest is over."""
+
+
+class EvaluatorInfo(Struct, frozen=True, kw_only=True):
+    """An evaluator as it was when it scored."""
+
+    name: str
+    digest: str
+    metrics: tuple[Metric, ...]
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """A run's identity: what ran, over what, when."""
+
+    id: str
+    suite: str
+    started: str
+    """ISO 8601, UTC."""
+    dataset: str
+    """The dataset's name."""
+    dataset_digest: str
+    targets: dict[str, TargetInfo]
+    evaluators: dict[str, EvaluatorInfo]
+    seconds: float = 0.0
+    requests: int = 0
+    """Requests sent to models in this run, by targets and judges, with those sent again."""
+    complete: bool = False
+    """Every planned cell is finished (with an output or a failure)."""
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    seed: int = 0
+    repeats: int = 1
+    sample: int | None = None
+    """How many cases were drawn, where not all."""
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """A run with all its cells: what is shown, logged, compared and decided on."""
+
+    run: RunRecord
+    cases: dict[str, Case]
+    """Every planned case, in the dataset's order, also those of which no cell was finished."""
+    cells: tuple[CellRecord, ...]
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """Every metric that the run's evaluators declare, by name."""
+        return {metric.name: metric for info in self.run.evaluators.values() for metric in info.metrics}
+
+    def of_target(self, target: str) -> tuple[CellRecord, ...]:
+        """One target's cells, in the order of the journal."""
+        return tuple(record for record in self.cells if record.cell.target == target)

@@ -1,0 +1,78 @@
+"""A gate's answer: three-valued, with the reasons and figures of each rule."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from plimsoll.errors import ExitCode
+
+
+class Decision(StrEnum):
+    """Of a rule, and of the gate."""
+
+    PASS = "pass"  # noqa: S105  # a verdict, no secret
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that says this."""
+        return {
+            Decision.PASS: ExitCode.PASS,
+            Decision.FAIL: ExitCode.FAIL,
+            Decision.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+        }[self]
+
+
+class Flip(Struct, frozen=True, kw_only=True):
+    """A case whose score differs between baseline and challenger, for the worse or the better."""
+
+    case: str
+    baseline: float
+    challenger: float
+
+    @property
+    def change(self) -> float:
+        """Challenger minus baseline."""
+        return self.challenger - self.baseline
+
+
+class RuleResult(Struct, frozen=True, kw_only=True):
+    """What one rule of the policy found."""
+
+    metric: str
+    rule: str
+    """The rule in words: `at least 0.80`, `not worse than baseline by more than 0.05`."""
+    outcome: Decision
+    reason: str
+    """Why, in a sentence that names the figures."""
+    estimate: float | None = None
+    """The metric itself for an absolute rule, the paired difference (challenger − baseline) for a relative one."""
+    low: float | None = None
+    high: float | None = None
+    """Confidence limits of the estimate at the policy's confidence."""
+    n: int = 0
+    """Cases (pairs) that the estimate rests on."""
+    missing: int = 0
+    """Planned cases without a usable score on one side or the other."""
+    detectable: float | None = None
+    """The smallest difference that this many cases could have shown with 80% power."""
+    slice: str | None = None
+    flipped: tuple[Flip, ...] = ()
+    """Cases that changed, worst first."""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """The gate's decision over one challenger."""
+
+    outcome: Decision
+    suite: str
+    run: str
+    target: str
+    baseline: str | None
+    """The champion's digest, or what else was compared with; None with `--first`."""
+    rules: tuple[RuleResult, ...]
+    reasons: tuple[str, ...]
+    """What decided, worst first, in plain words."""
