@@ -17,6 +17,9 @@ from typing import Any
 
 DIGEST_PREFIX = "sha256:"
 
+# Made once: json.dumps makes a new one for every call that isn't its default.
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def dumps(value: Any) -> bytes:
     """`value` as canonical JSON bytes.
@@ -26,8 +29,7 @@ def dumps(value: Any) -> bytes:
         ValueError: a number is not finite, or a string can't be encoded as UTF-8.
     """
     _refuse_other_keys(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")
+    return _encoder.encode(value).encode("utf-8")
 
 
 def _refuse_other_keys(value: Any) -> None:

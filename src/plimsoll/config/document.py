@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -46,6 +46,12 @@ class Document:
     def mistake(self, place: Place, message: str, remedy: str | None = None) -> Mistake:
         """A mistake at a place of this file."""
         return Mistake(message, self.where(place), remedy)
+
+
+def misplaced(place: Place, message: str, remedy: str | None = None) -> PydanticCustomError:
+    """What a validator of a whole model raises about one place inside it."""
+    context = {"place": list(place), "message": message, "remedy": remedy}
+    return PydanticCustomError("misplaced", "{message}", context)
 
 
 def read_text(path: Path, shown: Path | str) -> str:
@@ -142,6 +148,9 @@ def _mistake(details: ErrorDetails, document: Document, model: type[BaseModel], 
             place = (*place, step)
             named.append(str(step))
     what = ".".join(named)
+    if details["type"] == "misplaced":
+        context = details["ctx"]
+        return document.mistake((*place, *context["place"]), context["message"], context["remedy"])
     if details["type"] == "extra_forbidden":
         word = str(details["loc"][-1])
         return document.mistake(place, f"unknown key {word!r}", near_match(word, _known_keys(model, details["loc"])))

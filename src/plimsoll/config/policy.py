@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from plimsoll.config.document import Strict
-from plimsoll.config.quantities import BoundField
+from plimsoll.config.quantities import Bound, BoundField
+
+NO_BASELINE = "none"
+"""A policy's baseline where it compares with nothing."""
 
 Kind = Literal["at_least", "at_most", "not_worse_than", "better_than", "all_pass"]
 
@@ -20,7 +23,9 @@ class Rule(Strict):
     at_least: BoundField | None = Field(None, description="The lower confidence limit must reach this.")
     at_most: BoundField | None = Field(None, description="The upper confidence limit must stay under this.")
     not_worse_than: Literal["baseline"] | None = Field(None, description="May not get worse by more than `margin`.")
-    margin: Annotated[float, Field(ge=0)] | None = Field(None, description="In the metric's own unit.")
+    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="In the metric's own unit."
+    )
     better_than: Literal["baseline"] | None = Field(None, description="Claims an improvement over the baseline.")
     all_pass: Literal[True] | None = Field(None, description="Every case passes by the metric's pass_if.")
 
@@ -39,6 +44,23 @@ class Rule(Strict):
         """Whether the rule needs a baseline."""
         bound = self.at_least or self.at_most
         return self.kind in ("not_worse_than", "better_than") or (bound is not None and bound.of_baseline)
+
+    @property
+    def words(self) -> str:
+        """The rule as people say it, without its metric: `not worse than baseline by more than 0.05`."""
+        if self.kind == "at_least":
+            return f"at least {self.at_least}"
+        if self.kind == "at_most":
+            return f"at most {self.at_most}"
+        if self.kind == "not_worse_than":
+            return f"not worse than baseline by more than {self.margin:g}"
+        return "better than baseline" if self.kind == "better_than" else "every case passes"
+
+    @field_serializer("at_least", "at_most")
+    def _as_written(self, bound: Bound | None) -> float | str | None:
+        if bound is None:
+            return None
+        return f"{bound.amount!r} × baseline" if bound.of_baseline else bound.amount
 
     @model_validator(mode="after")
     def _one_kind(self) -> Rule:
@@ -62,3 +84,11 @@ class GatePolicy(Strict):
     judges: Literal["any", "none"] = Field(
         "none", description="none: a rule over a judged metric is refused; any: it counts like the others."
     )
+
+    @model_validator(mode="after")
+    def _baseline_for_relative_rules(self) -> GatePolicy:
+        if self.baseline == NO_BASELINE:
+            relative = next((rule for rule in self.rules if rule.relative), None)
+            if relative is not None:
+                raise ValueError(f"the rule {relative.metric} {relative.words!r} needs a baseline, which is none")
+        return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,9 @@ class ProjectSettings(Strict):
     experiment: str | None = Field(None, description="MLflow experiment. Default: the workspace folder's name.")
     tracking_uri: str | None = Field(
         None, description="Default: MLFLOW_TRACKING_URI, else SQLite inside the workspace."
+    )
+    trusted_keys: list[str] = Field(
+        default_factory=list, description="Files with the public keys (PEM) whose attestations are trusted."
     )
     require_signature: bool = Field(False, description="Promote only on signed attestations.")
 
@@ -63,7 +65,7 @@ class Workspace:
 
     def path(self, written: str) -> Path:
         """A path as written in a file of the workspace."""
-        return self.root / os.path.expanduser(written)
+        return self.root / Path(written).expanduser()
 
     def shown(self, path: Path) -> Path:
         """A path as messages show it: relative to the root where it lies inside."""

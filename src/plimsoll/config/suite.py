@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from plimsoll.config.document import Strict
+from plimsoll.config.document import Strict, misplaced
 from plimsoll.config.policy import GatePolicy
 from plimsoll.config.quantities import Seconds, parse_condition
+from plimsoll.errors import near_match
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
@@ -191,8 +192,8 @@ class Suite(Strict):
             wanted = target.model if isinstance(target.model, list) else [target.model] if target.model else []
             for model in [*wanted, *target.connections.values()]:
                 if model not in self.models:
-                    known = ", ".join(sorted(self.models)) or "none"
-                    raise ValueError(f"target {name!r} names the model {model!r}; models: {known}")
+                    remedy = near_match(model, self.models) or "there is none under `models`"
+                    raise misplaced(("targets", name), f"no model named {model!r}", remedy)
         return self
 
 

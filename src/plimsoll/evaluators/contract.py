@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from plimsoll.config import Strict
+from plimsoll.models.contract import ChatModel
 from plimsoll.types import Case, Metric, Output, Score, ScoreValue
 
-Returned: TypeAlias = ScoreValue | Score | None | Mapping[str, "ScoreValue | Score | None"]
+Returned: TypeAlias = ScoreValue | Score | Mapping[str, ScoreValue | Score | None] | None
 """A plain value or a Score for the only metric, or one for each metric by name. None is «does not apply»."""
 
 
@@ -26,7 +30,10 @@ class Evaluator(Protocol):
 
     @property
     def requires(self) -> frozenset[str]:
-        """The case fields that it reads: checked before the call, and part of the score's identity."""
+        """The case fields that it reads: checked before the call, and part of the score's identity.
+
+        A name that starts with `output.` is a further named output of the target instead.
+        """
         ...
 
     @property
@@ -39,5 +46,43 @@ class Evaluator(Protocol):
         ...
 
     def evaluate(self, case: Case, output: Output) -> Returned | Awaitable[Returned]:
-        """The value or values. Plain exceptions are the evaluator's failure on this cell."""
+        """The value or values. Plain exceptions are the evaluator's failure on this cell.
+
+        A plain (not async) one is called on the event loop, and has to be quick.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What an evaluator may be built from beside its settings."""
+
+    root: Path
+    """The workspace's root: paths in settings are relative to it."""
+    models: Mapping[str, ChatModel] = field(default_factory=dict)
+    """The suite's models by name; they need not be open yet."""
+
+
+class Factory(Protocol):
+    """One sort of evaluator as a suite names it: its settings, and how they become an evaluator."""
+
+    @property
+    def summary(self) -> str:
+        """One line for lists."""
+        ...
+
+    def settings(self) -> type[Strict]:
+        """The model of its settings; may load code to know it."""
+        ...
+
+    def build(self, settings: Strict, context: BuildContext) -> Evaluator:
+        """The evaluator.
+
+        Args:
+            settings: An instance of `settings()`.
+            context: Workspace and models.
+
+        Raises:
+            PlimsollError: a file, function or model that the settings name isn't there or is wrong.
+        """
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -36,7 +37,7 @@ class CellCache:
         self.path = path
         self._database: sqlite3.Connection | None = None
 
-    def __enter__(self) -> CellCache:
+    def __enter__(self) -> Self:
         """Open the file, and make it if need be.
 
         Raises:
@@ -93,7 +94,9 @@ class CellCache:
     def _put(self, kind: str, key: str, value: bytes) -> None:
         assert self._database is not None, "the cache is not open"
         try:
-            self._database.execute("INSERT OR REPLACE INTO cells (kind, key, value) VALUES (?, ?, ?)", (kind, key, value))
+            self._database.execute(
+                "INSERT OR REPLACE INTO cells (kind, key, value) VALUES (?, ?, ?)", (kind, key, value)
+            )
         except sqlite3.Error as error:
             raise self._trouble(error) from error
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from plimsoll.errors import CellError, FailureKind, InfrastructureError, PlimsollError, boundary
+from plimsoll.errors import CellError, FailureKind, PlimsollError, boundary
 from plimsoll.evaluators.contract import Evaluator
-from plimsoll.evaluators.scoring import apply_pass_if, score, unscored
+from plimsoll.evaluators.scoring import apply_pass_if, score, skipped, unscored
 from plimsoll.run.cache import CellCache
 from plimsoll.run.identity import generation_key, score_key
 from plimsoll.run.journal import Journal, OutputLine, ScoreLine
+from plimsoll.run.observer import Observer
 from plimsoll.run.plan import Plan
 from plimsoll.targets.contract import RunnableTarget
 from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Outcome, Output, Score, Scored
@@ -26,14 +26,6 @@ from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Outcome, O
 _SCORING_WORKERS = 32
 _GIVE_UP_AFTER = 10
 _UNREACHABLE = frozenset({FailureKind.CONNECTION, FailureKind.AUTH, FailureKind.NOT_FOUND})
-
-
-class Observer(Protocol):
-    """Hears of each finished cell, to show progress. Must be quick."""
-
-    def finished(self, record: CellRecord) -> None:
-        """A cell has its outcome and all its scores."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +91,14 @@ class _Answered:
 
 
 class _Execution:
-    def __init__(self, job: Job, done: Done) -> None:
+    def __init__(self, job: Job, done: Done, tally: Tally) -> None:
         self.job = job
         self.done = done
-        self.tally = Tally()
+        self.tally = tally
         self._scoring: asyncio.Queue[_Answered | None] = asyncio.Queue(maxsize=2 * _SCORING_WORKERS)
         self._strikes: dict[str, int] = {}
 
-    async def run(self) -> Tally:
+    async def run(self) -> None:
         lanes: dict[str, list[str]] = {}
         for name, target in self.job.targets.items():
             lanes.setdefault(target.lane, []).append(name)
@@ -123,7 +115,6 @@ class _Execution:
             if ours is not None:
                 raise _first(ours) from None
             raise
-        return self.tally
 
     async def _run_lane(self, lane: str, names: list[str]) -> None:
         concurrency = max(self.job.targets[name].concurrency for name in names)
@@ -204,18 +195,16 @@ class _Execution:
         if before is not None:
             return before.scores
         key, scores = await self._scores(answered, scorer)
-        self.job.journal.append(
-            ScoreLine(cell=answered.cell, evaluator=scorer.evaluator.name, key=key, scores=scores)
-        )
+        self.job.journal.append(ScoreLine(cell=answered.cell, evaluator=scorer.evaluator.name, key=key, scores=scores))
         return scores
 
     async def _scores(self, answered: _Answered, scorer: Scorer) -> tuple[str, dict[str, Score]]:
         evaluator, case = scorer.evaluator, answered.case
         if isinstance(answered.outcome, Failure):
             return "", unscored(evaluator, answered.outcome)
-        left_out = scorer.applies(case)
-        if left_out is not None:
-            return "", skipped(evaluator, left_out)
+        reason = scorer.applies(case)
+        if reason is not None:
+            return "", skipped(evaluator, reason)
         try:
             output = self.job.transforms[answered.cell.target](answered.outcome)
         except CellError as error:
@@ -233,13 +222,18 @@ class _Execution:
         return key, scores
 
 
-async def execute(job: Job, done: Done | None = None) -> Tally:
+async def execute(job: Job, done: Done, tally: Tally) -> None:
     """Work off a job's cells. Returns when each has an outcome, or its lane was given up.
+
+    Args:
+        job: What to do, with everything open.
+        done: What an earlier session of the run has finished.
+        tally: Counted up as it goes, so that it is right even when this is cancelled.
 
     Raises:
         InfrastructureError: journal or cache can't be written; everything journalled before is kept.
     """
-    return await _Execution(job, done or Done()).run()
+    await _Execution(job, done, tally).run()
 
 
 def _first(errors: BaseExceptionGroup[PlimsollError]) -> BaseException:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from plimsoll.run.engine import Done
-from plimsoll.run.journal import EndLine, OutputLine, ScoreLine, read_journal
-from plimsoll.run.plan import Plan
+from plimsoll.run.journal import EndLine, Line, OutputLine, ScoreLine, read_journal
+from plimsoll.run.plan import JOURNAL_FILE, Plan, load_cases, load_plan
 from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Report, RunRecord, Score
 
 
@@ -36,18 +36,41 @@ def read_done(journal: Path) -> Done:
     )
 
 
-def join(plan: Plan, cases: Mapping[str, Case], journal: Path) -> Report:
-    """The report of a run, finished or not.
+def read_failed(journal: Path) -> frozenset[CellId]:
+    """The cells whose last outcome is a failure, or of which a score failed."""
+    failed: set[CellId] = set()
+    for line in read_journal(journal):
+        if isinstance(line, OutputLine):
+            failed.discard(line.cell)
+            if isinstance(line.outcome, Failure):
+                failed.add(line.cell)
+        elif isinstance(line, ScoreLine) and any(isinstance(score, Failed) for score in line.scores.values()):
+            failed.add(line.cell)
+    return frozenset(failed)
+
+
+def read_report(folder: Path) -> Report:
+    """The report of a run's folder, finished or not.
+
+    Raises:
+        ConfigError: plan, cases or journal are missing or damaged.
+    """
+    cases = {case.id: case for case in load_cases(folder)}
+    return join(load_plan(folder), cases, read_journal(folder / JOURNAL_FILE))
+
+
+def join(plan: Plan, cases: Mapping[str, Case], lines: Iterable[Line]) -> Report:
+    """The report of a run from its parts.
 
     Args:
         plan: The run's plan.
         cases: Id → case, for every case of the plan.
-        journal: The journal's file.
+        lines: The journal.
     """
     outputs: dict[CellId, OutputLine] = {}
     scores: dict[CellId, dict[str, dict[str, Score]]] = {}
     ends: list[EndLine] = []
-    for line in read_journal(journal):
+    for line in lines:
         if isinstance(line, OutputLine):
             outputs[line.cell] = line
             scores[line.cell] = {}
@@ -89,4 +112,5 @@ def _record(plan: Plan, ends: list[EndLine], finished: int) -> RunRecord:
         seed=plan.seed,
         repeats=plan.repeats,
         sample=plan.sample,
+        filters=plan.filters,
     )

@@ -1,18 +1,26 @@
-"""The plan: what a run is to do, resolved and digested before the first request, and kept as `plan.json`."""
+"""The plan: what a run is to do, resolved and digested before the first request.
+
+A run's folder holds the plan (`plan.json`), the planned cases as they were (`cases.jsonl`), and the journal. Together
+they are the run: its dataset may change or vanish afterwards.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from plimsoll import canonical
-from plimsoll.errors import ConfigError, Mistake, UsageError, Where
-from plimsoll.types import EvaluatorInfo, TargetInfo
+from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
+from plimsoll.types import Case, EvaluatorInfo, TargetInfo
 
 PLAN_FILE = "plan.json"
+CASES_FILE = "cases.jsonl"
+JOURNAL_FILE = "journal.jsonl"
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -26,8 +34,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The resolved suite, without secrets."""
     dataset: str
     dataset_digest: str
-    cases: dict[str, str]
-    """Id → digest of each planned case, in the dataset's order."""
+    cases: int
+    """How many are planned."""
+    cases_digest: str
+    """Over ids and contents of the planned cases (`datasets.digest_cases`)."""
     targets: dict[str, TargetInfo]
     evaluators: dict[str, EvaluatorInfo]
     repeats: int = 1
@@ -35,19 +45,33 @@ class Plan(Struct, frozen=True, kw_only=True):
     epoch: str = ""
     """Names the drawing of samples: another epoch reuses no generation."""
     sample: int | None = None
-    filters: dict[str, list[str]] = field(default_factory=dict)
+    filters: tuple[tuple[str, str], ...] = ()
     git_commit: str | None = None
     git_dirty: bool | None = None
 
     @property
     def size(self) -> int:
         """How many cells it owes."""
-        return len(self.cases) * len(self.targets) * self.repeats
+        return self.cases * len(self.targets) * self.repeats
 
 
-def save_plan(plan: Plan, folder: Path) -> None:
-    """Write the plan into a run's folder."""
-    canonical.write_atomic(folder / PLAN_FILE, msgspec.json.format(msgspec.json.encode(plan), indent=1))
+def save_plan(plan: Plan, cases: Iterable[Case], folder: Path) -> None:
+    """Make a run's folder, with its cases and its plan; the plan last, so that half a folder is no run.
+
+    Raises:
+        InfrastructureError: the folder can't be written.
+    """
+    encoder = msgspec.json.Encoder()
+    try:
+        folder.mkdir(parents=True)
+        with (folder / CASES_FILE).open("wb") as file:
+            for case in cases:
+                file.write(encoder.encode(case) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        canonical.write_atomic(folder / PLAN_FILE, msgspec.json.format(encoder.encode(plan), indent=1))
+    except OSError as error:
+        raise InfrastructureError(f"{folder}: {error.strerror}", remedy="check space and permissions there") from error
 
 
 def load_plan(folder: Path) -> Plan:
@@ -65,38 +89,57 @@ def load_plan(folder: Path) -> Plan:
         raise ConfigError([Mistake(f"damaged plan: {error}", Where(path), "start a new run")]) from None
 
 
+def load_cases(folder: Path) -> Iterator[Case]:
+    """The planned cases of a run's folder, in order.
+
+    Raises:
+        ConfigError: they are missing or damaged.
+    """
+    path = folder / CASES_FILE
+    decoder = msgspec.json.Decoder(Case)
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    yield decoder.decode(line)
+                except msgspec.DecodeError as error:
+                    mistake = Mistake(f"damaged case: {error}", Where(path, number), "start a new run")
+                    raise ConfigError([mistake]) from None
+    except FileNotFoundError:
+        raise ConfigError([Mistake("the run has no cases", Where(path), "start a new run")]) from None
+
+
 def changes(before: Plan, now: Plan) -> tuple[str, ...]:
     """What differs between two plans of one suite, in words; empty if a resume may go on."""
     found = []
-    if before.dataset_digest != now.dataset_digest or before.cases != now.cases:
-        found.append(_case_changes(before.cases, now.cases))
-    for what, old, new in (
-        ("target", before.targets, now.targets),
-        ("evaluator", before.evaluators, now.evaluators),
-    ):
-        for name in sorted({*old, *new}):
-            if name not in new:
-                found.append(f"{what} {name} is gone")
-            elif name not in old:
-                found.append(f"{what} {name} is new")
-            elif old[name].digest != new[name].digest:  # type: ignore[attr-defined]  # both kinds of info have one
-                found.append(f"{what} {name} changed")
-    for what in ("repeats", "seed", "epoch"):
-        if getattr(before, what) != getattr(now, what):
-            found.append(f"{what} was {getattr(before, what)!r}, is {getattr(now, what)!r}")
+    if before.cases_digest != now.cases_digest:
+        found.append(f"the cases changed ({before.cases} then, {now.cases} now)")
+    old_parts = {**_digests("target", before.targets), **_digests("evaluator", before.evaluators)}
+    new_parts = {**_digests("target", now.targets), **_digests("evaluator", now.evaluators)}
+    for part in sorted({*old_parts, *new_parts}):
+        if part not in new_parts:
+            found.append(f"{part} is gone")
+        elif part not in old_parts:
+            found.append(f"{part} is new")
+        elif old_parts[part] != new_parts[part]:
+            found.append(f"{part} changed")
+    found += [
+        f"{what} was {getattr(before, what)!r}, is {getattr(now, what)!r}"
+        for what in ("repeats", "seed")
+        if getattr(before, what) != getattr(now, what)
+    ]
     return tuple(found)
 
 
-def _case_changes(before: dict[str, str], now: dict[str, str]) -> str:
-    added = len(now.keys() - before.keys())
-    gone = len(before.keys() - now.keys())
-    edited = sum(1 for case, digest in now.items() if case in before and before[case] != digest)
-    return f"the cases changed ({added} new, {gone} gone, {edited} edited)"
+def _digests(what: str, parts: dict[str, TargetInfo] | dict[str, EvaluatorInfo]) -> dict[str, str]:
+    return {f"{what} {name}": info.digest for name, info in parts.items()}
 
 
 def refuse_changes(before: Plan, now: Plan) -> None:
-    """Raises:
-    UsageError: the suite is not the one that the run was planned with.
+    """Say so where a run can't be resumed with today's files.
+
+    Raises:
+        UsageError: the suite is not the one that the run was planned with.
     """
     found = changes(before, now)
     if found:

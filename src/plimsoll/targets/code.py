@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,13 +53,13 @@ def _load_file(path: Path, shown: str) -> ModuleType:
         siblings = [entry.name for entry in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise UsageError(f"{shown}: no such file", remedy=near_match(path.name, siblings))
     _importable(path.parent)
-    spec = importlib.util.spec_from_file_location(f"_plimsoll_code_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    module = ModuleType(f"_plimsoll_code_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
     try:
-        spec.loader.exec_module(module)
+        # Compiled from its source each time: Python's own cache takes an edit of equal length within a second for
+        # the old file, and the digest would name code that did not run.
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102  # running it is the purpose
     except (Exception, SystemExit) as error:
         raise UsageError(f"{shown} can't be imported: {type(error).__name__}: {error}") from error
     return module

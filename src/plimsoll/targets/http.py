@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from plimsoll.config import HttpSettings
 from plimsoll.errors import CellError, FailureKind, UsageError
-from plimsoll.models.connections import http_session
+from plimsoll.models.network import HttpSessionSettings, http_session_settings
 from plimsoll.targets.values import bind, output_of
 from plimsoll.types import Case, Output, TargetInfo
 
@@ -44,9 +44,14 @@ class HttpTarget:
         Raises:
             UsageError: `output` is not a JSON path.
         """
+        import aiohttp
+
         find = None if self.answer is None else _path(self.answer)
-        async with http_session(self.environment, connections=self.concurrency, timeout=self.timeout) as session:
-            yield _OpenHttp(self, session, find)
+        network = http_session_settings(self.environment)
+        connector = aiohttp.TCPConnector(limit=self.concurrency, ssl=network.ssl_context())
+        limit = aiohttp.ClientTimeout(total=self.timeout)
+        async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
+            yield _OpenHttp(self, session, find, network)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class _OpenHttp:
     target: HttpTarget
     session: aiohttp.ClientSession
     find: Any
+    network: HttpSessionSettings
 
     @property
     def info(self) -> TargetInfo:
@@ -80,12 +86,18 @@ class _OpenHttp:
         started = time.perf_counter()
         try:
             async with self.session.request(
-                settings.method, settings.url, headers=settings.headers, **sent
+                settings.method,
+                settings.url,
+                headers=settings.headers,
+                proxy=self.network.proxy_for(settings.url),
+                **sent,
             ) as response:
                 raw = await response.read()
                 status, retry_after = response.status, response.headers.get("Retry-After")
         except TimeoutError:
-            raise CellError(FailureKind.TIMEOUT, f"{settings.url}: no answer within {self.target.timeout:g} s") from None
+            raise CellError(
+                FailureKind.TIMEOUT, f"{settings.url}: no answer within {self.target.timeout:g} s"
+            ) from None
         except aiohttp.ClientError as error:
             raise CellError(FailureKind.CONNECTION, f"{settings.url}: {error or type(error).__name__}") from error
         latency = time.perf_counter() - started
@@ -130,9 +142,7 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
 
 def _value(name: str, values: Mapping[str, Any]) -> Any:
     if name not in values:
-        raise CellError(
-            FailureKind.MISSING_FIELD, f"the body names {name!r}; the case has {', '.join(sorted(values))}"
-        )
+        raise CellError(FailureKind.MISSING_FIELD, f"the body names {name!r}; the case has {', '.join(sorted(values))}")
     return values[name]
 
 
@@ -156,4 +166,6 @@ def _path(written: str) -> Any:
     try:
         return jsonpath.compile(written if written.startswith("$") else f"$.{written}")
     except jsonpath.JSONPathError as error:
-        raise UsageError(f"output {written!r} is not a JSON path: {error}", remedy="write for example $.answer") from None
+        raise UsageError(
+            f"output {written!r} is not a JSON path: {error}", remedy="write for example $.answer"
+        ) from None

@@ -26,7 +26,7 @@ def bind(case: Case, mapping: Mapping[str, str]) -> dict[str, Any]:
     return bound
 
 
-def output_of(  # noqa: PLR0913  # each is one field of the output
+def output_of(  # each is one field of the output
     value: Any,
     *,
     pick: str | None = None,
@@ -73,7 +73,9 @@ def output_of(  # noqa: PLR0913  # each is one field of the output
 
 def _text(value: Any) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
-        raise CellError(FailureKind.EMPTY, "the answer is empty", remedy="look at what the target returns for this case")
+        raise CellError(
+            FailureKind.EMPTY, "the answer is empty", remedy="look at what the target returns for this case"
+        )
     if isinstance(value, str):
         return value
     try:

@@ -34,6 +34,11 @@ class Case(Struct, frozen=True, kw_only=True):
     line: int = 0
     """1-based line or row in the dataset's file; 0 where it comes from memory."""
 
+    @property
+    def unit(self) -> str:
+        """The name of the independent unit that the case belongs to: its group, or itself."""
+        return f"case {self.id}" if self.group is None else f"group {self.group}"
+
     def fields(self) -> dict[str, Any]:
         """What an evaluator or a template may read by name: inputs, and `expected`, `messages` where given."""
         found = dict(self.inputs)

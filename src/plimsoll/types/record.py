@@ -89,6 +89,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     repeats: int = 1
     sample: int | None = None
     """How many cases were drawn, where not all."""
+    filters: tuple[tuple[str, str], ...] = ()
+    """FIELD, VALUE pairs that cases had to satisfy."""
 
 
 class Report(Struct, frozen=True, kw_only=True):

@@ -61,7 +61,10 @@ class RuleResult(Struct, frozen=True, kw_only=True):
     """The smallest difference that this many cases could have shown with 80% power."""
     slice: str | None = None
     flipped: tuple[Flip, ...] = ()
-    """Cases that changed, worst first."""
+    """Cases that changed, worst first: from passing to not and back where a condition says what passes, else every case
+    whose value changed."""
+    failing: tuple[str, ...] = ()
+    """Of an all_pass rule: the cases that do not pass."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -72,7 +75,18 @@ class Verdict(Struct, frozen=True, kw_only=True):
     run: str
     target: str
     baseline: str | None
-    """The champion's digest, or what else was compared with; None with `--first`."""
+    """The name, in the report, of the target compared with; None with `--first`, or where the policy compares with
+    none."""
     rules: tuple[RuleResult, ...]
     reasons: tuple[str, ...]
     """What decided, worst first, in plain words."""
+    target_digest: str = ""
+    """The challenger's digest."""
+    baseline_digest: str | None = None
+    """The baseline's digest: a promotion is valid only while this is the champion's."""
+    confidence: float = 0.95
+    """Of every interval, two-sided: an error towards passing has half of the rest, 2.5% at 0.95."""
+    first: bool = False
+    """Gated with `--first`: there was no champion to compare with."""
+    not_applied: tuple[str, ...] = ()
+    """With `--first`: the policy's rules that need a baseline, in words."""

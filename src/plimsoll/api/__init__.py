@@ -1,0 +1,36 @@
+"""The Python API, and the composition root: the one place that knows every part and joins them.
+
+The command line is a client of this. Functions take a `Workspace`; errors are `plimsoll.errors`.
+"""
+
+from plimsoll.api.checking import check_workspace, list_workspace
+from plimsoll.api.comparing import compare_targets
+from plimsoll.api.doctoring import diagnose
+from plimsoll.api.gating import GateRun, gate_suite
+from plimsoll.api.notebook import Evaluation, evaluate
+from plimsoll.api.options import GateOptions, RunOptions
+from plimsoll.api.promotion import history_of, promote_suite, rollback_suite, verify_suite
+from plimsoll.api.results import SuiteRun, run_suite
+from plimsoll.api.starting import init_workspace
+from plimsoll.api.trying import try_prompt
+
+__all__ = [
+    "Evaluation",
+    "GateOptions",
+    "GateRun",
+    "RunOptions",
+    "SuiteRun",
+    "check_workspace",
+    "compare_targets",
+    "diagnose",
+    "evaluate",
+    "gate_suite",
+    "history_of",
+    "init_workspace",
+    "list_workspace",
+    "promote_suite",
+    "rollback_suite",
+    "run_suite",
+    "try_prompt",
+    "verify_suite",
+]

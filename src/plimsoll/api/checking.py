@@ -1,0 +1,137 @@
+"""Checking a workspace without running it, and telling what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from plimsoll.api.prepare import Prepared, prepare
+from plimsoll.api.runs import RUNS
+from plimsoll.config import Workspace
+from plimsoll.errors import ConfigError, Mistake, PlimsollError
+from plimsoll.evaluators import discover
+from plimsoll.run.folders import is_complete, run_folders
+from plimsoll.run.plan import load_plan
+
+_RUNS_LISTED = 10
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """A suite without mistakes."""
+
+    suite: str
+    file: str
+    cases: int
+    slices: dict[str, int]
+    groups: int
+    targets: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """What a workspace holds."""
+
+    root: str
+    suites: tuple[HeldSuite, ...]
+    evaluators: dict[str, str]
+    """Name → one line."""
+    runs: tuple[HeldRun, ...]
+    """The newest ones, newest first."""
+
+
+class HeldSuite(Struct, frozen=True, kw_only=True):
+    """A suite file."""
+
+    file: str
+    name: str | None = None
+    """None where the file can't be read."""
+    targets: tuple[str, ...] = ()
+    dataset: str = ""
+    gate: bool = False
+    mistakes: int = 0
+
+
+class HeldRun(Struct, frozen=True, kw_only=True):
+    """A run on disk."""
+
+    id: str
+    suite: str
+    started: str
+    cells: int
+    complete: bool
+
+
+def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Checked, ...]:
+    """Check the named suites, or all, with every file that they name.
+
+    Raises:
+        ConfigError: every mistake in all of them.
+        UsageError: there is no suite.
+    """
+    files = [workspace.find_suite(name) for name in names] or list(workspace.suite_files())
+    if not files:
+        raise ConfigError([Mistake("the workspace has no suite", remedy="write suites/NAME.yaml, or `plimsoll init`")])
+    checked: list[Checked] = []
+    mistakes: list[Mistake] = []
+    for file in files:
+        try:
+            checked.append(_checked(prepare(workspace, str(file))))
+        except PlimsollError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise ConfigError(list(dict.fromkeys(mistakes)))
+    return tuple(checked)
+
+
+def _checked(prepared: Prepared) -> Checked:
+    return Checked(
+        suite=prepared.suite.name,
+        file=str(prepared.workspace.shown(prepared.path)),
+        cases=prepared.found.cases,
+        slices=prepared.found.slices,
+        groups=prepared.found.groups,
+        targets=tuple(prepared.targets),
+        warnings=_warnings(prepared),
+    )
+
+
+def _warnings(prepared: Prepared) -> tuple[str, ...]:
+    unbundled = [
+        f"target {name} can be run but not promoted: {spec.unbundled}"
+        for name, spec in prepared.targets.items()
+        if spec.bundle is None
+    ]
+    gate = prepared.suite.gate
+    few = prepared.suite.sample or prepared.found.cases
+    if gate is not None and few < 10:
+        unbundled.append(f"{few} cases: under 10 the gate is always inconclusive")
+    return tuple(unbundled)
+
+
+def list_workspace(workspace: Workspace) -> Held:
+    """What the workspace holds: suites, evaluators that suites may name, and the newest runs."""
+    runs = list(run_folders(workspace.state / RUNS))[:_RUNS_LISTED]
+    return Held(
+        root=str(workspace.root),
+        suites=tuple(_held(workspace, file) for file in workspace.suite_files()),
+        evaluators={name: factory.summary for name, factory in sorted(discover(workspace.root).items())},
+        runs=tuple(_held_run(folder) for folder in runs),
+    )
+
+
+def _held(workspace: Workspace, file: Path) -> HeldSuite:
+    shown = str(workspace.shown(file))
+    try:
+        suite, _ = workspace.load_suite(file)
+    except ConfigError as error:
+        return HeldSuite(file=shown, mistakes=len(error.mistakes))
+    return HeldSuite(
+        file=shown, name=suite.name, targets=tuple(suite.targets), dataset=suite.dataset, gate=suite.gate is not None
+    )
+
+
+def _held_run(folder: Path) -> HeldRun:
+    plan = load_plan(folder)
+    return HeldRun(id=plan.run, suite=plan.suite, started=plan.started, cells=plan.size, complete=is_complete(folder))

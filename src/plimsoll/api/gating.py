@@ -1,0 +1,254 @@
+"""Gating: the challenger and its baseline run over the same cases, a policy decides, the verdict is sealed.
+
+The attestation and the bundle that it is about lie in the run's folder, beside the cells that they rest on, under
+`gate/TARGET`: what is promoted later is exactly what was measured, whatever the workspace holds by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from plimsoll.api.champions import CHAMPION_TARGET, champion_spec
+from plimsoll.api.options import GateOptions
+from plimsoll.api.prepare import Prepared, prepare
+from plimsoll.api.results import (
+    REPORT_FILE,
+    StoreOpening,
+    SuiteRun,
+    opening_store,
+    publish,
+    run_interruptibly,
+)
+from plimsoll.api.runs import RUNS, Ran, select_targets
+from plimsoll.api.targets import TargetSpec
+from plimsoll.canonical import write_atomic
+from plimsoll.config import GatePolicy, Workspace, environment
+from plimsoll.config.policy import NO_BASELINE
+from plimsoll.errors import ExitCode, PlimsollError, UsageError, first_that_applies, near_match
+from plimsoll.gate import decide, seal, signing_key, with_baseline
+from plimsoll.registry import champion, materialise
+from plimsoll.run.folders import find_run
+from plimsoll.run.join import read_report
+from plimsoll.run.observer import Observer
+from plimsoll.run.plan import load_plan
+from plimsoll.tracking import MlflowRegistryStore, attach
+from plimsoll.types import Verdict
+
+GATE_FOLDER = "gate"
+ATTESTATION_FILE = "attestation.json"
+VERDICT_FILE = "verdict.json"
+BUNDLE_FOLDER = "bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class GateRun:
+    """A gate's decision, and the run that it rests on."""
+
+    run: SuiteRun
+    verdict: Verdict
+    attestation: Path | None
+    """None where the verdict is no evidence; `unsealed` says why."""
+    unsealed: str | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The first that applies of the run's and the verdict's."""
+        return first_that_applies([self.run.exit_code, self.verdict.outcome.exit_code])
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """What is compared."""
+
+    challenger: TargetSpec
+    baseline: TargetSpec | None = None
+    stored: Path | None = None
+    """The run whose cells are the baseline's."""
+
+    @property
+    def baseline_name(self) -> str | None:
+        """As in the report."""
+        return CHAMPION_TARGET if self.stored else self.baseline.name if self.baseline else None
+
+    @property
+    def specs(self) -> dict[str, TargetSpec]:
+        """What has to run."""
+        return {spec.name: spec for spec in (self.challenger, self.baseline) if spec is not None}
+
+
+def gate_suite(workspace: Workspace, name: str, options: GateOptions, observer: Observer) -> GateRun:
+    """Decide whether a suite's target may be promoted; run first what is not cached.
+
+    Args:
+        workspace: Where the suite lies.
+        name: Its name or path.
+        options: Challenger, baseline, and how to run.
+        observer: Hears of each finished cell.
+
+    Raises:
+        ConfigError: every mistake in the suite and its files.
+        UsageError: the suite has no gate; a target, baseline or champion that is named does not exist.
+        InfrastructureError: the registry that holds the champion can't be read.
+        InterruptedRunError: Ctrl-C.
+    """
+    prepared = prepare(workspace, name)
+    policy = _policy(prepared, options)
+    needs_store = options.run.track or (policy.baseline == "champion" and not options.first)
+    with opening_store(workspace, wanted=needs_store or options.first) as store:
+        sides = _sides(prepared, policy, options, store)
+        ran = (
+            _existing(prepared, sides, options)
+            if options.run_id
+            else run_interruptibly(prepared, sides.specs, options.run, observer)
+        )
+        if sides.stored is not None:
+            baseline = read_report(sides.stored)
+            target = _only_target(sides, baseline.run.targets)
+            ran = Ran(ran.folder, ran.plan, with_baseline(ran.report, baseline, target), ran.given_up)
+        verdict = decide(ran.report, sides.challenger.name, sides.baseline_name, policy, first=options.first)
+        return _seal_and_publish(prepared, sides, policy, options=options, ran=ran, verdict=verdict, store=store)
+
+
+def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:
+    policy = prepared.suite.gate
+    if policy is None:
+        raise UsageError(
+            f"suite {prepared.suite.name} has no gate", remedy=f"add `gate:` with its rules to {prepared.path.name}"
+        )
+    if options.baseline is None:
+        return policy
+    changed = {**policy.model_dump(exclude_none=True), "baseline": options.baseline}
+    return GatePolicy.model_validate(changed)
+
+
+def _sides(prepared: Prepared, policy: GatePolicy, options: GateOptions, store: StoreOpening) -> _Sides:
+    name = options.target or policy.target
+    if name is None:
+        if len(prepared.targets) != 1:
+            raise UsageError(
+                "which target is the challenger?", remedy=f"--target, one of: {', '.join(prepared.targets)}"
+            )
+        name = next(iter(prepared.targets))
+    challenger = select_targets(prepared, [name])[name]
+    if options.first:
+        _refuse_first(prepared, store)
+        return _Sides(challenger)
+    if policy.baseline == NO_BASELINE:
+        return _Sides(challenger)
+    if policy.baseline == CHAMPION_TARGET:
+        return _Sides(challenger, champion_spec(prepared, MlflowRegistryStore(store.get())))
+    if policy.baseline in prepared.targets:
+        if policy.baseline == name:
+            raise UsageError(f"{name} can't be its own baseline", remedy="name another target, or champion")
+        return _Sides(challenger, prepared.targets[policy.baseline])
+    try:
+        return _Sides(challenger, stored=find_run(prepared.workspace.state / RUNS, policy.baseline))
+    except UsageError:
+        known = [CHAMPION_TARGET, NO_BASELINE, *prepared.targets]
+        raise UsageError(
+            f"the baseline {policy.baseline!r} is neither champion, none, a target of the suite, nor a run",
+            remedy=near_match(policy.baseline, known),
+        ) from None
+
+
+def _refuse_first(prepared: Prepared, store: StoreOpening) -> None:
+    suite = prepared.suite.name
+    if champion(MlflowRegistryStore(store.get()), suite) is not None:
+        raise UsageError(
+            f"{suite} has a champion already, so --first does not apply",
+            remedy=f"plimsoll gate {suite}, without --first",
+        )
+
+
+def _existing(prepared: Prepared, sides: _Sides, options: GateOptions) -> Ran:
+    """A run that exists, as if it had just ended; its targets must be what the workspace and the registry hold now."""
+    assert options.run_id is not None, "asked for a run by its id"
+    folder = find_run(prepared.workspace.state / RUNS, options.run_id)
+    plan = load_plan(folder)
+    if plan.suite != prepared.suite.name:
+        raise UsageError(f"run {folder.name} is one of {plan.suite}", remedy=f"plimsoll gate {plan.suite} --run …")
+    for name, spec in sides.specs.items():
+        info = plan.targets.get(name)
+        if info is None:
+            raise UsageError(f"run {folder.name} has no target {name!r}", remedy=near_match(name, plan.targets))
+        if info.digest != spec.info.digest:
+            raise UsageError(
+                f"{name} is another one now than in run {folder.name}",
+                remedy="gate without --run: only changes run again",
+            )
+    return Ran(folder, plan, read_report(folder), {})
+
+
+def _only_target(sides: _Sides, targets: Mapping[str, object]) -> str:
+    if sides.challenger.name in targets or len(targets) != 1:
+        return sides.challenger.name
+    return next(iter(targets))
+
+
+def _seal_and_publish(
+    prepared: Prepared,
+    sides: _Sides,
+    policy: GatePolicy,
+    *,
+    options: GateOptions,
+    ran: Ran,
+    verdict: Verdict,
+    store: StoreOpening,
+) -> GateRun:
+    folder = ran.folder / GATE_FOLDER / sides.challenger.name
+    write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
+    tracked = store if options.run.track else StoreOpening(None)
+    run = publish(
+        prepared,
+        ran,
+        options.run,
+        tracked,
+        verdicts=(verdict,),
+        files={VERDICT_FILE: folder / VERDICT_FILE},
+    )
+    unsealed = _no_evidence(prepared, sides, run)
+    if unsealed is not None:
+        note = f"this verdict is no evidence for a promotion: {unsealed}"
+        return GateRun(replace_notes(run, note), verdict, None, unsealed)
+    assert sides.challenger.bundle is not None, "_no_evidence has looked"
+    key = signing_key(environment(prepared.workspace.root))
+    bundle = sides.challenger.bundle
+    envelope = seal(verdict, ran.report, policy, bundle.digest, now=datetime.now(UTC), key=key)
+    materialise(bundle, folder / BUNDLE_FOLDER)
+    path = folder / ATTESTATION_FILE
+    write_atomic(path, envelope)
+    if tracked.wanted and run.logged is not None and run.logged.parent is not None:
+        try:
+            files = {ATTESTATION_FILE: envelope, REPORT_FILE: run.html.read_bytes()}
+            attach(tracked.get(), ran.plan.run, files, tags={"plimsoll.verdict": verdict.outcome.value})
+        except PlimsollError as error:
+            run = replace_notes(run, f"the attestation is not in MLflow: {error.message}")
+    return GateRun(run, verdict, path)
+
+
+def _no_evidence(prepared: Prepared, sides: _Sides, run: SuiteRun) -> str | None:
+    if run.problem is not None:
+        return run.problem
+    if sides.stored is not None:
+        return f"the baseline's answers are those of run {sides.stored.name}, not generated beside the challenger's"
+    if sides.challenger.bundle is None:
+        return f"{sides.challenger.name} can't be bundled: {sides.challenger.unbundled}"
+    if run.report.run.filters:
+        return "a filter left cases out"
+    wanted = prepared.suite.sample
+    drawn = run.report.run.sample
+    if drawn is not None and (wanted is None or drawn < wanted):
+        return f"only {drawn} cases were drawn, fewer than the suite asks for"
+    return None
+
+
+def replace_notes(run: SuiteRun, note: str) -> SuiteRun:
+    """The run with one more note."""
+    view = replace(run.view, notes=(*run.view.notes, note))
+    return SuiteRun(run.report, run.summary, view, run.folder, run.html, run.logged, run.problem)

@@ -1,0 +1,191 @@
+"""Evaluating from Python: functions and DataFrames in, DataFrames out, no files needed.
+
+import plimsoll
+
+found = plimsoll.evaluate(frame, {"new": answer}, ["token_f1", {"contains": {"ignore_case": True}}])
+found.metrics          # one row a target and metric
+found.cells            # one row a case and target
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plimsoll import canonical
+from plimsoll.api.loop import run_blocking
+from plimsoll.config import Document
+from plimsoll.datasets import Dataset, digest_cases, from_frame, from_rows, open_dataset
+from plimsoll.errors import UsageError
+from plimsoll.evaluators import BuildContext, build_evaluators, discover, evaluator_info, left_out
+from plimsoll.run.cache import CellCache
+from plimsoll.run.engine import Done, Job, Scorer, Tally, execute
+from plimsoll.run.folders import new_run_id
+from plimsoll.run.join import read_report
+from plimsoll.run.journal import EndLine, Journal
+from plimsoll.run.observer import Silent
+from plimsoll.run.plan import Plan, save_plan
+from plimsoll.stats import Summary, summarise
+from plimsoll.targets.function import CallableTarget
+from plimsoll.types import Report, Scored, TargetInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Data = "pd.DataFrame | Iterable[Mapping[str, Any]] | str | Path"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    report: Report
+    """Every cell."""
+    summary: Summary
+    """Every figure."""
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One row a target and metric: mean, low, high, n, failed, skipped, missing."""
+        import pandas as pd
+
+        rows = [
+            {
+                "target": target,
+                "metric": name,
+                "mean": metric.mean,
+                "low": metric.low,
+                "high": metric.high,
+                "n": metric.n,
+                "failed": metric.failed,
+                "skipped": metric.skipped,
+                "missing": metric.missing,
+            }
+            for target, found in self.summary.targets.items()
+            for name, metric in found.metrics.items()
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """One row a target, case and repeat: the answer or the failure, and each metric's value (absent where none)."""
+        import pandas as pd
+
+        rows = []
+        for record in self.report.cells:
+            output = record.output
+            rows.append(
+                {
+                    "target": record.cell.target,
+                    "case": record.cell.case,
+                    "repeat": record.cell.repeat,
+                    "output": output.text if output else None,
+                    "failure": None if output else record.outcome.message,  # type: ignore[union-attr]  # no output is a Failure
+                    **{name: score.value for name, score in record.scores.items() if isinstance(score, Scored)},
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def evaluate(
+    data: pd.DataFrame | Iterable[Mapping[str, Any]] | str | Path,
+    targets: Callable[..., Any] | Mapping[str, Callable[..., Any]],
+    evaluators: Sequence[str | Mapping[str, Any]],
+    *,
+    inputs: Mapping[str, str] | None = None,
+    repeats: int = 1,
+    concurrency: int = 16,
+    timeout: float = 300.0,
+) -> Evaluation:
+    """Run functions over cases and score their answers.
+
+    Args:
+        data: A DataFrame, rows, or a dataset's file. Columns `id`, `expected`, `group`, `slices`, `weight`, `messages`
+            have their meaning; any other is an input.
+        targets: A function, sync or async, called with the inputs that it has parameters for; or several by name.
+        evaluators: As in a suite: a name, or one key with its settings.
+        inputs: A function's parameter → the column, where they differ.
+        repeats: Answers for each case.
+        concurrency: Cases at once for each target.
+        timeout: Seconds for one case.
+
+    Returns:
+        Every cell and figure. A case that fails is a failed cell, never an exception.
+
+    Raises:
+        ConfigError: every mistake in the data or the evaluators.
+        UsageError: there is no target.
+    """
+    named = dict(targets) if isinstance(targets, Mapping) else {getattr(targets, "__name__", "target"): targets}
+    if not named:
+        raise UsageError("there is no target to evaluate", remedy="give a function, or functions by name")
+    dataset = _dataset(data)
+    opened = {
+        name: CallableTarget(
+            info=TargetInfo(name=name, kind="function", digest=canonical.digest({"callable": name})),
+            function=function,
+            inputs=inputs or {},
+            timeout=timeout,
+            concurrency=concurrency,
+        )
+        for name, function in named.items()
+    }
+    with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
+        report = run_blocking(_run(dataset, opened, evaluators, repeats, Path(folder)))
+    return Evaluation(report, summarise(report))
+
+
+def _dataset(data: Any) -> Dataset:
+    if isinstance(data, str | Path):
+        return open_dataset(Path(data), data)
+    return from_frame(data) if hasattr(data, "columns") else from_rows(list(data))
+
+
+async def _run(
+    dataset: Dataset,
+    targets: Mapping[str, CallableTarget],
+    entries: Sequence[str | Mapping[str, Any]],
+    repeats: int,
+    folder: Path,
+) -> Report:
+    found = dataset.check()
+    cases = list(dataset)
+    context = BuildContext(root=Path.cwd())
+    built = build_evaluators(entries, discover(context.root), context, Document("evaluators", list(entries)), ())
+    ids = [case.id for case in cases]
+    scorers = [Scorer(evaluator, left_out(evaluator, ids, seed=0)) for evaluator in built]
+    now = datetime.now(UTC)
+    plan = Plan(
+        run=new_run_id("evaluate", now),
+        suite="evaluate",
+        started=now.isoformat(timespec="seconds"),
+        settings={},
+        dataset=found.name,
+        dataset_digest=found.digest,
+        cases=len(cases),
+        cases_digest=digest_cases(cases),
+        targets={name: target.info for name, target in targets.items()},
+        evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in built},
+        repeats=repeats,
+    )
+    run = folder / plan.run
+    save_plan(plan, cases, run)
+    tally = Tally()
+    with Journal(run) as journal, CellCache(folder / "cache.db") as cache:
+        job = Job(
+            plan=plan,
+            cases=cases,
+            targets=targets,
+            scorers=lambda _case: scorers,
+            transforms={name: lambda output: output for name in targets},
+            journal=journal,
+            cache=cache,
+            observer=Silent(),
+        )
+        await execute(job, Done(), tally)
+        journal.append(EndLine(seconds=0.0, requests=tally.requests, complete=tally.complete))
+    return read_report(run)

@@ -1,0 +1,44 @@
+"""What a caller may ask of a run or a gate, declared once: the command line's flags and the API's arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run a suite, over what the suite itself says."""
+
+    sample: int | None = None
+    """Draw this many cases; 0 takes all of them; None leaves it to the suite."""
+    filters: tuple[tuple[str, str], ...] = ()
+    """FIELD, VALUE: only cases that satisfy every pair."""
+    repeats: int | None = None
+    targets: tuple[str, ...] = ()
+    """Only these; empty is all."""
+    reuse: bool = True
+    """Take what has not changed from the cell cache."""
+    fresh: bool = False
+    """Draw new samples, and keep them apart from older ones."""
+    resume: bool = False
+    """Go on with the newest run of the suite that is not complete."""
+    only_failed: bool = False
+    """Work only on the failed cells of the newest run of the suite."""
+    track: bool = True
+    """Log to MLflow."""
+    trigger: str = "local"
+    """Why it runs, as a tag: local, pr, nightly, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """How to gate a suite, over what its policy says."""
+
+    run: RunOptions = field(default_factory=RunOptions)
+    target: str | None = None
+    """The challenger."""
+    baseline: str | None = None
+    first: bool = False
+    """There is no champion yet: absolute rules only."""
+    run_id: str | None = None
+    """Decide over a run that exists; run nothing."""

@@ -1,0 +1,58 @@
+"""Starting a workspace: a small suite that runs as it is."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from plimsoll.errors import UsageError, near_match
+
+MODELS = {
+    "embedded": "{provider: embedded}",
+    "openai": '{provider: openai, model: "${PLIMSOLL_MODEL:-gpt-4o-mini}"}',
+    "azure": '{provider: azure, model: "${AZURE_OPENAI_DEPLOYMENT:-gpt-4o-mini}"}',
+    "ollama": '{provider: openai, base_url: "http://127.0.0.1:11434/v1", model: "${PLIMSOLL_MODEL:-llama3.2}"}',
+}
+
+
+def init_workspace(folder: Path, model: str | None = None) -> tuple[Path, ...]:
+    """Write a new workspace's files; those that are there already stay.
+
+    Args:
+        folder: Where; made if it is missing.
+        model: Which model the suite asks, a key of `MODELS`; None is embedded where it is installed, else openai.
+
+    Returns:
+        The files written, relative to `folder`.
+
+    Raises:
+        UsageError: an unknown model, or the folder holds a workspace already.
+    """
+    chosen = model or ("embedded" if importlib.util.find_spec("xllamacpp") else "openai")
+    if chosen not in MODELS:
+        raise UsageError(f"no model {chosen!r} to start with", remedy=near_match(chosen, MODELS))
+    suites = folder / "suites"
+    if suites.is_dir() and any(suites.iterdir()):
+        raise UsageError(f"{suites} is not empty: there is a workspace already", remedy="name another folder")
+    written = []
+    for relative, source in _walk(files("plimsoll.api") / "template"):
+        path = folder / (".gitignore" if relative == Path("gitignore") else relative)
+        if path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source.read_text(encoding="utf-8").replace("@MODEL@", MODELS[chosen]), encoding="utf-8")
+        written.append(path.relative_to(folder))
+    return tuple(written)
+
+
+def _walk(folder: Traversable, below: Path = Path()) -> Iterator[tuple[Path, Traversable]]:
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        if entry.name == "__pycache__":
+            continue
+        if entry.is_dir():
+            yield from _walk(entry, below / entry.name)
+        else:
+            yield below / entry.name, entry

@@ -1,0 +1,258 @@
+"""From a suite's target settings to targets that can run: expanded by model, bundled, identified, opened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plimsoll import canonical
+from plimsoll.config import ModelSettings, Suite, TargetSettings, substitute
+from plimsoll.errors import ConfigError, Mistake, UsageError, Where
+from plimsoll.models.connection import Connection
+from plimsoll.models.openai_client import OpenAIChatModel
+from plimsoll.prompts import Prompt, load_prompt
+from plimsoll.registry import Bundle, make_bundle
+from plimsoll.targets.code import source_files
+from plimsoll.targets.contract import RunnableTarget, Target
+from plimsoll.targets.flow import FlowTarget, flow_files
+from plimsoll.targets.function import FunctionTarget
+from plimsoll.targets.http import HttpTarget
+from plimsoll.targets.prompt import PromptTarget
+from plimsoll.targets.recorded import RecordedTarget, read_recorded
+from plimsoll.types import TargetInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """A target of a suite, or a champion's bundle, read and identified but not started."""
+
+    name: str
+    """As in reports: the suite's name, with `@model` where the suite makes a matrix."""
+    settings: TargetSettings
+    """With a single model, and the suite's transform filled in."""
+    root: Path
+    """What its paths are relative to: the workspace, or a materialised bundle."""
+    models: Mapping[str, ModelSettings]
+    """The models that it uses, by their name in the run."""
+    info: TargetInfo
+    bundle: Bundle | None
+    """None where it can't be promoted; `unbundled` says why."""
+    unbundled: str = ""
+    prompt: Prompt | None = None
+
+    @property
+    def model(self) -> str | None:
+        """The name of its model in the run."""
+        return self.settings.model if isinstance(self.settings.model, str) else None
+
+
+def expand(suite: Suite) -> dict[str, TargetSettings]:
+    """The suite's targets by name, a list of models made a matrix, the suite's transform and only model filled in."""
+    expanded: dict[str, TargetSettings] = {}
+    for name, settings in suite.targets.items():
+        changes: dict[str, Any] = {}
+        if settings.transform is None and suite.transform is not None:
+            changes["transform"] = suite.transform
+        if isinstance(settings.model, list):
+            for model in settings.model:
+                expanded[f"{name}@{model}"] = settings.model_copy(update={**changes, "model": model})
+        else:
+            expanded[name] = settings.model_copy(update=changes)
+    return expanded
+
+
+def describe(
+    name: str,
+    settings: TargetSettings,
+    *,
+    root: Path,
+    models: Mapping[str, ModelSettings],
+    bundle: Bundle | None = None,
+) -> TargetSpec:
+    """Read a target's files and identify it. Starts nothing.
+
+    Args:
+        name: Its name in the run.
+        settings: Its settings, from `expand`.
+        root: What its paths are relative to.
+        models: Those that it may name.
+        bundle: Where the target is one already; its identity is then the bundle's.
+
+    Raises:
+        ConfigError: every mistake in its files.
+        UsageError: a file or function that it names isn't there, or it has no model.
+    """
+    prompt = load_prompt(root / settings.prompt, settings.prompt) if settings.prompt else None
+    settings, used = _with_models(name, settings, models, prompt)
+    files = _files(settings, root, prompt)
+    why_not = ""
+    if bundle is None:
+        bundle, why_not = _bundle(root, files, settings, used)
+    if bundle is not None:
+        identity, digest = dict(bundle.content), bundle.digest
+    else:
+        identity = {
+            "settings": settings.model_dump(mode="json", exclude_defaults=True),
+            "models": {key: model.model_dump(mode="json", exclude_defaults=True) for key, model in used.items()},
+            "files": {str(path): canonical.digest_file(path) for path in files},
+        }
+        digest = canonical.digest(identity)
+    model = settings.model if isinstance(settings.model, str) else None
+    info = TargetInfo(name=name, kind=settings.kind, digest=digest, model=model, identity=identity)
+    return TargetSpec(
+        name=name,
+        settings=settings,
+        root=root,
+        models=used,
+        info=info,
+        bundle=bundle,
+        unbundled=why_not,
+        prompt=prompt,
+    )
+
+
+def _with_models(
+    name: str, settings: TargetSettings, models: Mapping[str, ModelSettings], prompt: Prompt | None
+) -> tuple[TargetSettings, dict[str, ModelSettings]]:
+    if settings.kind not in ("prompt", "flow"):
+        return settings, {}
+    used = [*settings.connections.values()]
+    model = settings.model
+    if model is None and prompt is not None and prompt.configuration:
+        own = f"{name}'s own model"
+        return settings.model_copy(update={"model": own}), {own: own_model(prompt)}
+    if model is None and len(models) == 1:
+        model = next(iter(models))
+        settings = settings.model_copy(update={"model": model})
+    if isinstance(model, str):
+        used.append(model)
+    elif settings.kind == "prompt":
+        known = ", ".join(models) or "none"
+        raise UsageError(f"target {name!r} has no model", remedy=f"give it `model:`, one of: {known}")
+    return settings, {key: models[key] for key in used}
+
+
+def own_model(prompt: Prompt) -> ModelSettings:
+    """The model that a prompty file configures for itself.
+
+    Raises:
+        ConfigError: a configuration of an unknown type.
+    """
+    own = {key: value for key, value in prompt.configuration.items() if value is not None}
+    kind = own.get("type")
+    reference = {key: str(value).replace("${env:", "${") for key, value in own.items()}
+    if kind in ("azure_openai", "azure-openai"):
+        return ModelSettings(
+            provider="azure",
+            model=reference.get("azure_deployment") or reference.get("model"),
+            azure_endpoint=reference.get("azure_endpoint"),
+            api_version=reference.get("api_version"),
+            api_key=reference.get("api_key"),
+        )
+    if kind == "openai":
+        return ModelSettings(
+            provider="openai",
+            model=reference.get("model"),
+            base_url=reference.get("base_url"),
+            api_key=reference.get("api_key"),
+        )
+    message = f"model.configuration.type {kind!r} is not one that can be run"
+    raise ConfigError([Mistake(message, Where(prompt.path), "openai or azure_openai; or name a `model:` in the suite")])
+
+
+def _files(settings: TargetSettings, root: Path, prompt: Prompt | None) -> tuple[Path, ...]:
+    if prompt is not None:
+        return tuple(prompt.files)
+    if settings.flow is not None:
+        return flow_files(root / settings.flow)
+    if settings.function is not None:
+        return source_files(settings.function, root)
+    if settings.recorded is not None:
+        return (root / settings.recorded,)
+    return ()
+
+
+def _bundle(
+    root: Path, files: tuple[Path, ...], settings: TargetSettings, models: Mapping[str, ModelSettings]
+) -> tuple[Bundle | None, str]:
+    try:
+        return make_bundle(root, files, settings, models), ""
+    except ConfigError as error:
+        missing = [mistake for mistake in error.mistakes if "can't be read" in mistake.message]
+        if missing:
+            raise ConfigError(missing) from None
+        return None, str(error)
+
+
+@asynccontextmanager
+async def open_targets(
+    specs: Mapping[str, TargetSpec],
+    models: Mapping[str, OpenAIChatModel],
+    environ: Mapping[str, str],
+    default_concurrency: int,
+) -> AsyncIterator[dict[str, RunnableTarget]]:
+    """Start every target, all at once, and stop them at the end.
+
+    Raises:
+        UsageError: a target's code can't be loaded.
+    """
+    async with AsyncExitStack() as stack:
+        targets = {name: _target(spec, models, environ, default_concurrency) for name, spec in specs.items()}
+        yield {name: await stack.enter_async_context(target.open()) for name, target in targets.items()}
+
+
+def _target(
+    spec: TargetSpec, models: Mapping[str, OpenAIChatModel], environ: Mapping[str, str], default_concurrency: int
+) -> Target:
+    settings = spec.settings
+    if spec.prompt is not None:
+        assert spec.model is not None, "describe gives a prompt its model"
+        return PromptTarget(spec.info, spec.prompt, models[spec.model], settings.inputs, settings.parameters)
+    if settings.flow is not None:
+        model = models[spec.model] if spec.model else None
+        connections: dict[str, Connection] = {
+            name: models[key].connection for name, key in settings.connections.items()
+        }
+        return FlowTarget(
+            info=spec.info,
+            flow=spec.root / settings.flow,
+            root=spec.root,
+            inputs=settings.inputs,
+            pick=settings.output,
+            variant=settings.variant,
+            connections=connections,
+            default_connection=model.connection if model else None,
+            init=settings.init,
+            environment={**environ, **substitute(settings.environment, environ, f"targets.{spec.name}.environment")},
+            timeout=settings.timeout,
+            concurrency=model.concurrency if model else default_concurrency,
+            lane=model.name if model else f"target {spec.name}",
+        )
+    if settings.function is not None:
+        return FunctionTarget(
+            info=spec.info,
+            reference=settings.function,
+            root=spec.root,
+            inputs=settings.inputs,
+            pick=settings.output,
+            timeout=settings.timeout,
+            concurrency=default_concurrency,
+            environment=environ,
+        )
+    if settings.http is not None:
+        filled = substitute(settings.http.model_dump(exclude_none=True), environ, f"targets.{spec.name}.http")
+        return HttpTarget(
+            info=spec.info,
+            settings=type(settings.http).model_validate(filled),
+            inputs=settings.inputs,
+            answer=settings.output,
+            timeout=settings.timeout,
+            concurrency=default_concurrency,
+            environment=environ,
+        )
+    assert settings.recorded is not None, "a target is one of five kinds"
+    path = spec.root / settings.recorded
+    return RecordedTarget(spec.info, read_recorded(path, settings.recorded, settings.output), default_concurrency)

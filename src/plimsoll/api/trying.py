@@ -1,0 +1,76 @@
+"""Trying one prompt with one set of variables: no suite, no dataset, nothing kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from plimsoll.api.loop import run_blocking
+from plimsoll.api.targets import own_model
+from plimsoll.config import ModelSettings, environment
+from plimsoll.errors import CellError, InfrastructureError, UsageError
+from plimsoll.models import open_models
+from plimsoll.prompts import Prompt, load_prompt
+from plimsoll.types import ChatReply, ChatRequest, Message
+
+
+class Tried(Struct, frozen=True, kw_only=True):
+    """What was sent, and what came back."""
+
+    messages: tuple[Message, ...]
+    reply: ChatReply | None
+    """None where nothing was sent."""
+
+
+def try_prompt(
+    path: Path,
+    values: Mapping[str, Any],
+    *,
+    model: str | None = None,
+    base_url: str | None = None,
+    send: bool = True,
+) -> Tried:
+    """Render a prompt, and ask a model.
+
+    Args:
+        path: A prompty or Jinja2 file.
+        values: Variable → value; a prompty's own sample fills what is left out.
+        model: A model's name at the endpoint, or `embedded`; None is the prompty's own.
+        base_url: An OpenAI-compatible endpoint.
+        send: False only renders.
+
+    Raises:
+        ConfigError: the file is wrong.
+        UsageError: a variable is missing, or no model is known.
+        InfrastructureError: the model does not answer.
+    """
+    prompt = load_prompt(path, path)
+    try:
+        messages = prompt.render({**(prompt.sample or {}), **values})
+    except CellError as error:
+        raise UsageError(error.message, remedy="give it with --var NAME=VALUE") from None
+    if not send:
+        return Tried(messages=messages, reply=None)
+    settings = _model(prompt, model, base_url)
+    return Tried(messages=messages, reply=run_blocking(_ask(prompt, messages, settings)))
+
+
+def _model(prompt: Prompt, model: str | None, base_url: str | None) -> ModelSettings:
+    if model == "embedded":
+        return ModelSettings(provider="embedded")
+    if model is not None or base_url is not None:
+        return ModelSettings(provider="openai", model=model or prompt.configuration.get("model"), base_url=base_url)
+    if prompt.configuration:
+        return own_model(prompt)
+    raise UsageError("the prompt names no model", remedy="give --model NAME (and --base-url), or --model embedded")
+
+
+async def _ask(prompt: Prompt, messages: tuple[Message, ...], settings: ModelSettings) -> ChatReply:
+    async with open_models({"model": settings}, 1, environment(Path.cwd())) as models:
+        try:
+            return await models["model"].chat(ChatRequest(messages=messages, parameters=dict(prompt.parameters)))
+        except CellError as error:
+            raise InfrastructureError(error.message, remedy=error.remedy) from None

@@ -1,0 +1,1 @@
+"""The command line: words, flags and exit codes over the Python API."""

@@ -1,0 +1,103 @@
+"""`run`, `compare`, `report`: what was measured."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from plimsoll.api.comparing import compare_targets
+from plimsoll.api.options import RunOptions
+from plimsoll.api.reporting import stored_run
+from plimsoll.api.results import SuiteRun, run_suite
+from plimsoll.cli.console import print_json, to_stderr, to_stdout
+from plimsoll.cli.progress import RunProgress
+from plimsoll.config import Workspace
+from plimsoll.errors import ExitCode, UsageError, first_that_applies
+from plimsoll.reports.jsonform import RunForm, run_document, run_form
+from plimsoll.reports.terminal import render_compare, render_run
+
+
+def filter_pairs(written: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """FIELD=VALUE arguments as pairs.
+
+    Raises:
+        UsageError: one has no `=`.
+    """
+    pairs = []
+    for text in written:
+        field, sign, value = text.partition("=")
+        if not sign or not field:
+            raise UsageError(f"--filter {text!r} is not FIELD=VALUE", remedy="for example --filter slice=critical")
+        pairs.append((field, value))
+    return tuple(pairs)
+
+
+def suite_names(workspace: Workspace, given: Sequence[str]) -> list[str]:
+    """The suites that are given, or all of the workspace.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = list(given) or [str(path) for path in workspace.suite_files()]
+    if not names:
+        raise UsageError(f"{workspace.root} has no suite", remedy="write suites/NAME.yaml, or `plimsoll init`")
+    return names
+
+
+def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> None:
+    """Run suites one after the other, and leave with the code of the first cause that applies."""
+    workspace = Workspace.find()
+    ended: list[SuiteRun] = []
+    with RunProgress(to_stderr()) as progress:
+        for name in suite_names(workspace, given):
+            ran = run_suite(workspace, name, options, progress)
+            ended.append(ran)
+            if not as_json:
+                progress.pause()
+                _show(ran, workspace)
+    code = first_that_applies([ran.exit_code for ran in ended])
+    if as_json:
+        print_json(run_document([form_of(ran) for ran in ended], code))
+    leave(code)
+
+
+def compare(first: str, second: str, suite: str | None, *, as_json: bool) -> None:
+    """Show two targets side by side."""
+    workspace = Workspace.find()
+    name = workspace.load_suite(workspace.find_suite(suite))[0].name if suite else None
+    found = compare_targets(workspace, first, second, name)
+    if as_json:
+        print_json(found)
+    else:
+        render_compare(found, to_stdout())
+
+
+def report(run_id: str | None, output: Path | None, *, as_json: bool) -> None:
+    """Show a run that exists, and where its HTML report is."""
+    workspace = Workspace.find()
+    ran = stored_run(workspace, run_id, output)
+    if as_json:
+        print_json(run_document([form_of(ran)], ran.exit_code))
+    else:
+        _show(ran, workspace)
+
+
+def form_of(ran: SuiteRun) -> RunForm:
+    """A run as `--json` prints it."""
+    logged = ran.logged.parent if ran.logged else None
+    return run_form(ran.report, ran.summary, mlflow_run_id=logged, html=str(ran.html))
+
+
+def _show(ran: SuiteRun, workspace: Workspace) -> None:
+    console = to_stdout()
+    render_run(ran.view, console)
+    console.print()
+    console.print(f"report: {workspace.shown(ran.html)}", soft_wrap=True)
+    if ran.logged is not None and ran.logged.parent is not None:
+        console.print(f"MLflow: run {ran.logged.parent}", soft_wrap=True)
+
+
+def leave(code: ExitCode) -> None:
+    """End the command with an exit code."""
+    sys.exit(int(code))

@@ -1,0 +1,150 @@
+"""From a row's columns to a case's fields: nested rows are unfolded, columns renamed, types and presence checked.
+
+What a card declares is enforced here; without a card every column is a field. The steps are the same for every
+file form, so that the same data gives the same case (and digest) from JSONL, CSV, Parquet or a DataFrame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from plimsoll.datasets.card import RESERVED, Card
+from plimsoll.datasets.source import Header
+from plimsoll.datasets.values import as_type, closest, parse_cell
+from plimsoll.errors import Mistake, Where
+
+
+@dataclass(slots=True)
+class Findings:
+    """The mistakes of one row, collected."""
+
+    where: Where
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def add(self, message: str, remedy: str | None = None) -> None:
+        """One more."""
+        self.mistakes.append(Mistake(message, self.where, remedy))
+
+
+def header_problems(header: Header, card: Card | None, findings: Findings) -> frozenset[str]:
+    """Check a form's columns once against the card; gives the columns and fields that rows need not tell again."""
+    if card is None or not card.fields or _holds_nested(header, card):
+        return frozenset()
+    told = set()
+    for column in header.columns:
+        if _unknown(column, card):
+            findings.add(f"unknown column {column!r}", _unknown_remedy(column, card))
+            told.add(column)
+    for name in card.required:
+        column = card.fields[name].column or name
+        if column not in header.columns:
+            findings.add(
+                f"missing column {column!r}",
+                closest(column, [given for given in header.columns if _unknown(given, card)]),
+            )
+            told.add(name)
+    return frozenset(told)
+
+
+def read_fields(
+    values: dict[str, Any], card: Card | None, findings: Findings, *, text: bool, told: Collection[str] = ()
+) -> dict[str, Any]:
+    """A row's fields by name, of the card's types. Null is absent, and so is an empty cell of text."""
+    row = {name: value for name, value in values.items() if value is not None and not (text and value == "")}
+    declared = card.field_of_column if card is not None else {}
+    if not text and isinstance(row.get("inputs"), dict) and "inputs" not in declared:
+        row = _unfolded(row, findings)
+    if card is None or not card.fields:
+        return row
+    return _checked(row, card, findings, text=text, told=told)
+
+
+def _holds_nested(header: Header, card: Card) -> bool:
+    return not header.text and "inputs" in header.columns and "inputs" not in card.field_of_column
+
+
+def _unfolded(row: dict[str, Any], findings: Findings) -> dict[str, Any]:
+    """A row with `inputs: {…}` (and `expectations: {…}`, as MLflow writes them) as a flat one."""
+    flat = dict(row)
+    _unfold("inputs", flat.pop("inputs"), "messages", flat, findings)
+    if isinstance(flat.get("expectations"), dict):
+        expectations = {name: value for name, value in flat.pop("expectations").items() if value is not None}
+        response = expectations.pop("expected_response", None)
+        if response is not None and expectations.setdefault("expected", response) is not response:
+            findings.add("expectations holds both 'expected' and 'expected_response'", "keep one of the two")
+        _unfold("expectations", expectations, "expected", flat, findings)
+    return flat
+
+
+def _unfold(part: str, inner: dict[str, Any], allowed: str, flat: dict[str, Any], findings: Findings) -> None:
+    """Move the fields of a row's `part` beside it. Of the reserved fields it may hold `allowed` only."""
+    for name, value in inner.items():
+        if value is None:
+            continue
+        if name in RESERVED and name != allowed:
+            remedy = f"{name!r} has a meaning of its own: put it beside {part}, or rename it"
+            findings.add(f"{part} holds the reserved field {name!r}", remedy)
+        elif name in flat:
+            findings.add(f"field {name!r} is given twice", "keep one of the two")
+        else:
+            flat[name] = value
+
+
+def _unknown(column: str, card: Card) -> bool:
+    if column in card.field_of_column:
+        return False
+    # A reserved field needs no mention in the card, unless the card reads it from another column.
+    return column not in RESERVED or column in card.fields
+
+
+def _unknown_remedy(column: str, card: Card) -> str | None:
+    if column in card.fields:
+        return f"the card reads {column!r} from the column {card.fields[column].column!r}"
+    fields = card.field_of_column
+    return closest(column, [*fields, *RESERVED]) or f"the card's fields: {', '.join(sorted(fields))}"
+
+
+def _checked(
+    row: dict[str, Any], card: Card, findings: Findings, *, text: bool, told: Collection[str]
+) -> dict[str, Any]:
+    names = card.field_of_column
+    fields: dict[str, Any] = {}
+    for column, value in row.items():
+        if _unknown(column, card):
+            if column not in told:
+                findings.add(f"unknown field {column!r}", _unknown_remedy(column, card))
+            # Kept: the row is refused anyway, and what it holds is checked all the same.
+            fields.setdefault(column, value)
+            continue
+        name = names.get(column, column)
+        fields[name] = _typed(name, value, card, findings, text=text)
+    _check_required((name for name in card.required if name not in told), row, fields, card, findings)
+    return fields
+
+
+def _typed(name: str, value: Any, card: Card, findings: Findings, *, text: bool) -> Any:
+    declared = card.fields[name].type if name in card.fields else None
+    # Reserved fields other than `expected` have a form of their own, read from text or not by `cases`.
+    if declared is None or (name in RESERVED and name != "expected"):
+        return value
+    try:
+        return parse_cell(value, declared) if text else as_type(value, declared)
+    except ValueError as error:
+        findings.add(f"field {name!r} {error}")
+        return value
+
+
+def _check_required(
+    required: Iterable[str], row: dict[str, Any], fields: dict[str, Any], card: Card, findings: Findings
+) -> None:
+    for name in required:
+        value = fields.get(name)
+        if value is None:
+            column = card.fields[name].column or name
+            spare = [given for given in row if _unknown(given, card)]
+            named = f"{name!r}" if column == name else f"{name!r} (column {column!r})"
+            findings.add(f"missing field {named}", closest(column, spare))
+        elif isinstance(value, str) and not value.strip():
+            findings.add(f"required field {name!r} is blank")

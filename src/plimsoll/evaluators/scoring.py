@@ -1,0 +1,222 @@
+"""The one boundary between an evaluator and the run: whatever it does, each of its metrics gets one checked Score.
+
+Nothing here lets a mistake look like success: a missing field, an exception, a value of the wrong kind or out of
+range is Failed, never a low score and never left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from plimsoll import canonical
+from plimsoll.config import Condition, parse_condition
+from plimsoll.errors import CellError, FailureKind, boundary
+from plimsoll.evaluators.base import misfit
+from plimsoll.evaluators.contract import Evaluator, Returned
+from plimsoll.evaluators.fields import absent
+from plimsoll.types import (
+    Case,
+    EvaluatorInfo,
+    Failed,
+    Failure,
+    Metric,
+    MetricKind,
+    Output,
+    Score,
+    Scored,
+    ScoreValue,
+    Skipped,
+    Usage,
+)
+
+
+async def score(evaluator: Evaluator, case: Case, output: Output, *, timeout: float | None = None) -> dict[str, Score]:  # noqa: ASYNC109  # becomes a Failed with its own words, not an exception
+    """One Score for each metric of the evaluator, with `passed` by the case's condition or the metric's.
+
+    Args:
+        evaluator: What scores.
+        case: The case, whose own `pass_if` goes over the evaluator's.
+        output: What the target answered.
+        timeout: Seconds for an async evaluator. Not for judges: their model's client owns time limits and retries,
+            and the time that a request waits in its queue is not the judge's.
+    """
+    try:
+        missing = absent(evaluator.requires, case, output)
+        if missing:
+            return _lacking(evaluator, missing)
+        with boundary(FailureKind.EVALUATOR, f"evaluator {evaluator.name!r}"):
+            returned = await _evaluate(evaluator, case, output, timeout)
+            scores = _by_metric(evaluator, returned)
+    except CellError as error:
+        return unscored(evaluator, Failure.of(error), Usage(requests=error.requests))
+    return apply_pass_if(evaluator, case, scores)
+
+
+def unscored(evaluator: Evaluator, failure: Failure, usage: Usage | None = None) -> dict[str, Score]:
+    """Each metric failed for the same reason: the target's failure, or the evaluator's own."""
+    clean = msgspec.structs.replace(failure, message=_encodable(failure.message), remedy=_encodable(failure.remedy))
+    return {metric.name: Failed(failure=clean, usage=usage or Usage()) for metric in evaluator.metrics}
+
+
+def skipped(evaluator: Evaluator, reason: str) -> dict[str, Score]:
+    """Each metric skipped for the same reason."""
+    return {metric.name: Skipped(reason=reason) for metric in evaluator.metrics}
+
+
+def apply_pass_if(evaluator: Evaluator, case: Case, scores: Mapping[str, Score]) -> dict[str, Score]:
+    """The scores with `passed` by today's conditions: also for scores that were kept from an earlier run."""
+    return {metric.name: _with_passed(metric, case, scores[metric.name]) for metric in evaluator.metrics}
+
+
+def evaluator_info(evaluator: Evaluator) -> EvaluatorInfo:
+    """What a run keeps of an evaluator."""
+    return EvaluatorInfo(name=evaluator.name, digest=canonical.digest(evaluator.identity()), metrics=evaluator.metrics)
+
+
+def _lacking(evaluator: Evaluator, missing: list[str]) -> dict[str, Score]:
+    names = " and ".join(repr(name) for name in missing)
+    # Not in the contract: what comes from elsewhere need not know of it, and then a missing field fails.
+    if getattr(evaluator, "optional", False):
+        return skipped(evaluator, f"the case has no {names}")
+    failure = CellError(FailureKind.MISSING_FIELD, f"{evaluator.name} needs {names}, which the case lacks")
+    return unscored(evaluator, Failure.of(failure))
+
+
+async def _evaluate(evaluator: Evaluator, case: Case, output: Output, limit: float | None) -> Returned:
+    if any(metric.judged for metric in evaluator.metrics):
+        limit = None
+    try:
+        async with asyncio.timeout(limit) as clock:
+            given = evaluator.evaluate(case, output)
+            return await given if inspect.isawaitable(given) else given
+    except TimeoutError:
+        if clock.expired():
+            raise CellError(FailureKind.TIMEOUT, f"{evaluator.name}: no score within {limit:g} s") from None
+        raise
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled us: a library inside the evaluator let its own cancellation out.
+        raise CellError(FailureKind.EVALUATOR, f"evaluator {evaluator.name!r}: cancelled itself") from None
+
+
+def _by_metric(evaluator: Evaluator, returned: Any) -> dict[str, Score]:
+    metrics = evaluator.metrics
+    if not isinstance(returned, Mapping):
+        if len(metrics) > 1 and not isinstance(returned, Failed | Skipped | None):
+            raise _bad(f"{evaluator.name} gave one value for {len(metrics)} metrics")
+        return {metric.name: _checked(metric, returned) for metric in metrics}
+    known = {metric.name for metric in metrics}
+    unknown = sorted(str(name) for name in returned if name not in known)
+    if unknown:
+        raise _bad(f"{evaluator.name} gave {', '.join(unknown)}, which it does not declare")
+    return {
+        metric.name: _checked(metric, returned[metric.name])
+        if metric.name in returned
+        else _failed(_bad(f"{evaluator.name} gave no {metric.name!r}"))
+        for metric in metrics
+    }
+
+
+def _checked(metric: Metric, raw: Any) -> Score:
+    if raw is None:
+        return Skipped(reason="does not apply")
+    if isinstance(raw, Skipped):
+        return Skipped(reason=_encodable(raw.reason))
+    if isinstance(raw, Failed):
+        return raw
+    scored = raw if isinstance(raw, Scored) else Scored(value=raw)
+    try:
+        value = _value(metric, scored.value)
+    except CellError as error:
+        return _failed(error, scored.usage)
+    reason = None if scored.reason is None else _encodable(scored.reason)
+    return msgspec.structs.replace(scored, value=value, reason=reason)
+
+
+def _value(metric: Metric, raw: Any) -> ScoreValue:
+    if type(raw).__module__ == "numpy" and hasattr(raw, "item"):
+        raw = raw.item()
+    if metric.kind is MetricKind.BOOL:
+        if not isinstance(raw, bool):
+            raise _bad(f"{metric.name} is true or false, not {_shown(raw)}")
+        return raw
+    if metric.kind is MetricKind.LABEL:
+        return _label(metric, raw)
+    if isinstance(raw, bool) or not isinstance(raw, numbers.Real):
+        raise _bad(f"{metric.name} is a number, not {_shown(raw)}")
+    try:
+        number = float(raw)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _bad(f"{metric.name} is not finite: {_shown(raw)}")
+    low, high = metric.low, metric.high
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise _bad(f"{metric.name} is {number:g}, outside {_range(low, high)}")
+    return number
+
+
+def _label(metric: Metric, raw: Any) -> str:
+    if not isinstance(raw, str) or not raw.strip():
+        raise _bad(f"{metric.name} is a label, not {_shown(raw)}")
+    if metric.labels and raw not in metric.labels:
+        raise _bad(f"{metric.name} is {_shown(raw)}; its labels are {', '.join(metric.labels)}")
+    return _encodable(raw)
+
+
+def _with_passed(metric: Metric, case: Case, given: Score) -> Score:
+    if not isinstance(given, Scored):
+        return given
+    try:
+        condition = _condition(metric, case)
+    except ValueError as error:
+        remedy = f"mend pass_if of case {case.id}"
+        return _failed(CellError(FailureKind.EVALUATOR, str(error), remedy=remedy), given.usage)
+    if condition is None:
+        return given
+    return msgspec.structs.replace(given, passed=condition.holds(given.value))
+
+
+def _condition(metric: Metric, case: Case) -> Condition | None:
+    text = case.pass_if.get(metric.name, metric.pass_if)
+    if text is None:
+        return Condition("==", operand=True) if metric.kind is MetricKind.BOOL else None
+    condition = parse_condition(text)
+    unfit = misfit(metric, condition)
+    if unfit:
+        raise ValueError(unfit)
+    return condition
+
+
+def _bad(message: str) -> CellError:
+    return CellError(FailureKind.BAD_SCORE, message)
+
+
+def _failed(error: CellError, usage: Usage | None = None) -> Failed:
+    failure = Failure.of(error)
+    return Failed(failure=msgspec.structs.replace(failure, message=_encodable(failure.message)), usage=usage or Usage())
+
+
+def _range(low: float | None, high: float | None) -> str:
+    left = "(-∞" if low is None else f"[{low:g}"
+    right = "∞)" if high is None else f"{high:g}]"
+    return f"{left}, {right}"
+
+
+def _shown(raw: Any) -> str:
+    text = repr(raw)
+    return f"{text if len(text) <= 80 else text[:79] + '…'} ({type(raw).__name__})"
+
+
+def _encodable(text: Any) -> str:
+    # A lone surrogate in a reason would stop the journal's line from being written.
+    return str(text).encode("utf-8", "replace").decode()

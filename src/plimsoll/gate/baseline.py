@@ -1,0 +1,56 @@
+"""Bringing a baseline in from another run, so that only what is comparable is compared."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from plimsoll.errors import UsageError, near_match
+from plimsoll.types import Case, CellId, CellRecord, Report
+
+
+def with_baseline(report: Report, other: Report, target: str, name: str = "champion") -> Report:
+    """The report with one target's cells of another run beside its own, under `name`.
+
+    The cases are the union of both runs': one that this run leaves out is missing on this side. A cell of a case whose
+    content differs between the runs is left out, and so is a score that another version of its evaluator gave: both
+    then count as missing on the baseline's side.
+
+    Raises:
+        UsageError: the other run has no such target, or this one has a target of that name.
+    """
+    if target not in other.run.targets:
+        raise UsageError(
+            f"the run {other.run.id} has no target named {target!r}", remedy=near_match(target, other.run.targets)
+        )
+    if name in report.run.targets:
+        raise UsageError(f"the run {report.run.id} has a target named {name!r} already", remedy="name it otherwise")
+    mine, theirs = report.run.evaluators, other.run.evaluators
+    same = {
+        metric.name
+        for key, info in mine.items()
+        if key in theirs and theirs[key].digest == info.digest
+        for metric in info.metrics
+    }
+    cells = tuple(
+        _renamed(record, name, same)
+        for record in other.of_target(target)
+        if _comparable(report.cases.get(record.cell.case), other.cases.get(record.cell.case))
+    )
+    run = replace(
+        report.run,
+        targets={**report.run.targets, name: replace(other.run.targets[target], name=name)},
+        complete=report.run.complete and other.run.complete,
+    )
+    more = {case: row for case, row in other.cases.items() if case not in report.cases}
+    return Report(run=run, cases={**report.cases, **more}, cells=(*report.cells, *cells))
+
+
+def _comparable(mine: Case | None, theirs: Case | None) -> bool:
+    if mine is None or theirs is None:
+        return mine is None
+    return bool(mine.digest) and mine.digest == theirs.digest
+
+
+def _renamed(record: CellRecord, name: str, same: set[str]) -> CellRecord:
+    cell = CellId(name, record.cell.case, record.cell.repeat)
+    return replace(record, cell=cell, scores={key: score for key, score in record.scores.items() if key in same})

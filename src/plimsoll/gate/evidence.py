@@ -1,0 +1,155 @@
+"""What there is to decide a rule on: the cases with values on every side it needs, and the cells without.
+
+The planned cells are those of the report's case table and of any case that one side has cells of. A cell counts as
+scored only where each side has a usable value; leaving a case out on one side makes it missing, never absent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from plimsoll.gate.check import Claim
+from plimsoll.stats import Cell, Lack, LackKind, Reading, readings
+from plimsoll.types import Case, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A case with values: the challenger's, and the baseline's where it has any."""
+
+    case: str
+    weight: float
+    group: str | None
+    unit: str
+    """The independent unit that it belongs to."""
+    challenger: tuple[Reading, ...]
+    """One a repeat."""
+    baseline: tuple[Reading, ...] = ()
+
+    @property
+    def challenger_mean(self) -> float:
+        """Averaged over repeats."""
+        return _mean(self.challenger)
+
+    @property
+    def baseline_mean(self) -> float:
+        """Averaged over repeats."""
+        return _mean(self.baseline)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The pairs of one rule, in the order of the case table, and what stands in the way of more."""
+
+    pairs: tuple[Pair, ...]
+    planned: int
+    """Cells that were to have a value."""
+    scored: int
+    """Cells that have one, on every side that the rule needs."""
+    missing: tuple[str, ...]
+    """Cases with a cell among the others."""
+    aside: int
+    """Cases to which the metric does not apply."""
+    lacks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(Target, reason) → cells without a value."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of planned cells that are scored; none planned is no coverage."""
+        return self.scored / self.planned if self.planned else 0.0
+
+    @property
+    def weights(self) -> list[float]:
+        """Of the pairs."""
+        return [pair.weight for pair in self.pairs]
+
+    @property
+    def groups(self) -> list[str | None]:
+        """Of the pairs."""
+        return [pair.group for pair in self.pairs]
+
+    @property
+    def units(self) -> int:
+        """Independent ones among the pairs: groups, and cases without a group."""
+        return len({pair.unit for pair in self.pairs})
+
+
+def gather(report: Report, challenger: str, baseline: str | None, claim: Claim) -> Evidence:
+    """Everything that the report holds on one rule.
+
+    An absolute rule needs the challenger's values only; the baseline's are kept for showing what changed, and to tell
+    a metric that does not apply to a case from one that the challenger escaped.
+    """
+    ours = readings(report, challenger, claim.metric)
+    theirs = {} if baseline is None else readings(report, baseline, claim.metric)
+    pairs: list[Pair] = []
+    missing: list[str] = []
+    lacks: Counter[tuple[str, str]] = Counter()
+    planned = scored = aside = 0
+    nothing = (Lack(LackKind.MISSING, "the case is not in its run"),) * max(1, report.run.repeats)
+    for case in (*report.cases, *sorted((ours.keys() | theirs.keys()) - report.cases.keys())):
+        row = report.cases.get(case)
+        # Nobody knows the slices of a case that is not in the table: it counts in each.
+        if claim.rule.slice is not None and row is not None and claim.rule.slice not in row.slices:
+            continue
+        mine = ours.get(case, nothing)
+        other = None if baseline is None else theirs.get(case, nothing)
+        taken = _take(mine, other, relative=claim.rule.relative) if row else _unknown(len(mine))
+        planned += taken.planned
+        scored += len(taken.challenger)
+        aside += taken.planned == 0
+        lacks.update({(challenger, reason): count for reason, count in taken.our_lacks.items()})
+        if baseline is not None:
+            lacks.update({(baseline, reason): count for reason, count in taken.their_lacks.items()})
+        if len(taken.challenger) < taken.planned:
+            missing.append(case)
+        if row is not None and taken.challenger:
+            pairs.append(_pair(row, taken))
+    return Evidence(tuple(pairs), planned, scored, tuple(missing), aside, lacks)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """One case's cells, sorted out."""
+
+    planned: int = 0
+    challenger: list[Reading] = field(default_factory=list)
+    baseline: list[Reading] = field(default_factory=list)
+    our_lacks: Counter[str] = field(default_factory=Counter)
+    their_lacks: Counter[str] = field(default_factory=Counter)
+
+
+def _take(mine: tuple[Cell, ...], other: tuple[Cell, ...] | None, *, relative: bool) -> _Taken:
+    taken = _Taken()
+    for repeat, cell in enumerate(mine):
+        partner = None if other is None else other[repeat]
+        if _skipped(cell) and (partner is None or _skipped(partner)):
+            continue
+        taken.planned += 1
+        if isinstance(cell, Lack):
+            taken.our_lacks[cell.reason] += 1
+        if relative and isinstance(partner, Lack):
+            taken.their_lacks[partner.reason] += 1
+        if isinstance(cell, Reading) and (not relative or isinstance(partner, Reading)):
+            taken.challenger.append(cell)
+            if isinstance(partner, Reading):
+                taken.baseline.append(partner)
+    return taken
+
+
+def _skipped(cell: Cell) -> bool:
+    return isinstance(cell, Lack) and cell.kind is LackKind.SKIPPED
+
+
+def _unknown(cells: int) -> _Taken:
+    """Of a case that only a side's cells name: what it holds, and whether it is the same on both sides, is unknown."""
+    return _Taken(planned=cells, our_lacks=Counter({"the case is not among the run's": cells}))
+
+
+def _pair(row: Case, taken: _Taken) -> Pair:
+    return Pair(row.id, row.weight, row.group, row.unit, tuple(taken.challenger), tuple(taken.baseline))
+
+
+def _mean(given: tuple[Reading, ...]) -> float:
+    return sum(reading.value for reading in given) / len(given)

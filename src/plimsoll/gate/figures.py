@@ -1,0 +1,106 @@
+"""From evidence to an estimate with its interval, and the line that the interval is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from plimsoll.gate.check import Claim
+from plimsoll.gate.evidence import Evidence
+from plimsoll.stats import Estimate, Range, mean_interval, percentile_interval, rate_interval
+
+Interval: TypeAlias = Callable[[float], Estimate]
+"""Confidence → estimate with limits at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What an estimate must lie above, or below."""
+
+    at: float
+    above: bool
+
+    def good(self, estimate: Estimate) -> bool:
+        """The whole interval lies on the good side."""
+        near = estimate.low if self.above else estimate.high
+        return near is not None and (near >= self.at if self.above else near <= self.at)
+
+    def bad(self, estimate: Estimate) -> bool:
+        """The whole interval lies on the bad side."""
+        near = estimate.high if self.above else estimate.low
+        return near is not None and (near < self.at if self.above else near > self.at)
+
+
+def line_of(claim: Claim) -> Line:
+    """The line of any rule but all_pass."""
+    rule = claim.rule
+    if rule.at_least is not None:
+        return Line(0.0 if rule.at_least.of_baseline else rule.at_least.amount, above=True)
+    if rule.at_most is not None:
+        return Line(0.0 if rule.at_most.of_baseline else rule.at_most.amount, above=False)
+    if rule.margin is None:
+        return Line(0.0, above=claim.higher_is_better)
+    return Line(-rule.margin if claim.higher_is_better else rule.margin, above=claim.higher_is_better)
+
+
+def factor_of(claim: Claim) -> float:
+    """How many times the baseline is taken off the challenger: 0 for an absolute rule, 1 for a difference."""
+    if not claim.rule.relative:
+        return 0.0
+    bound = claim.rule.at_least or claim.rule.at_most
+    return 1.0 if bound is None else bound.amount
+
+
+def interval_of(claim: Claim, evidence: Evidence) -> Interval:
+    """The estimate of challenger − factor × baseline as a function of the confidence. Needs at least one pair."""
+    factor = factor_of(claim)
+    if claim.percentile is not None:
+        return _percentiles(claim.percentile, evidence, factor if claim.rule.relative else None)
+    span = Range(claim.metric.low, claim.metric.high)
+    weights, groups = evidence.weights, evidence.groups
+    if claim.rule.relative:
+        values = [pair.challenger_mean - factor * pair.baseline_mean for pair in evidence.pairs]
+        truth = claim.truth and factor == 1.0
+        room = span.contrast(factor)
+        return lambda confidence: mean_interval(
+            values, confidence, span=room, truth=truth, weights=weights, groups=groups
+        )
+    values = [pair.challenger_mean for pair in evidence.pairs]
+    if claim.truth:
+        return lambda confidence: rate_interval(values, confidence, exact=True, weights=weights, groups=groups)
+    return lambda confidence: mean_interval(values, confidence, span=span, weights=weights, groups=groups)
+
+
+def _percentiles(share: float, evidence: Evidence, factor: float | None) -> Interval:
+    ours = [reading.value for pair in evidence.pairs for reading in pair.challenger]
+    groups = [pair.unit for pair in evidence.pairs for _ in pair.challenger]
+    if factor is None:
+        return lambda confidence: percentile_interval(ours, share, confidence, groups=groups)
+    theirs = [reading.value for pair in evidence.pairs for reading in pair.baseline]
+
+    def difference(confidence: float) -> Estimate:
+        # Each side errs half as often, so that both hold together however they depend on each other.
+        each = 1 - (1 - confidence) / 2
+        mine = percentile_interval(ours, share, each, groups=groups)
+        other = percentile_interval(theirs, share, each, groups=groups)
+        return replace(
+            mine,
+            value=mine.value - factor * other.value,
+            low=None if mine.low is None or other.high is None else mine.low - factor * other.high,
+            high=None if mine.high is None or other.low is None else mine.high - factor * other.low,
+        )
+
+    return difference
+
+
+def mirrored(interval: Interval) -> Interval:
+    """The same of the negated value: where lower is better, better is above."""
+
+    def negated(confidence: float) -> Estimate:
+        found = interval(confidence)
+        low = None if found.high is None else -found.high
+        high = None if found.low is None else -found.low
+        return replace(found, value=-found.value, low=low, high=high)
+
+    return negated

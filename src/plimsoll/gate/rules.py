@@ -1,0 +1,162 @@
+"""One rule at a time: from evidence to its outcome, figures and reason.
+
+A rule passes where the whole interval lies on the good side of its line, fails where the whole of it lies on the bad
+side, and is inconclusive in between, and wherever something is missing: a hole never helps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plimsoll.config import GatePolicy
+from plimsoll.gate.check import Claim
+from plimsoll.gate.evidence import Evidence
+from plimsoll.gate.figures import Interval, interval_of, line_of, mirrored
+from plimsoll.gate.flips import failing, flips
+from plimsoll.gate.words import advice, compared, counted, measured, percent, shown
+from plimsoll.stats import Estimate, detectable, p_value_above
+from plimsoll.types import Decision, RuleResult
+
+MIN_UNITS = 10
+"""Pairs, or groups of them, below which no interval is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule with its evidence, before claims of improvement are corrected for each other."""
+
+    claim: Claim
+    evidence: Evidence
+    hindrance: str | None
+    """Why it can't be decided, whatever the figures."""
+    interval: Interval | None
+    """None for all_pass, and without a single value."""
+
+    @property
+    def p_value(self) -> float:
+        """Of a claim of improvement, two-sided; 1 where it can't be decided."""
+        if self.interval is None or self.hindrance is not None:
+            return 1.0
+        return p_value_above(self.interval if self.claim.higher_is_better else mirrored(self.interval), 0.0)
+
+
+def find(claim: Claim, evidence: Evidence, policy: GatePolicy, *, complete: bool) -> Finding:
+    """Look at the evidence of one rule."""
+    everyone = claim.rule.kind == "all_pass"
+    hindrance = _hole(evidence, 1.0 if everyone else policy.coverage)
+    if hindrance is None and not complete:
+        hindrance = "the run is not complete; finish it with `plimsoll run --resume`"
+    if hindrance is None and not everyone and evidence.units < MIN_UNITS:
+        what = "group" if evidence.units < len(evidence.pairs) else "pair" if claim.rule.relative else "case"
+        hindrance = f"{counted(evidence.units, what)}, and fewer than {MIN_UNITS} tell nothing"
+    interval = None if everyone or not evidence.pairs else interval_of(claim, evidence)
+    return Finding(claim, evidence, hindrance, interval)
+
+
+def result_of(finding: Finding, policy: GatePolicy, baseline: str | None, adjusted: float | None = None) -> RuleResult:
+    """What the rule found.
+
+    Args:
+        finding: The rule and its evidence.
+        policy: For the confidence.
+        baseline: What the baseline is called.
+        adjusted: Of a claim of improvement, its p-value corrected for all of them.
+    """
+    if finding.claim.rule.kind == "all_pass":
+        return _every_case(finding)
+    if finding.interval is None:
+        return _result(finding, Decision.INCONCLUSIVE, finding.hindrance or "nothing was scored")
+    confidence = policy.confidence
+    estimate = finding.interval(confidence)
+    outcome, reason = _judge(finding, estimate, confidence, adjusted)
+    said = measured(finding.claim, finding.evidence, estimate, confidence, baseline)
+    return _result(finding, outcome, f"{said}: {reason}", estimate, detectable(estimate, confidence))
+
+
+def _judge(finding: Finding, estimate: Estimate, confidence: float, adjusted: float | None) -> tuple[Decision, str]:
+    if finding.hindrance is not None:
+        return Decision.INCONCLUSIVE, finding.hindrance
+    line = line_of(finding.claim)
+    outcome = Decision.PASS if line.good(estimate) else Decision.FAIL if line.bad(estimate) else Decision.INCONCLUSIVE
+    if adjusted is not None and outcome is not Decision.FAIL:
+        outcome = Decision.PASS if adjusted <= 1 - confidence else Decision.INCONCLUSIVE
+        if outcome is Decision.PASS:
+            return outcome, f"an improvement (p = {shown(adjusted)}, corrected over all claims of improvement)"
+        if line.good(estimate):
+            return (
+                outcome,
+                f"not enough beside the policy's other claims of improvement (corrected p = {shown(adjusted)})",
+            )
+    reason = compared(line, outcome)
+    if outcome is Decision.INCONCLUSIVE:
+        reason += "; " + advice(finding.claim, finding.evidence, estimate, line, confidence)
+    return outcome, reason
+
+
+def _every_case(finding: Finding) -> RuleResult:
+    evidence = finding.evidence
+    bad = failing(evidence)
+    if bad:
+        # A case that was seen to fail stays failed, whatever is missing beside it.
+        reason = f"{len(bad)} of {counted(len(evidence.pairs), 'case')} did not pass: {_some(bad)}"
+        return _result(finding, Decision.FAIL, reason)
+    if finding.hindrance is not None:
+        return _result(finding, Decision.INCONCLUSIVE, finding.hindrance)
+    total = counted(len(evidence.pairs), "case")
+    return _result(finding, Decision.PASS, f"all of {total} passed{_aside(evidence)}")
+
+
+def _result(
+    finding: Finding, outcome: Decision, reason: str, estimate: Estimate | None = None, smallest: float | None = None
+) -> RuleResult:
+    claim, evidence = finding.claim, finding.evidence
+    return RuleResult(
+        metric=claim.rule.metric,
+        rule=claim.rule.words,
+        outcome=outcome,
+        reason=reason,
+        estimate=None if estimate is None else _rounded(estimate.value),
+        low=None if estimate is None else _rounded(estimate.low),
+        high=None if estimate is None else _rounded(estimate.high),
+        n=len(evidence.pairs),
+        missing=len(evidence.missing),
+        detectable=_rounded(smallest, 3),
+        slice=claim.rule.slice,
+        flipped=flips(claim, evidence),
+        failing=failing(evidence) if claim.rule.kind == "all_pass" else (),
+    )
+
+
+def _rounded(value: float | None, digits: int = 6) -> float | None:
+    # A verdict is decided again elsewhere and must come out the same: the last digits are the platform's.
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
+def _hole(evidence: Evidence, coverage: float) -> str | None:
+    """Why the coverage does not do, if it does not."""
+    if not evidence.planned:
+        return f"there is no case to measure it on{_aside(evidence)}"
+    if not evidence.scored:
+        return f"nothing was scored: {_lacks(evidence)}"
+    if evidence.coverage < coverage:
+        return (
+            f"{counted(len(evidence.missing), 'case')} without a value, {percent(evidence.coverage)} of the planned "
+            f"cells scored and {percent(coverage)} needed: {_lacks(evidence)}"
+        )
+    return None
+
+
+def _aside(evidence: Evidence) -> str:
+    return f" (it does not apply to {counted(evidence.aside, 'case')})" if evidence.aside else ""
+
+
+def _lacks(evidence: Evidence) -> str:
+    common = sorted(evidence.lacks.items(), key=lambda item: (-item[1], item[0]))
+    said = [f"{count} on {target}: {reason}" for (target, reason), count in common[:3]]
+    if len(common) > 3:
+        said.append("…")
+    return "; ".join(said)
+
+
+def _some(cases: tuple[str, ...]) -> str:
+    return ", ".join(cases[:5]) + (", …" if len(cases) > 5 else "")

@@ -1,0 +1,107 @@
+"""What a rule found, in plain words with the figures, and what would decide where it can't tell yet."""
+
+from __future__ import annotations
+
+import math
+
+from plimsoll.gate.check import Claim
+from plimsoll.gate.evidence import Evidence
+from plimsoll.gate.figures import Line, factor_of
+from plimsoll.stats import Estimate, Method, cases_needed
+from plimsoll.stats.estimate import t_quantile
+from plimsoll.types import Decision
+
+_HOPELESS = 100
+"""More than so many times the cases at hand is no advice."""
+
+
+def shown(value: float) -> str:
+    """A figure with as many digits as people read."""
+    return f"{value:.4g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.2e}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage; never rounded to the whole that it isn't."""
+    text = f"{100 * share:.1f}".rstrip("0").rstrip(".")
+    return f"{'under ' if share < 1 and text == '100' else ''}{text}%"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def measured(claim: Claim, evidence: Evidence, estimate: Estimate, confidence: float, baseline: str | None) -> str:
+    """The estimate with its interval, e.g. `0.03 worse than v1 (-0.03, 95% interval -0.08 to 0.02, 60 pairs)`."""
+    low = "unknown" if estimate.low is None else shown(estimate.low)
+    high = "unknown" if estimate.high is None else shown(estimate.high)
+    what = "pair" if claim.rule.relative else "case"
+    basis = f"{percent(confidence)} interval {low} to {high}, {counted(len(evidence.pairs), what)}"
+    if any(pair.group is not None for pair in evidence.pairs):
+        basis += f" in {counted(evidence.units, 'group')}"
+    if not claim.rule.relative:
+        unit = f" {claim.metric.unit}" if claim.metric.unit else ""
+        return f"{shown(estimate.value)}{unit} ({basis})"
+    factor = factor_of(claim)
+    if claim.rule.at_least or claim.rule.at_most:
+        return f"challenger − {factor:g} × {baseline} is {shown(estimate.value)} ({basis})"
+    if estimate.value == 0:
+        return f"the same as {baseline} on average (difference 0, {basis})"
+    better = (estimate.value > 0) == claim.higher_is_better
+    how = "better" if better else "worse"
+    return f"{shown(abs(estimate.value))} {how} than {baseline} (difference {shown(estimate.value)}, {basis})"
+
+
+def compared(line: Line, outcome: Decision) -> str:
+    """How the interval lies to the line."""
+    near, far = ("lower", "upper") if line.above else ("upper", "lower")
+    side = "below" if line.above else "above"
+    if outcome is Decision.PASS:
+        return f"the {near} limit is not {side} {shown(line.at)}"
+    if outcome is Decision.FAIL:
+        return f"even the {far} limit is {side} {shown(line.at)}"
+    return f"the interval holds {shown(line.at)}, so it can't be told"
+
+
+def advice(claim: Claim, evidence: Evidence, estimate: Estimate, line: Line, confidence: float) -> str:
+    """About how many more cases would decide, if the estimate stays as it is."""
+    if estimate.method is Method.ORDER_STATISTIC:
+        return _percentile_advice(claim, evidence, estimate, line, confidence)
+    near = estimate.low if line.above else estimate.high
+    if near is None or estimate.width is None:
+        return (
+            f"no limit can be stated: too few values differ, and {claim.metric.name} declares no range; "
+            "give its evaluator a least and a greatest value"
+        )
+    distance = abs(estimate.value - line.at)
+    current = estimate.effective
+    if estimate.method is Method.EXACT and not claim.truth:
+        needed = current * abs(estimate.value - near) / distance if distance else math.inf
+    else:
+        error = estimate.width / 2 / t_quantile(estimate.degrees, confidence)
+        needed = cases_needed(error * math.sqrt(current), distance, confidence)
+    more = (needed - current) * len(evidence.pairs) / estimate.units
+    if not math.isfinite(more) or more > _HOPELESS * len(evidence.pairs):
+        return "it lies so near that more cases alone will hardly decide"
+    kind = "differences" if claim.rule.relative else "values"
+    return f"about {_round(more)} more cases would decide (80% power, if their {kind} are like these)"
+
+
+def _percentile_advice(claim: Claim, evidence: Evidence, estimate: Estimate, line: Line, confidence: float) -> str:
+    near = estimate.low if line.above else estimate.high
+    if near is not None or claim.percentile is None:
+        return "more cases would narrow it"
+    # The extreme order statistic is a limit once it misses the percentile rarely enough, on both sides of a comparison.
+    tail = (1 - confidence) / (4 if claim.rule.relative else 2)
+    least = min(claim.percentile, 1 - claim.percentile)
+    needed = math.ceil(math.log(tail) / math.log(1 - least))
+    more = (needed / estimate.effective - 1) * len(evidence.pairs)
+    return f"a limit needs {needed} cases that don't depend on each other; about {_round(more)} more"
+
+
+def _round(number: float) -> int:
+    """Up, to two digits: it is a guess."""
+    if number < 10:
+        return max(1, math.ceil(number))
+    unit = int(10 ** (math.floor(math.log10(number)) - 1))
+    return math.ceil(number / unit) * unit

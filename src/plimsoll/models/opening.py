@@ -1,0 +1,208 @@
+"""Open the models that are asked for, share what they can share, close all: the one way to get a `ChatModel`.
+
+`openai` takes a second of CPU to import, so it is imported here with the first model that is opened, not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from plimsoll.config import ModelSettings
+from plimsoll.errors import UsageError
+from plimsoll.models.connection import PLACEHOLDER_KEY, Connection, resolve_connections
+from plimsoll.models.network import HttpSessionSettings, http_session_settings, without_credentials
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+    from plimsoll.models.embedded import EmbeddedModel
+    from plimsoll.models.failures import Secrets
+    from plimsoll.models.openai_client import Backoff, OpenAIChatModel
+
+_CONNECTIONS = 4096
+"""More than any suite's concurrency: the limit on requests is the model's, not the connection pool's."""
+
+
+@asynccontextmanager
+async def open_models(
+    settings: Mapping[str, ModelSettings],
+    default_concurrency: int,
+    environ: Mapping[str, str],
+    *,
+    backoff: Backoff | None = None,
+    azure_credential: Any | None = None,
+) -> AsyncIterator[Mapping[str, OpenAIChatModel]]:
+    """The models of `settings`, open, by name. Nothing is sent until the first request.
+
+    Args:
+        settings: only those that are wanted.
+        default_concurrency: for a model that doesn't say.
+        environ: where `${NAME}`, keys, proxies and CAs are read.
+        backoff: waits between attempts.
+        azure_credential: an async Azure credential instead of `DefaultAzureCredential`; the caller closes it.
+
+    Raises:
+        ConfigError: every setting and variable that is missing, of all models.
+        UsageError: a proxy or CA bundle is unusable, or a package is missing.
+        InfrastructureError: the embedded model can't be started.
+    """
+    connections = resolve_connections(settings, environ)
+    if not settings:
+        yield {}
+        return
+    async with AsyncExitStack() as stack:
+        opener = _Opener(stack, http_session_settings(environ), environ, backoff, azure_credential)
+        models: dict[str, OpenAIChatModel] = {}
+        for name, model in settings.items():
+            if model.provider == "embedded":
+                models[name] = await opener.embedded(name, model)
+            else:
+                wanted = model.concurrency or default_concurrency
+                models[name] = await opener.hosted(name, model, connections[name], wanted)
+        yield models
+
+
+class _Opener:
+    """Makes models that share one HTTP client for each endpoint and one embedded server."""
+
+    def __init__(
+        self,
+        stack: AsyncExitStack,
+        network: HttpSessionSettings,
+        environ: Mapping[str, str],
+        backoff: Backoff | None,
+        azure_credential: Any | None,
+    ) -> None:
+        self._stack = stack
+        self._network = network
+        self._environ = environ
+        self._backoff = backoff
+        self._azure_credential = azure_credential
+        self._clients: dict[tuple[str, str], httpx2.AsyncClient] = {}
+        self._server: EmbeddedModel | None = None
+        self._slots: asyncio.Semaphore | None = None
+
+    async def hosted(
+        self, name: str, settings: ModelSettings, connection: Connection, concurrency: int
+    ) -> OpenAIChatModel:
+        from plimsoll.models.failures import Secrets
+        from plimsoll.models.openai_client import OpenAIChatModel
+
+        http = self._http_client(connection.base_url)
+        proxy = self._network.proxy_for(connection.base_url)
+        password = urlsplit(proxy).password if proxy else None
+        secrets = Secrets([*connection.secrets, password or "", unquote(password or "")])
+        if connection.kind == "azure":
+            client: openai.AsyncOpenAI = await self._azure_client(connection, http, secrets)
+        else:
+            client = _openai_client(connection, http, self._environ)
+        return OpenAIChatModel(
+            name,
+            settings,
+            connection,
+            client,
+            limiter=asyncio.Semaphore(concurrency),
+            concurrency=concurrency,
+            secrets=secrets,
+            backoff=self._backoff,
+        )
+
+    async def embedded(self, name: str, settings: ModelSettings) -> OpenAIChatModel:
+        from plimsoll.models.embedded import EmbeddedModel
+        from plimsoll.models.openai_client import OpenAIChatModel
+
+        server = self._server or EmbeddedModel(environ={**os.environ, **self._environ})
+        if settings.model not in (None, server.model):
+            raise UsageError(
+                f"models.{name}: the embedded model is {server.model!r}, not {settings.model!r}",
+                remedy="leave `model` out",
+            )
+        if self._server is None:
+            self._server = await self._stack.enter_async_context(server)
+            self._slots = asyncio.Semaphore(server.workers)
+        assert self._slots is not None
+        connection = Connection(kind="openai", base_url=server.base_url, model=server.model, api_key=PLACEHOLDER_KEY)
+        return OpenAIChatModel(
+            name,
+            settings,
+            connection,
+            _openai_client(connection, self._http_client(connection.base_url), {}),
+            # Shared: a request that waits for another model's slot would count the waiting as latency.
+            limiter=self._slots,
+            concurrency=min(settings.concurrency or server.workers, server.workers),
+            place=server.place,
+            backoff=self._backoff,
+        )
+
+    def _http_client(self, url: str) -> httpx2.AsyncClient:
+        import httpx2
+        from openai import DefaultAioHttpClient
+
+        parts = urlsplit(url)
+        origin = (parts.scheme, parts.netloc)
+        if origin not in self._clients:
+            client = DefaultAioHttpClient(
+                # All that it would read from the process's environment is given here instead.
+                trust_env=False,
+                proxy=_proxy(self._network.proxy_for(url)),
+                verify=self._network.ssl_context() if parts.scheme == "https" else False,
+                limits=httpx2.Limits(max_connections=_CONNECTIONS),
+            )
+            self._stack.push_async_callback(client.aclose)
+            self._clients[origin] = client
+        return self._clients[origin]
+
+    async def _azure_client(
+        self, connection: Connection, http: httpx2.AsyncClient, secrets: Secrets
+    ) -> openai.AsyncAzureOpenAI:
+        from openai import AsyncAzureOpenAI
+
+        provider = None
+        if connection.auth == "default_credential":
+            from plimsoll.models.azure import token_provider
+
+            provider = await self._stack.enter_async_context(token_provider(self._azure_credential, secrets))
+        return AsyncAzureOpenAI(
+            azure_endpoint=connection.base_url,
+            api_version=connection.api_version,
+            api_key=connection.api_key or None,
+            azure_ad_token_provider=provider,
+            default_headers=connection.headers,
+            max_retries=0,
+            http_client=http,
+        )
+
+
+def _proxy(url: str | None) -> httpx2.Proxy | None:
+    """The proxy with its credentials as a header: the transport's own way of sending them is deprecated in aiohttp."""
+    import httpx2
+
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.username is None:
+        return httpx2.Proxy(url)
+    # aiohttp sends it on as Proxy-Authorization, with CONNECT and without.
+    login = base64.b64encode(f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()).decode()
+    return httpx2.Proxy(without_credentials(url), headers={"Authorization": f"Basic {login}"})
+
+
+def _openai_client(connection: Connection, http: httpx2.AsyncClient, environ: Mapping[str, str]) -> openai.AsyncOpenAI:
+    from openai import AsyncOpenAI
+
+    return AsyncOpenAI(
+        base_url=connection.base_url,
+        api_key=connection.api_key,
+        organization=environ.get("OPENAI_ORG_ID"),
+        project=environ.get("OPENAI_PROJECT_ID"),
+        default_headers=connection.headers,
+        max_retries=0,
+        http_client=http,
+    )

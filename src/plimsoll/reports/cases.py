@@ -1,0 +1,182 @@
+"""The cases of a report as rows: each with its answers, its scores, and how it stands; worst first.
+
+A case stands as its worst answer does, so that nothing missing hides behind something that passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plimsoll.reports.model import AnswerView, CaseRow, ScoreView, Standing
+from plimsoll.reports.text import any_text, excerpt, number, one_line, plain
+from plimsoll.types import (
+    Case,
+    CellId,
+    CellRecord,
+    Direction,
+    Failed,
+    Failure,
+    Message,
+    Metric,
+    Output,
+    Report,
+    Score,
+    Scored,
+    Skipped,
+)
+
+TEXT_LIMIT = 4000
+"""Characters of one answer or input that a view carries."""
+SHORT_LIMIT = 160
+_TELLING = ("question", "query", "input", "text", "prompt", "message", "topic")
+_ORDER = {standing: place for place, standing in enumerate(Standing)}
+
+
+def case_rows(report: Report) -> tuple[CaseRow, ...]:
+    """Every planned case, worst first; equally bad ones in the dataset's order."""
+    records = {record.cell: record for record in report.cells}
+    metrics = report.metrics
+    rows = [
+        _case_row(place, case, _answers(report, case, records, metrics))
+        for place, case in enumerate(report.cases.values(), start=1)
+    ]
+    return tuple(sorted(rows, key=_badness))
+
+
+def standing_of(record: CellRecord | None, metrics: Mapping[str, Metric]) -> Standing:
+    """How one cell stands: passed only with a condition that held, and with no score that failed."""
+    if record is None:
+        return Standing.NOT_RUN
+    if isinstance(record.outcome, Failure) or any(isinstance(score, Failed) for score in record.scores.values()):
+        return Standing.ERROR
+    passes = [
+        passed for name, score in record.scores.items() if (passed := passes_by(score, metrics.get(name))) is not None
+    ]
+    if not passes:
+        return Standing.UNJUDGED
+    return Standing.PASSED if all(passes) else Standing.FAILED
+
+
+def passes_by(score: Score, metric: Metric | None) -> bool | None:
+    """Whether the score passes; a truth value without a condition passes when it is the better one of the two."""
+    if not isinstance(score, Scored):
+        return None
+    if score.passed is None and isinstance(score.value, bool) and metric is not None:
+        return score.value is (metric.direction is Direction.HIGHER)
+    return score.passed
+
+
+def short_input(case: Case) -> str:
+    """The case on one line: its question where it has one, else its first text, else its last message."""
+    named = next((case.inputs[name] for name in _TELLING if case.inputs.get(name)), None)
+    found = named or next((value for value in case.inputs.values() if isinstance(value, str) and value), None)
+    if found is None and case.messages:
+        found = case.messages[-1].get("content")
+    return one_line(any_text(found if found is not None else case.inputs), SHORT_LIMIT)
+
+
+def expected_text(case: Case) -> str | None:
+    """The reference answer as text."""
+    return None if case.expected is None else excerpt(any_text(case.expected), TEXT_LIMIT)
+
+
+def answer_text(record: CellRecord) -> str:
+    """The answer as text, with the tools that it called; the failure's message where there is none."""
+    if isinstance(record.outcome, Failure):
+        return excerpt(record.outcome.message, TEXT_LIMIT)
+    calls = record.outcome.tool_calls
+    text = record.outcome.text + (f"\n[calls {any_text(list(calls))}]" if calls else "")
+    return excerpt(text.strip("\n"), TEXT_LIMIT)
+
+
+def told_answer(record: CellRecord | None) -> str | None:
+    """The answer where it stands alone: a failure is called one; None where the cell was never run."""
+    if record is None:
+        return None
+    text = answer_text(record)
+    return f"(no answer, {record.outcome.kind}: {text})" if isinstance(record.outcome, Failure) else text
+
+
+def score_text(score: Scored, metric: Metric | None) -> str:
+    """A value as people read it."""
+    if isinstance(score.value, bool):
+        return "yes" if score.value else "no"
+    if isinstance(score.value, str):
+        return one_line(score.value, 60)
+    return number(score.value, metric.unit if metric else "")
+
+
+def _answers(
+    report: Report, case: Case, records: Mapping[CellId, CellRecord], metrics: Mapping[str, Metric]
+) -> tuple[AnswerView, ...]:
+    cells = [CellId(target, case.id, repeat) for target in report.run.targets for repeat in range(report.run.repeats)]
+    return tuple(_answer(cell, records.get(cell), metrics) for cell in cells)
+
+
+def _answer(cell: CellId, record: CellRecord | None, metrics: Mapping[str, Metric]) -> AnswerView:
+    output = record.outcome if record and isinstance(record.outcome, Output) else None
+    failure = record.outcome if record and isinstance(record.outcome, Failure) else None
+    return AnswerView(
+        target=plain(cell.target),
+        repeat=cell.repeat,
+        standing=standing_of(record, metrics),
+        text=answer_text(record) if record else "",
+        finish=plain(output.finish) if output else "",
+        cached=bool(record and record.cached),
+        kind=failure.kind.value if failure else "",
+        latency=output.latency if output else None,
+        # Without an answer every score is skipped for that one reason: saying so again for each metric is noise.
+        scores=tuple(_score(name, score, metrics.get(name)) for name, score in record.scores.items())
+        if record and output
+        else (),
+    )
+
+
+def _score(name: str, score: Score, metric: Metric | None) -> ScoreView:
+    name = plain(name)
+    match score:
+        case Scored():
+            reason = one_line(score.reason or "", 500)
+            return ScoreView(
+                metric=name,
+                state="scored",
+                value=score_text(score, metric),
+                passed=passes_by(score, metric),
+                note=reason,
+            )
+        case Failed():
+            message = one_line(f"{score.failure.kind}: {score.failure.message}", 500)
+            return ScoreView(metric=name, state="failed", value="", passed=None, note=message)
+        case Skipped():
+            return ScoreView(metric=name, state="skipped", value="", passed=None, note=one_line(score.reason, 500))
+
+
+def _case_row(place: int, case: Case, answers: tuple[AnswerView, ...]) -> CaseRow:
+    return CaseRow(
+        id=plain(case.id),
+        place=place,
+        inputs=_inputs(case),
+        short=short_input(case),
+        expected=expected_text(case),
+        slices=tuple(plain(name) for name in case.slices),
+        group=None if case.group is None else plain(case.group),
+        standing=min((answer.standing for answer in answers), key=_ORDER.__getitem__, default=Standing.NOT_RUN),
+        answers=answers,
+    )
+
+
+def _inputs(case: Case) -> tuple[tuple[str, str], ...]:
+    fields = [(plain(name), excerpt(any_text(value), TEXT_LIMIT)) for name, value in case.inputs.items()]
+    return (*fields, *((plain(str(m.get("role", "message"))), _message(m)) for m in case.messages))
+
+
+def _message(message: Message) -> str:
+    content = message.get("content")
+    return excerpt(any_text(content if content is not None else message), TEXT_LIMIT)
+
+
+def _badness(row: CaseRow) -> tuple[int, int, int, int]:
+    """By standing; then most answers missing, then most that did not pass, then the dataset's order."""
+    wrong = sum(answer.standing is Standing.FAILED for answer in row.answers)
+    missed = sum(answer.standing in (Standing.ERROR, Standing.NOT_RUN) for answer in row.answers)
+    return (_ORDER[row.standing], -missed, -wrong, row.place)

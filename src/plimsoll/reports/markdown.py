@@ -1,0 +1,191 @@
+"""A verdict as Markdown, for the reviewer of a change: the decision and why in the first line, the evidence folded.
+
+Promises that a model's text can't take over the comment: it stands in code blocks that it can't close, or inline with
+every sign escaped that Markdown, HTML or a forge (mentions, issue numbers, links) gives meaning to; and that the whole
+fits a forge's comment, saying what was left out.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+
+from plimsoll.reports.model import Figure, FlipRow, MetricRow, RuleRow, TargetRow, VerdictSection, View
+from plimsoll.reports.phrases import baseline_text, estimate_text, failing_text
+from plimsoll.reports.text import clip, count, interval, number, one_line, seconds
+
+SIZE_LIMIT = 60_000
+"""Characters; GitHub takes 65,536 in a comment."""
+FLIPS_SHOWN = 20
+_ANSWER_LIMIT = 600
+_MEANING = re.compile(
+    r"(?P<html>[<>&])"
+    r"|(?P<sign>[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-+=])"
+    # A backslash does not stop a forge from seeing a mention, an issue's number or an address; a comment does.
+    r"|(?P<reference>[@#]|:(?=//)|\bwww(?=\.)|\bGH(?=-\d)|^\d+(?=[.)]))",
+    re.IGNORECASE,
+)
+
+
+def render_markdown(view: View) -> str:
+    """Every verdict of the view, one after the other; without a verdict, how the targets did."""
+    shown = FLIPS_SHOWN
+    while True:
+        text = "\n".join(_document(view, shown)).rstrip() + "\n"
+        if len(text) <= SIZE_LIMIT:
+            return text
+        if shown == 0:
+            cut = text[: text.rfind("\n", 0, SIZE_LIMIT - 100)]
+            return f"{cut}\n\nThe rest is too long for a comment; see the HTML report.\n"
+        shown //= 2
+
+
+def escape(text: str) -> str:
+    """`text` on one line, meaning only itself in Markdown, in a table, and on a forge."""
+    return _MEANING.sub(_escaped, one_line(text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    if match.lastgroup == "html":
+        return html.escape(match[0])
+    return f"\\{match[0]}" if match.lastgroup == "sign" else f"{match[0]}<!-- -->"
+
+
+def fenced(text: str) -> str:
+    """`text` in a code block with a fence longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _document(view: View, flips_shown: int) -> Iterator[str]:
+    if not view.verdicts:
+        yield from _no_verdict(view)
+    for section in view.verdicts:
+        yield from _section(section, view, flips_shown)
+    yield from _notes(view.notes)
+    yield from _commands(view)
+
+
+def _section(section: VerdictSection, view: View, flips_shown: int) -> Iterator[str]:
+    why = f": {escape(section.reasons[0])}" if section.reasons else ""
+    yield f"**{section.outcome.upper()}** {escape(section.suite)}: {escape(section.headline.split(':')[0])}{why}"
+    yield ""
+    for reason in section.reasons[1:]:
+        yield f"- {escape(reason)}"
+    if section.reasons[1:]:
+        yield ""
+    yield from _rules(section.rules)
+    yield from _flips(section, flips_shown)
+    for rule in section.not_applied:
+        yield f"- not applied, since there is no champion yet: {escape(rule)}"
+    if section.not_applied:
+        yield ""
+    told = f"{escape(baseline_text(section))}; {section.confidence:.0%} intervals; {_coverage(view)}"
+    yield f"Run `{_code(section.run)}`; {told}."
+    yield ""
+
+
+def _coverage(view: View) -> str:
+    header = view.header
+    missing = header.planned - header.answered
+    told = f"{count(header.cases, 'case')}, {header.answered:,} of {header.planned:,} cells answered"
+    return told + (f", **{missing:,} missing**" if missing else "")
+
+
+def _rules(rules: Sequence[RuleRow]) -> Iterator[str]:
+    yield "| outcome | metric | rule | estimate | n | missing | detectable | why |"
+    yield "|---|---|---|---|--:|--:|--:|---|"
+    for rule in rules:
+        metric = escape(rule.metric) + (f" on {escape(rule.slice)}" if rule.slice else "")
+        why = escape(rule.reason) + (f"; {escape(failing_text(rule))}" if rule.failing else "")
+        cells = [
+            f"**{rule.outcome}**" if rule.outcome != "pass" else rule.outcome.value,
+            metric,
+            escape(rule.rule),
+            estimate_text(rule),
+            f"{rule.n:,}",
+            f"{rule.missing:,}",
+            number(rule.detectable, rule.unit, precise=True),
+            why,
+        ]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _flips(section: VerdictSection, shown: int) -> Iterator[str]:
+    for way, flips in (
+        ("worse", [flip for flip in section.flips if flip.worse]),
+        ("better", [flip for flip in section.flips if not flip.worse]),
+    ):
+        if not flips:
+            continue
+        told = f"{count(len(flips), 'case')} flipped for the {way}"
+        told += f", showing {shown}" if shown < len(flips) else ""
+        yield f"<details><summary>{told}</summary>"
+        yield ""
+        for flip in flips[:shown]:
+            yield from _flip(flip, section.target)
+        yield "</details>"
+        yield ""
+
+
+def _flip(flip: FlipRow, after: str) -> Iterator[str]:
+    change = f"{escape(flip.metric)} {number(flip.baseline)} to {number(flip.challenger)}"
+    yield f"`{_code(flip.case)}`: {change}"
+    yield ""
+    for name, text in (("case", flip.short), ("expected", flip.expected)):
+        if text:
+            yield f"{name}:\n{fenced(clip(text, _ANSWER_LIMIT))}"
+    for name, answer in (("baseline", flip.before), (after, flip.after)):
+        told = escape(name)
+        yield f"{told}: not at hand" if answer is None else f"{told}:\n{fenced(clip(answer, _ANSWER_LIMIT))}"
+    yield ""
+
+
+def _no_verdict(view: View) -> Iterator[str]:
+    header = view.header
+    yield f"{escape(header.suite)}: {_coverage(view)}, in {seconds(header.seconds)}; no gate was asked"
+    yield ""
+    yield f"| metric | {' | '.join(escape(target.name) for target in view.targets)} |"
+    yield f"|---|{'---|' * len(view.targets)}"
+    yield f"| answers | {' | '.join(_answered(target) for target in view.targets)} |"
+    for row in view.metrics:
+        cells = [_figure(row, figure) for figure in row.figures]
+        yield f"| {escape(row.name)} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _figure(row: MetricRow, figure: Figure) -> str:
+    missing = f", {figure.lacking:,} missing" if figure.lacking else ""
+    if figure.labels:
+        return ", ".join(f"{escape(label)} {amount:,}" for label, amount in figure.labels) + missing
+    if figure.mean is None:
+        return f"no value{missing}"
+    return f"{number(figure.mean, row.unit)} ({interval(figure.low, figure.high)}){missing}"
+
+
+def _answered(target: TargetRow) -> str:
+    return f"{target.answered:,} of {target.planned:,}"
+
+
+def _notes(notes: Sequence[str]) -> Iterator[str]:
+    for note in notes:
+        yield f"- {escape(note)}"
+    if notes:
+        yield ""
+
+
+def _commands(view: View) -> Iterator[str]:
+    if view.commands:
+        yield "<details><summary>How to reproduce</summary>"
+        yield ""
+        yield fenced("\n".join(view.commands)).replace("text\n", "sh\n", 1)
+        yield ""
+        yield "</details>"
+
+
+def _code(text: str) -> str:
+    """For a code span: the one sign that could end it, and what would end a table's cell, replaced."""
+    return one_line(text).replace("`", "'").replace("|", "¦")

@@ -1,0 +1,292 @@
+"""The view model: what every renderer shows of a run, once, as frozen values.
+
+Promises that all figures are as the summary and the verdicts gave them (None is unknown, never zero), that every text
+is `plain` already (a renderer only escapes its own syntax), and that what is missing is counted wherever a figure
+stands. Cases come worst first. Built by `plimsoll.reports.view.build_view`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from plimsoll.types import Decision, MetricKind
+
+
+class Standing(StrEnum):
+    """How a case or an answer stands; worst first."""
+
+    ERROR = "error"
+    """No answer, or a score that could not be given."""
+    FAILED = "did not pass"
+    NOT_RUN = "not run"
+    """Planned and never finished."""
+    UNJUDGED = "no condition"
+    """Answered and scored, but no metric says what passes."""
+    PASSED = "passed"
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """What ran, over what, when, and how much of it was finished."""
+
+    suite: str
+    run: str
+    started: str
+    seconds: float
+    requests: int
+    dataset: str
+    dataset_digest: str
+    """Its first characters."""
+    cases: int
+    repeats: int
+    sample: int | None
+    commit: str | None
+    """Its first characters."""
+    dirty: bool
+    complete: bool
+    planned: int
+    """Cells: target × case × repeat."""
+    answered: int
+    failed: int
+    cached: int
+
+    @property
+    def not_run(self) -> int:
+        """Cells that were planned and never finished."""
+        return max(self.planned - self.answered - self.failed, 0)
+
+
+class TargetRow(Struct, frozen=True, kw_only=True):
+    """One target and what became of its cells."""
+
+    name: str
+    kind: str
+    model: str | None
+    digest: str
+    """Its first characters."""
+    planned: int
+    answered: int
+    failed: int
+    cached: int
+    cut: int
+    """Answers cut by the token limit."""
+    cost: float | None
+    """USD; None is unknown."""
+
+    @property
+    def not_run(self) -> int:
+        """Cells that were planned and never finished."""
+        return max(self.planned - self.answered - self.failed, 0)
+
+
+class Figure(Struct, frozen=True, kw_only=True):
+    """One metric of one target."""
+
+    target: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    """Cases that the mean rests on."""
+    failed: int
+    """Cells whose output or score failed."""
+    skipped: int
+    """Cells to which the metric does not apply."""
+    missing: int
+    """Cells that were never run or scored."""
+    best: bool = False
+    """Better than every other target, by intervals that don't touch, with nothing missing."""
+    labels: tuple[tuple[str, int], ...] = ()
+    """Of a label metric: label and count, most frequent first."""
+
+    @property
+    def lacking(self) -> int:
+        """Cells that were to have a value and have none."""
+        return self.failed + self.missing
+
+
+class MetricRow(Struct, frozen=True, kw_only=True):
+    """One metric over all targets, in the order of the view's targets."""
+
+    name: str
+    kind: MetricKind
+    higher_is_better: bool
+    unit: str
+    judged: bool
+    condition: str | None
+    """What makes a case pass."""
+    derived: bool
+    """A percentile of another metric, which tells what is missing."""
+    low: float | None
+    """Least possible value."""
+    high: float | None
+    figures: tuple[Figure, ...]
+
+
+class SliceTable(Struct, frozen=True, kw_only=True):
+    """The metrics over one slice of the dataset."""
+
+    name: str
+    cases: int
+    metrics: tuple[MetricRow, ...]
+
+
+class FailureGroup(Struct, frozen=True, kw_only=True):
+    """Failures of one kind at one place, with what to do about them."""
+
+    kind: str
+    of: str
+    """`answer`, or the metric that has no value."""
+    count: int
+    remedy: str
+    targets: tuple[tuple[str, int], ...]
+    examples: tuple[tuple[str, str], ...]
+    """Cell and message, a few of them."""
+
+
+class ScoreView(Struct, frozen=True, kw_only=True):
+    """One score of one answer."""
+
+    metric: str
+    state: str
+    """`scored`, `failed`, `skipped`."""
+    value: str
+    """As people read it; empty unless scored."""
+    passed: bool | None
+    note: str
+    """The evaluator's reason, or why there is no value."""
+
+
+class AnswerView(Struct, frozen=True, kw_only=True):
+    """What one target gave for one case, in one repeat."""
+
+    target: str
+    repeat: int
+    standing: Standing
+    text: str
+    """The answer; the failure's message where there is none; empty where it was never run."""
+    finish: str
+    cached: bool
+    kind: str
+    """The failure's kind; empty where there is an answer."""
+    latency: float | None
+    scores: tuple[ScoreView, ...]
+
+
+class CaseRow(Struct, frozen=True, kw_only=True):
+    """One case with the answers of every target."""
+
+    id: str
+    place: int
+    """1-based, in the dataset's order."""
+    inputs: tuple[tuple[str, str], ...]
+    """Field and text."""
+    short: str
+    """The most telling input on one line."""
+    expected: str | None
+    slices: tuple[str, ...]
+    group: str | None
+    standing: Standing
+    """The worst of its answers."""
+    answers: tuple[AnswerView, ...]
+
+    def of(self, target: str) -> tuple[AnswerView, ...]:
+        """One target's answers, by repeat."""
+        return tuple(answer for answer in self.answers if answer.target == target)
+
+
+class RuleRow(Struct, frozen=True, kw_only=True):
+    """One rule of a gate and what it found."""
+
+    metric: str
+    slice: str | None
+    rule: str
+    outcome: Decision
+    relative: bool
+    """The estimate is a difference from the baseline."""
+    higher_is_better: bool
+    unit: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    n: int
+    missing: int
+    detectable: float | None
+    reason: str
+    worse: int
+    """Cases that flipped for the worse."""
+    better: int
+    failing: tuple[str, ...]
+    """Of an all_pass rule: the cases that don't pass."""
+
+
+class FlipRow(Struct, frozen=True, kw_only=True):
+    """A case that changed between baseline and challenger, with both answers."""
+
+    case: str
+    metric: str
+    slice: str | None
+    worse: bool
+    baseline: float
+    challenger: float
+    short: str
+    """The case's most telling input."""
+    expected: str | None
+    before: str | None
+    """The baseline's answer; None where it is not at hand."""
+    after: str | None
+
+
+class VerdictSection(Struct, frozen=True, kw_only=True):
+    """A gate's decision, ready to be shown."""
+
+    outcome: Decision
+    suite: str
+    run: str
+    target: str
+    baseline: str | None
+    """The name of the target compared with."""
+    baseline_digest: str | None
+    """Its first characters."""
+    first: bool
+    """The first champion: there was none to compare with."""
+    confidence: float
+    headline: str
+    """Whether the target may be promoted, in words."""
+    reasons: tuple[str, ...]
+    rules: tuple[RuleRow, ...]
+    """Those that decided first."""
+    flips: tuple[FlipRow, ...]
+    """For the worse before for the better, worst first within a rule."""
+    not_applied: tuple[str, ...]
+    """Rules of the policy that need a baseline, where there is none."""
+
+    @property
+    def worse(self) -> int:
+        """Flips for the worse."""
+        return sum(flip.worse for flip in self.flips)
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """A run as it is shown."""
+
+    header: Header
+    confidence: float
+    targets: tuple[TargetRow, ...]
+    metrics: tuple[MetricRow, ...]
+    slices: tuple[SliceTable, ...]
+    failures: tuple[FailureGroup, ...]
+    cases: tuple[CaseRow, ...]
+    """Worst first."""
+    notes: tuple[str, ...]
+    verdicts: tuple[VerdictSection, ...]
+    commands: tuple[str, ...]
+    """What to type to measure the same again."""
+    evaluators: tuple[tuple[str, str], ...]
+    """Name and digest's first characters."""
+
+    @property
+    def standings(self) -> dict[Standing, int]:
+        """How many cases stand how."""
+        return {standing: sum(case.standing == standing for case in self.cases) for standing in Standing}

@@ -1,0 +1,278 @@
+"""A run, a verdict, a comparison and a list of mistakes on a terminal of any width, with or without colour.
+
+Promises that a reader sees first whether it is good, bad or incomplete; that words carry every meaning and colour only
+repeats it; and that nothing in a model's text reaches the terminal as a command (texts of the view are plain, and
+are printed as they are, never as markup).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from plimsoll.errors import Mistake, PlimsollError
+from plimsoll.reports.compare import Comparison
+from plimsoll.reports.matrix import change_tables, metric_tables, slice_tables
+from plimsoll.reports.model import FailureGroup, FlipRow, Header, RuleRow, VerdictSection, View
+from plimsoll.reports.phrases import BAD, baseline_text, estimate_text, failing_text, rule_figures, who
+from plimsoll.reports.text import clip, count, fold, number, one_line, plain, seconds
+from plimsoll.types import Decision, MetricKind
+
+CASES_SHOWN = 5
+FLIPS_SHOWN = {"worse": 5, "better": 2}
+SLICE_ROWS_SHOWN = 12
+_OUTCOME_STYLES = {
+    Decision.PASS: "bold green",
+    Decision.FAIL: "bold red",
+    Decision.INCONCLUSIVE: "bold yellow",
+}
+_SIDE_WIDTH = 16
+_OUTCOME_WIDTH = max(len(outcome) for outcome in Decision)
+
+
+def render_run(view: View, console: Console) -> None:
+    """What ran, how every target did, what failed, and the worst cases."""
+    _print_header(view.header, console)
+    for table in metric_tables(view, console.width):
+        console.print()
+        console.print(table)
+    _print_legend(view, console)
+    _print_slices(view, console)
+    _print_failures(view.failures, console)
+    _print_cases(view, console)
+    _print_notes(view.notes, console)
+
+
+def render_verdict(view: View, console: Console, *, notes: bool = True) -> None:
+    """Each gate's decision with its reasons, its rules, and the cases that flipped; the view's notes where asked."""
+    for place, section in enumerate(view.verdicts):
+        if place:
+            console.print()
+        _print_section(section, console)
+    if notes:
+        _print_notes(view.notes, console)
+
+
+def render_compare(comparison: Comparison, console: Console) -> None:
+    """Both sides of every metric, the paired difference, what it says, and the cases that flipped."""
+    _say(console, f"{comparison.after} against {comparison.before}", "bold")
+    facts = [
+        f"suite {comparison.suite}",
+        f"run {comparison.run}",
+        count(comparison.cases, "case"),
+        f"{comparison.confidence:.0%} intervals of paired differences",
+    ]
+    _say(console, fold(facts, console.width), "dim")
+    console.print()
+    for table in change_tables(comparison, console.width):
+        console.print(table)
+    if comparison.missing:
+        _say(console, f"{count(comparison.missing, 'case')} without a pair: no difference counts them", "red")
+    _print_flips(comparison.flips, comparison.after, console)
+
+
+def render_mistakes(error: PlimsollError, console: Console) -> None:
+    """Every mistake with its place and its remedy."""
+    mistakes = error.mistakes
+    if len(mistakes) == 1 and mistakes[0].where is None:
+        _say(console, f"error: {plain(mistakes[0].message)}", "bold red")
+        _print_remedy(mistakes[0], console)
+        return
+    _say(console, "error" if len(mistakes) == 1 else f"error: {count(len(mistakes), 'mistake')}", "bold red")
+    for mistake in mistakes:
+        if mistake.where:
+            # Never wrapped: terminals and editors make a link of it.
+            console.print(Text(plain(str(mistake.where)), style="bold"), soft_wrap=True)
+        _indented(console, Text(plain(mistake.message)))
+        _print_remedy(mistake, console)
+
+
+def _print_remedy(mistake: Mistake, console: Console) -> None:
+    if mistake.remedy:
+        _indented(console, Text.assemble(("help: ", "green"), plain(mistake.remedy)))
+
+
+def _print_header(header: Header, console: Console) -> None:
+    console.print(Text.assemble((header.suite, "bold"), f"  run {header.run}"))
+    missing = [
+        *([f"{header.failed:,} failed"] if header.failed else []),
+        *([f"{header.not_run:,} not run"] if header.not_run else []),
+    ]
+    if missing or not header.complete:
+        word = "WITH FAILURES" if header.complete and not header.not_run else "INCOMPLETE"
+        told = ", ".join(missing) or "the run was not finished"
+        _say(console, f"{word}: {header.answered:,} of {header.planned:,} cells answered, {told}", "bold red")
+    else:
+        _say(console, f"complete: {header.answered:,} of {header.planned:,} cells answered", "green")
+    facts = [
+        f"{count(header.cases, 'case')} of {header.dataset} ({header.dataset_digest})",
+        *([f"{header.repeats} repeats"] if header.repeats > 1 else []),
+        count(header.requests, "request"),
+        *([f"{header.cached:,} cached"] if header.cached else []),
+        seconds(header.seconds),
+        *([f"commit {header.commit}{' with changes' if header.dirty else ''}"] if header.commit else []),
+    ]
+    _say(console, fold(facts, console.width), "dim")
+
+
+def _print_legend(view: View, console: Console) -> None:
+    told = [f"each mean with its {view.confidence:.0%} interval"]
+    if any(figure.best for row in view.metrics for figure in row.figures):
+        told.append("best: its interval lies clear of all others")
+    if any(row.judged for row in view.metrics):
+        told.append("judged: a model gave the score")
+    _say(console, "; ".join(told), "dim")
+
+
+def _print_slices(view: View, console: Console) -> None:
+    # Metrics that say what passes; the rest is in the HTML report.
+    telling = [
+        (table, metric)
+        for table in view.slices
+        for metric in table.metrics
+        if (metric.condition or metric.kind is MetricKind.BOOL) and any(figure.n for figure in metric.figures)
+    ]
+    if not telling:
+        return
+    _title(console, "By slice")
+    for table in slice_tables(view, telling[:SLICE_ROWS_SHOWN], console.width):
+        console.print(table)
+    _more(console, len(telling) - SLICE_ROWS_SHOWN, "row")
+
+
+def _print_failures(groups: Sequence[FailureGroup], console: Console) -> None:
+    if not groups:
+        return
+    _title(console, f"Failures ({sum(group.count for group in groups):,})")
+    for group in groups:
+        where = "no answer" if group.of == "answer" else f"no {group.of}"
+        targets = ", ".join(f"{name} {amount:,}" if len(group.targets) > 1 else name for name, amount in group.targets)
+        console.print(Text.assemble((f"{group.count:,} × {where}: {group.kind}", "red"), f" ({targets})"))
+        for cell, message in group.examples[:1]:
+            _indented(console, Text(clip(f"e.g. {cell}: {message}", 2 * console.width - 20)))
+        _indented(console, Text.assemble(("help: ", "green"), group.remedy))
+
+
+def _print_cases(view: View, console: Console) -> None:
+    bad = [case for case in view.cases if case.standing in BAD]
+    if not bad:
+        return
+    _title(console, f"Cases that did not pass ({len(bad):,} of {len(view.cases):,}), worst first")
+    for case in bad[:CASES_SHOWN]:
+        line = Text.assemble((case.id, "bold"), f"  {case.short}")
+        console.print(line, no_wrap=True, overflow="ellipsis")
+        _indented(console, Text(who(case), style="red"))
+    _more(console, len(bad) - CASES_SHOWN, "case")
+
+
+def _print_section(section: VerdictSection, console: Console) -> None:
+    style = _OUTCOME_STYLES[section.outcome]
+    head = _beside(console)
+    head.add_row(Text(section.outcome.upper(), style=style), Text(section.headline, style="bold"))
+    for reason in section.reasons:
+        head.add_row("", Text(reason))
+    facts = [
+        f"suite {section.suite}",
+        f"run {section.run}",
+        baseline_text(section),
+        f"{section.confidence:.0%} intervals",
+    ]
+    head.add_row("", Text(fold(facts, console.width - _OUTCOME_WIDTH - 2), style="dim"))
+    console.print(head)
+    _title(console, "Rules")
+    rules = _beside(console)
+    for rule in section.rules:
+        rules.add_row(
+            Text(rule.outcome, style=_OUTCOME_STYLES[rule.outcome]), _rule(rule, console.width - _OUTCOME_WIDTH - 2)
+        )
+    for rule_text in section.not_applied:
+        rules.add_row("not applied", Text(f"{rule_text}: there is no champion yet"))
+    console.print(rules)
+    _print_flips(section.flips, section.target, console)
+
+
+def _rule(rule: RuleRow, width: int) -> Text:
+    lines = [
+        Text.assemble((rule.metric, "bold"), f" on {rule.slice}" if rule.slice else "", f": {rule.rule}"),
+        Text(fold([estimate_text(rule), *rule_figures(rule)], width)),
+        Text(rule.reason, style="dim"),
+    ]
+    return Text("\n").join([*lines, *([Text(failing_text(rule), style="red")] if rule.failing else [])])
+
+
+def _print_flips(flips: Sequence[FlipRow], after: str, console: Console) -> None:
+    for way, worse in (("worse", True), ("better", False)):
+        found = [flip for flip in flips if flip.worse is worse]
+        if not found:
+            continue
+        _title(console, f"Flipped for the {way} ({len(found):,})")
+        shown = FLIPS_SHOWN[way]
+        for flip in found[:shown]:
+            _print_flip(flip, after, console)
+        _more(console, len(found) - shown, "case")
+
+
+def _print_flip(flip: FlipRow, after: str, console: Console) -> None:
+    change = f"{flip.metric} {number(flip.baseline)} to {number(flip.challenger)}"
+    console.print(Text.assemble((flip.case, "bold"), f"  {change}"), no_wrap=True, overflow="ellipsis")
+    both = Table.grid(padding=(0, 2, 0, 0))
+    both.add_column(no_wrap=True)
+    both.add_column()
+    for name, text in _sides(flip, clip(after, _SIDE_WIDTH)):
+        # Two lines each at the most: what changed is seen at once, the whole is in the HTML report.
+        both.add_row(Text(name, style="dim"), Text(one_line(text, 2 * (console.width - _SIDE_WIDTH - 8))))
+    console.print(Padding(both, (0, 0, 0, 2), expand=False))
+
+
+def _sides(flip: FlipRow, after: str) -> Iterable[tuple[str, str]]:
+    if flip.short:
+        yield "case", flip.short
+    if flip.expected is not None:
+        yield "expected", flip.expected
+    yield "baseline", "not at hand" if flip.before is None else flip.before
+    yield after, "not at hand" if flip.after is None else flip.after
+
+
+def _print_notes(notes: Sequence[str], console: Console) -> None:
+    if not notes:
+        return
+    _title(console, "Notes")
+    for note in notes:
+        console.print(_hanging("-", Text(note)))
+
+
+def _hanging(mark: str, text: Text) -> Table:
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    grid.add_row(mark, text)
+    return grid
+
+
+def _beside(console: Console) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=_OUTCOME_WIDTH)
+    grid.add_column(max_width=max(console.width - _OUTCOME_WIDTH - 2, 20))
+    return grid
+
+
+def _title(console: Console, title: str) -> None:
+    console.print()
+    _say(console, title, "bold")
+
+
+def _more(console: Console, hidden: int, what: str) -> None:
+    if hidden > 0:
+        _indented(console, Text(f"{count(hidden, f'more {what}')} in the HTML report", style="dim"))
+
+
+def _indented(console: Console, text: Text) -> None:
+    console.print(Padding(text, (0, 0, 0, 2), expand=False))
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style))

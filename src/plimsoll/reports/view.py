@@ -1,0 +1,187 @@
+"""From a report, its summary and its verdicts to the one view that every renderer shows. Pure: no I/O, no clock.
+
+Figures are the summary's; here they are only put beside each other, and a best one is named only where the intervals
+say so.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from msgspec.structs import replace
+
+from plimsoll.canonical import short
+from plimsoll.reports.cases import case_rows
+from plimsoll.reports.failures import failure_groups
+from plimsoll.reports.model import Figure, Header, MetricRow, SliceTable, TargetRow, View
+from plimsoll.reports.text import count, one_line, plain
+from plimsoll.reports.verdicts import metric_of, verdict_section
+from plimsoll.stats import PERCENTILES, MetricSummary, Summary, TargetSummary
+from plimsoll.types import Direction, MetricKind, Output, Report, Verdict
+
+
+def build_view(
+    report: Report,
+    summary: Summary,
+    verdicts: Sequence[Verdict] = (),
+    notes: Sequence[str] = (),
+) -> View:
+    """The view of a run.
+
+    Args:
+        report: The run with its cells, finished or not.
+        summary: Of the same report.
+        verdicts: Of gates over this run; the report holds the baseline's cells too.
+        notes: What else a reader must know, in sentences; they come before the view's own.
+    """
+    header = _header(report, summary)
+    targets = tuple(_target(report, summary.targets[name]) for name in report.run.targets)
+    return View(
+        header=header,
+        confidence=summary.confidence,
+        targets=targets,
+        metrics=_metric_rows(report, [target.metrics for target in summary.targets.values()], list(summary.targets)),
+        slices=tuple(_slice(report, summary, name) for name in summary.slices),
+        failures=failure_groups(report),
+        cases=case_rows(report),
+        notes=(*(one_line(note) for note in notes), *_own_notes(header, targets)),
+        verdicts=tuple(verdict_section(verdict, report) for verdict in verdicts),
+        commands=tuple(_commands(report, verdicts)),
+        evaluators=tuple((plain(name), short(info.digest)) for name, info in report.run.evaluators.items()),
+    )
+
+
+def _header(report: Report, summary: Summary) -> Header:
+    run, targets = report.run, summary.targets.values()
+    return Header(
+        suite=plain(run.suite),
+        run=plain(run.id),
+        started=plain(run.started),
+        seconds=run.seconds,
+        requests=run.requests,
+        dataset=plain(run.dataset),
+        dataset_digest=short(run.dataset_digest),
+        cases=len(report.cases),
+        repeats=run.repeats,
+        sample=run.sample,
+        commit=run.git_commit[:10] if run.git_commit else None,
+        dirty=bool(run.git_dirty),
+        complete=run.complete,
+        planned=sum(target.cells for target in targets),
+        answered=sum(target.ok for target in targets),
+        failed=sum(target.failed for target in targets),
+        cached=sum(target.cached for target in targets),
+    )
+
+
+def _target(report: Report, found: TargetSummary) -> TargetRow:
+    info = report.run.targets[found.target]
+    outputs = [record.outcome for record in report.of_target(found.target) if isinstance(record.outcome, Output)]
+    return TargetRow(
+        name=plain(found.target),
+        kind=plain(info.kind),
+        model=None if info.model is None else plain(info.model),
+        digest=short(info.digest),
+        planned=found.cells,
+        answered=found.ok,
+        failed=found.failed,
+        cached=found.cached,
+        cut=sum(output.finish == "length" for output in outputs),
+        cost=found.cost,
+    )
+
+
+def _slice(report: Report, summary: Summary, name: str) -> SliceTable:
+    parts = [target.slices[name] for target in summary.targets.values()]
+    return SliceTable(
+        name=plain(name), cases=summary.slices[name], metrics=_metric_rows(report, parts, list(summary.targets))
+    )
+
+
+def _metric_rows(
+    report: Report, found: Sequence[dict[str, MetricSummary]], targets: Sequence[str]
+) -> tuple[MetricRow, ...]:
+    names = dict.fromkeys(chain.from_iterable(found))
+    return tuple(_metric_row(report, name, [metrics.get(name) for metrics in found], targets) for name in names)
+
+
+def _metric_row(report: Report, name: str, found: Sequence[MetricSummary | None], targets: Sequence[str]) -> MetricRow:
+    metric = metric_of(name, report)
+    condition = report.metrics[name].pass_if if name in report.metrics else None
+    figures = [_figure(target, summary) for target, summary in zip(targets, found, strict=True)]
+    higher = metric.direction is Direction.HIGHER
+    best = None if metric.judged or metric.kind is MetricKind.LABEL else _best(figures, higher_is_better=higher)
+    return MetricRow(
+        name=plain(name),
+        kind=metric.kind,
+        higher_is_better=higher,
+        unit=plain(metric.unit),
+        judged=metric.judged,
+        condition=None if condition is None else plain(condition),
+        derived=name in PERCENTILES and name not in report.metrics,
+        low=metric.low,
+        high=metric.high,
+        figures=tuple(replace(figure, best=True) if place == best else figure for place, figure in enumerate(figures)),
+    )
+
+
+def _figure(target: str, found: MetricSummary | None) -> Figure:
+    if found is None:
+        return Figure(target=plain(target), mean=None, low=None, high=None, n=0, failed=0, skipped=0, missing=0)
+    return Figure(
+        target=plain(target),
+        mean=found.mean,
+        low=found.low,
+        high=found.high,
+        n=found.n,
+        failed=found.failed,
+        skipped=found.skipped,
+        missing=found.missing,
+        labels=tuple((one_line(label, 60), amount) for label, amount in found.labels.items()),
+    )
+
+
+def _best(figures: Sequence[Figure], *, higher_is_better: bool) -> int | None:
+    """The place of the figure whose interval lies clear of every other, all of them whole; None where there is none."""
+    limits = [(figure.low, figure.high) for figure in figures]
+    if len(figures) < 2 or any(low is None or high is None for low, high in limits):
+        return None
+    known = [
+        (low, high) if higher_is_better else (-high, -low)
+        for low, high in limits
+        if low is not None and high is not None
+    ]
+    place = max(range(len(known)), key=lambda place: known[place][0])
+    clear = all(known[place][0] > high for other, (_, high) in enumerate(known) if other != place)
+    return place if clear and not figures[place].lacking else None
+
+
+def _own_notes(header: Header, targets: Sequence[TargetRow]) -> Iterator[str]:
+    """What the report itself knows to be in need of saying."""
+    if header.not_run or not header.complete:
+        yield "the run is not finished: every figure rests on what was measured so far"
+    if header.sample is not None:
+        yield f"the cases are a sample of {header.sample:,} from the dataset"
+    if header.cached:
+        yield f"{count(header.cached, 'answer')} reused from the cache: nothing was sent, and their latency is unknown"
+    cut = sum(target.cut for target in targets)
+    if cut:
+        yield f"{count(cut, 'answer')} cut by the token limit, and scored as they are"
+    if header.dirty:
+        yield "the working tree had uncommitted changes: the commit alone does not give this run again"
+
+
+def _commands(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    run = report.run
+    suite = shlex.quote(plain(run.suite))
+    if run.git_commit:
+        yield f"git checkout {shlex.quote(plain(run.git_commit))}"
+    options = [
+        *([f"--sample {run.sample}"] if run.sample is not None else []),
+        *([f"--repeats {run.repeats}"] if run.repeats > 1 else []),
+    ]
+    yield " ".join(["plimsoll run", suite, *options])
+    for verdict in verdicts:
+        yield f"plimsoll gate --run {shlex.quote(plain(verdict.run))} --target {shlex.quote(plain(verdict.target))}"

@@ -1,0 +1,68 @@
+"""Runs on disk: their folders and names, and which is the newest of a suite."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from plimsoll.errors import ConfigError, UsageError, near_match
+from plimsoll.run.journal import EndLine, read_journal
+from plimsoll.run.plan import JOURNAL_FILE, PLAN_FILE, load_plan
+
+
+def new_run_id(suite: str, now: datetime) -> str:
+    """An id that sorts by time and says what ran."""
+    return f"{now:%Y%m%d-%H%M%S}-{suite}-{secrets.token_hex(2)}"
+
+
+def run_folders(runs: Path, suite: str | None = None) -> Iterator[Path]:
+    """Every run under `runs`, newest first; only the suite's where one is named."""
+    entries = runs.iterdir() if runs.is_dir() else ()
+    for folder in sorted((entry for entry in entries if (entry / PLAN_FILE).is_file()), reverse=True):
+        if suite is None or _suite_of(folder) == suite:
+            yield folder
+
+
+def find_run(runs: Path, run_id: str) -> Path:
+    """The folder of a run, by its id or a unique part of it.
+
+    Raises:
+        UsageError: no run, or more than one, is meant.
+    """
+    known = {folder.name: folder for folder in run_folders(runs)}
+    meant = [run_id] if run_id in known else [name for name in known if run_id in name]
+    if len(meant) == 1:
+        return known[meant[0]]
+    if meant:
+        raise UsageError(f"{run_id!r} could be {', '.join(meant[:3])}", remedy="give more of the id")
+    raise UsageError(f"no run {run_id!r}", remedy=near_match(run_id, list(known)[:20]) or "there are no runs yet")
+
+
+def newest_run(runs: Path, suite: str, *, complete: bool | None = None) -> Path:
+    """The folder of a suite's newest run, complete or not as asked.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for folder in run_folders(runs, suite):
+        if complete is None or is_complete(folder) is complete:
+            return folder
+    what = {None: "run", True: "complete run", False: "unfinished run"}[complete]
+    raise UsageError(f"suite {suite!r} has no {what}", remedy=f"plimsoll run {suite}")
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the run's last session ended with nothing owed."""
+    last = None
+    for line in read_journal(folder / JOURNAL_FILE):
+        last = line
+    return isinstance(last, EndLine) and last.complete
+
+
+def _suite_of(folder: Path) -> str | None:
+    try:
+        return load_plan(folder).suite
+    except ConfigError:
+        return None

@@ -1,0 +1,30 @@
+"""Who hears of a run while it goes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from plimsoll.run.plan import Plan
+from plimsoll.types import CellRecord
+
+
+class Observer(Protocol):
+    """Shows progress. Must be quick, and must not raise."""
+
+    def planned(self, plan: Plan, owed: int) -> None:
+        """The run is about to begin; of the plan's cells `owed` are left to do."""
+        ...
+
+    def finished(self, record: CellRecord) -> None:
+        """A cell has its outcome and all its scores."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def planned(self, plan: Plan, owed: int) -> None:
+        """Ignored."""
+
+    def finished(self, record: CellRecord) -> None:
+        """Ignored."""

@@ -1,0 +1,111 @@
+"""The mean of a metric over cases, or of paired differences, with an interval that never has zero width.
+
+Repeats are averaged within the case before they come here. `docs/design/stats.md` says why each method is used where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from plimsoll.stats.estimate import Estimate, Method, t_quantile, z_quantile
+from plimsoll.stats.score import score_limit
+from plimsoll.stats.units import DIGITS, Units, units_of
+
+_FEW = 10
+"""Units that must differ from the commonest value before a t interval is made of a metric without a range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Least and greatest possible value; None is unbounded."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def flipped(self) -> Range:
+        """The range of the negated value."""
+        return Range(None if self.high is None else -self.high, None if self.low is None else -self.low)
+
+    def contrast(self, factor: float = 1.0) -> Range:
+        """The range of one value minus `factor` times another, both of this range."""
+        if self.low is None or self.high is None:
+            return Range()
+        return Range(self.low - factor * self.high, self.high - factor * self.low)
+
+
+def mean_interval(
+    values: Sequence[float],
+    confidence: float,
+    *,
+    span: Range | None = None,
+    truth: bool = False,
+    weights: Sequence[float] | None = None,
+    groups: Sequence[str | None] | None = None,
+) -> Estimate:
+    """The weighted mean with its two-sided interval.
+
+    - All units equal: the exact binomial bound on the share of units that may differ, times how far the range goes.
+    - Truth values (or their differences) of single cases, or more than half of the units equal: the score interval
+      (Wilson, Tango), which needs the range too.
+    - Otherwise t with cluster-robust (CR2) standard error on effective units − 1 degrees of freedom.
+
+    Without a range, the first two have no limit on the open side, save t's where ten units or more differ.
+
+    Args:
+        values: One for each case.
+        confidence: Two-sided, e.g. 0.95.
+        span: What values are possible. Default: unbounded.
+        truth: Values are 0 or 1, or differences of such.
+        weights: Of the cases. Default: all alike.
+        groups: Cases of one group are one unit. Default: each on its own.
+    """
+    units = units_of(values, weights, groups)
+    low = _lower(units, confidence, (span or Range()), truth=truth)
+    mirrored = replace(units, values=tuple(-value for value in units.values))
+    high = _lower(mirrored, confidence, (span or Range()).flipped(), truth=truth)
+    return Estimate(
+        value=units.mean,
+        low=low,
+        high=None if high is None else -high,
+        cases=units.cases,
+        units=len(units.values),
+        effective=units.effective,
+        method=_method(units, truth=truth),
+    )
+
+
+def _method(units: Units, *, truth: bool) -> Method:
+    count = len(units.values)
+    if count < 2:
+        return Method.NONE
+    _, same = units.commonest
+    if same == count:
+        return Method.EXACT
+    return Method.SCORE if 2 * same > count or _single_truths(units, truth=truth) else Method.T
+
+
+def _single_truths(units: Units, *, truth: bool) -> bool:
+    return truth and units.plain and all(round(value, DIGITS).is_integer() for value in units.values)
+
+
+def _lower(units: Units, confidence: float, span: Range, *, truth: bool) -> float | None:
+    method = _method(units, truth=truth)
+    if method is Method.NONE:
+        return None
+    t = t_quantile(units.effective - 1, confidence)
+    if method is Method.T:
+        return units.mean - t * units.standard_error
+    common, same = units.commonest
+    if span.low is None:
+        return units.mean - t * units.standard_error if len(units.values) - same >= _FEW else None
+    if method is Method.EXACT:
+        return common - _unseen(units.effective, confidence) * (common - span.low)
+    critical = z_quantile(confidence) if _single_truths(units, truth=truth) else t
+    return score_limit(units, span.low, critical)
+
+
+def _unseen(units: float, confidence: float) -> float:
+    """The greatest share that may differ though none of `units` did: the binomial's exact one-sided limit."""
+    share: float = 1 - ((1 - confidence) / 2) ** (1 / units)
+    return share

@@ -1,0 +1,98 @@
+"""One metric of one target, cell by cell: a value, or what stands in the way of one. Nothing is left out in silence.
+
+Every planned cell has an entry. Summary and gate both start here, so that both mean the same by failed, skipped and
+missing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from plimsoll.errors import UsageError
+from plimsoll.types import CellId, CellRecord, Direction, Failed, Failure, Metric, MetricKind, Report, Scored, Skipped
+
+PERCENTILES = {"latency_p50": ("latency", 0.5), "latency_p95": ("latency", 0.95)}
+"""Metrics that are derived: name → the metric whose percentile they are, and which."""
+
+
+class LackKind(StrEnum):
+    """Why a planned cell has no value."""
+
+    FAILED = "failed"
+    """No output, no score, or a score that is no number."""
+    SKIPPED = "skipped"
+    """The metric does not apply to the cell, says the evaluator."""
+    MISSING = "missing"
+    """Planned, and there is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A planned cell without a value, and why."""
+
+    kind: LackKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A cell's value as a number: a truth value is 0 or 1, a label 1 where it passes and 0 where not."""
+
+    value: float
+    passed: bool | None
+    label: str | None = None
+
+
+Cell: TypeAlias = Reading | Lack
+
+
+def readings(report: Report, target: str, metric: Metric) -> dict[str, tuple[Cell, ...]]:
+    """Case → one entry for each planned repeat. Cases of which only cells are known come after those of the table.
+
+    Raises:
+        UsageError: the report holds a cell twice.
+    """
+    records: dict[CellId, CellRecord] = {}
+    for record in report.of_target(target):
+        if record.cell in records:
+            raise UsageError(f"the report holds the cell {record.cell} twice", remedy="run the suite again")
+        records[record.cell] = record
+    strangers = sorted({cell.case for cell in records} - report.cases.keys())
+    return {
+        case: tuple(
+            _read(records.get(CellId(target, case, repeat)), metric) for repeat in range(max(1, report.run.repeats))
+        )
+        for case in (*report.cases, *strangers)
+    }
+
+
+def _read(record: CellRecord | None, metric: Metric) -> Cell:
+    if record is None:
+        return Lack(LackKind.MISSING, "the cell was not run")
+    if isinstance(record.outcome, Failure):
+        return Lack(LackKind.FAILED, f"no output: {record.outcome.message}")
+    match record.scores.get(metric.name):
+        case None:
+            return Lack(LackKind.MISSING, "the cell was not scored")
+        case Skipped(reason=reason):
+            return Lack(LackKind.SKIPPED, reason)
+        case Failed(failure=failure):
+            return Lack(LackKind.FAILED, failure.message)
+        case Scored() as score:
+            return _number(score, metric)
+
+
+def _number(score: Scored, metric: Metric) -> Cell:
+    value, passed = score.value, score.passed
+    if isinstance(value, str):
+        if metric.kind is not MetricKind.LABEL:
+            return Lack(LackKind.FAILED, f"the score {value!r} is not a number")
+        return Reading(float(passed is True), passed, value)
+    if not math.isfinite(value):
+        return Lack(LackKind.FAILED, f"the score {value} is not a finite number")
+    if isinstance(value, bool) and passed is None and metric.direction is Direction.HIGHER:
+        passed = value
+    return Reading(float(value), passed)

@@ -1,0 +1,107 @@
+"""A `RegistryStore` in memory: the same promises as the one on MLflow, without a server.
+
+`tests/registry/test_store_contract.py` holds both to the same contract. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from plimsoll.errors import InfrastructureError
+from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion
+
+
+@dataclass(slots=True)
+class _Model:
+    records: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    versions: dict[int, ModelVersion] = field(default_factory=dict)
+    aliases: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    made: int = 0
+    """Versions ever made: a number is never given twice."""
+
+
+class MemoryRegistryStore:
+    """Everything in one process's memory."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, _Model] = {}
+        self._lock = threading.Lock()
+
+    def create_record(self, model: str, key: str, value: str) -> str:
+        """Make a record unless there is one; what it holds now."""
+        if len(value) > RECORD_LIMIT:
+            raise ValueError(f"a record holds at most {RECORD_LIMIT} characters, not {len(value)}")
+        with self._lock:
+            return self._open(model).records.setdefault(key, value)
+
+    def records(self, model: str) -> dict[str, str]:
+        """Every record of the model."""
+        with self._lock:
+            return dict(self._read(model).records)
+
+    def put_files(self, model: str, folder: str, files: Mapping[str, bytes]) -> None:
+        """Write files into a folder."""
+        with self._lock:
+            self._open(model).files.update({f"{folder}/{path}": data for path, data in files.items()})
+
+    def get_files(self, model: str, folder: str) -> dict[str, bytes]:
+        """Every file in the folder."""
+        with self._lock:
+            found = self._read(model).files.items()
+            return {path.removeprefix(f"{folder}/"): data for path, data in found if path.startswith(f"{folder}/")}
+
+    def create_version(self, model: str, folder: str, tags: Mapping[str, str]) -> int:
+        """A new version; its number."""
+        with self._lock:
+            entry = self._open(model)
+            entry.made += 1
+            entry.versions[entry.made] = ModelVersion(number=entry.made, folder=folder, tags=dict(tags))
+            return entry.made
+
+    def delete_version(self, model: str, number: int) -> None:
+        """Remove a version."""
+        with self._lock:
+            self._read(model).versions.pop(number, None)
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """Every version, oldest first."""
+        with self._lock:
+            return tuple(version for _, version in sorted(self._read(model).versions.items()))
+
+    def set_alias(self, model: str, alias: str, number: int) -> None:
+        """Point an alias at a version."""
+        with self._lock:
+            entry = self._open(model)
+            if number not in entry.versions:
+                raise InfrastructureError(f"setting the alias {alias}: {model} has no version {number}")
+            entry.aliases[alias] = number
+
+    def aliases(self, model: str) -> dict[str, int]:
+        """Alias → version."""
+        with self._lock:
+            return dict(self._read(model).aliases)
+
+    def set_tag(self, model: str, key: str, value: str) -> None:
+        """A tag of the model itself."""
+        with self._lock:
+            self._open(model).tags[key] = value
+
+    def tags(self, model: str) -> dict[str, str]:
+        """The tags of the model itself."""
+        with self._lock:
+            return dict(self._read(model).tags)
+
+    def models(self) -> tuple[str, ...]:
+        """The models that this store keeps records of."""
+        with self._lock:
+            return tuple(sorted(self._models))
+
+    def _open(self, model: str) -> _Model:
+        return self._models.setdefault(model, _Model())
+
+    def _read(self, model: str) -> _Model:
+        return self._models.get(model, _Model())

@@ -1,0 +1,34 @@
+"""The only importer of MLflow: runs, metrics, traces, and what the registry stores.
+
+MLflow takes seconds to import. Nothing here loads it before `open_store` (or `load_mlflow`) is called.
+"""
+
+from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion, RegistryStore
+from plimsoll.tracking.loading import load_mlflow
+from plimsoll.tracking.location import URI_VARIABLE, Location, locate
+from plimsoll.tracking.log import Attachments, LoggedRun, attach, log_run
+from plimsoll.tracking.redact import Redactor, secrets_of
+from plimsoll.tracking.registry_store import MlflowRegistryStore
+from plimsoll.tracking.store import TrackingStore, open_store
+from plimsoll.tracking.traces import TraceCount, TraceSettings
+
+__all__ = [
+    "RECORD_LIMIT",
+    "URI_VARIABLE",
+    "Attachments",
+    "Location",
+    "LoggedRun",
+    "MlflowRegistryStore",
+    "ModelVersion",
+    "Redactor",
+    "RegistryStore",
+    "TraceCount",
+    "TraceSettings",
+    "TrackingStore",
+    "attach",
+    "load_mlflow",
+    "locate",
+    "log_run",
+    "open_store",
+    "secrets_of",
+]

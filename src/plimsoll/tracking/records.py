@@ -1,0 +1,152 @@
+"""What a run is called in MLflow: params, metrics and tags as plain text and numbers, with names that stay the same.
+
+Nightly charts are drawn over metric names, so these are a promise: `METRIC/mean`, `/low`, `/high`, `/n`, `/failed`,
+`/skipped`, `/missing`, `METRIC/slice.SLICE/mean`, and `run/…` for what concerns the whole target. A figure that is not
+known is left out: MLflow has no other way of saying so, and zero would be a lie.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from plimsoll import __version__
+from plimsoll.canonical import digest, short
+from plimsoll.stats.summary import MetricSummary, TargetSummary
+from plimsoll.types import Report, TargetInfo
+
+PARAM_LIMIT = 6000
+TAG_LIMIT = 5000
+RUN_TAG = "plimsoll.run"
+TARGET_TAG = "plimsoll.target"
+STATE_TAG = "plimsoll.logged"
+"""`started`, or the digest of the cells that were logged completely."""
+
+_NOT_IN_A_NAME = re.compile(r"[^\w.\- ]")
+
+
+def safe_name(name: str) -> str:
+    """A name that MLflow takes. One that had to be changed gets a digest's start, so that two never become one."""
+    plain = _NOT_IN_A_NAME.sub("_", name).strip(".") or "_"
+    return plain if plain == name and len(plain) <= 100 else f"{plain[:100]}-{short(digest(name), 6)}"
+
+
+def metrics_of(target: TargetSummary) -> dict[str, float]:
+    """Every figure of a target, by its name in MLflow."""
+    found = {f"{safe_name(name)}/{key}": value for name, key, value in _figures(target)}
+    found |= {
+        "run/cells": target.cells,
+        "run/ok": target.ok,
+        "run/failed": target.failed,
+        "run/missing": target.missing,
+        "run/cached": target.cached,
+    }
+    if target.total_tokens is not None:
+        found["run/tokens"] = target.total_tokens
+    if target.cost is not None:
+        found["run/cost"] = target.cost
+    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+
+
+def _figures(target: TargetSummary) -> Iterator[tuple[str, str, float]]:
+    for name, metric in target.metrics.items():
+        for key in ("mean", "low", "high", "n", "failed", "skipped", "missing"):
+            value = getattr(metric, key)
+            if value is not None:
+                yield name, key, value
+        for label, cells in metric.labels.items():
+            yield name, f"label.{safe_name(label)}", cells
+    for part, metrics in target.slices.items():
+        for name, metric in metrics.items():
+            yield from _slice_figures(name, part, metric)
+
+
+def _slice_figures(name: str, part: str, metric: MetricSummary) -> Iterator[tuple[str, str, float]]:
+    prefix = f"slice.{safe_name(part)}"
+    if metric.mean is not None:
+        yield name, f"{prefix}/mean", metric.mean
+    yield name, f"{prefix}/n", metric.n
+
+
+def run_params(report: Report) -> dict[str, str]:
+    """What is the same for every target of a run."""
+    run = report.run
+    values: dict[str, Any] = {
+        "suite": run.suite,
+        "dataset": run.dataset,
+        "dataset_digest": run.dataset_digest,
+        "cases": len(report.cases),
+        "sample": run.sample if run.sample is not None else "all",
+        "seed": run.seed,
+        "repeats": run.repeats,
+        "git_commit": run.git_commit or "unknown",
+        "git_dirty": "unknown" if run.git_dirty is None else run.git_dirty,
+        "plimsoll_version": __version__,
+    }
+    values |= {f"evaluator.{name}": info.digest for name, info in run.evaluators.items()}
+    return _texts(values)
+
+
+def target_params(report: Report, target: TargetInfo) -> dict[str, str]:
+    """A target's params: the run's, and its own identity, flattened."""
+    values: dict[str, Any] = {"target": target.name, "kind": target.kind, "target_digest": target.digest}
+    if target.model is not None:
+        values["model"] = target.model
+    if target.identity:
+        values |= dict(_flat("setting", target.identity))
+    return run_params(report) | _texts(values)
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _flat(f"{prefix}.{key}", item)
+    else:
+        yield prefix, value
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {_name(key): cut(_text(value), PARAM_LIMIT) for key, value in values.items()}
+
+
+def _name(key: str) -> str:
+    # A file's path inside an identity keeps its slashes out of the name: MLflow would take them for folders.
+    return safe_name(key.replace("/", "."))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or as much of it as MLflow keeps, with the mark that it was cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def run_tags(report: Report, more: Mapping[str, str]) -> dict[str, str]:
+    """Tags that make a run findable: ours, the caller's (trigger, branch, PR), and those that MLflow's UI shows."""
+    run = report.run
+    tags = {
+        RUN_TAG: run.id,
+        "plimsoll.suite": run.suite,
+        "plimsoll.complete": str(run.complete).lower(),
+        "plimsoll.dataset_digest": run.dataset_digest,
+        "mlflow.source.name": f"plimsoll run {run.suite}",
+        "mlflow.source.type": "LOCAL",
+    }
+    if run.git_commit:
+        tags["mlflow.source.git.commit"] = run.git_commit
+    tags |= {key if "." in key else f"plimsoll.{key}": value for key, value in more.items()}
+    return {safe_name(key): cut(value, TAG_LIMIT) for key, value in tags.items() if value}
+
+
+def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """The items in lists of at most `size`."""
+    every = list(items)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]

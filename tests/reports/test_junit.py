@@ -1,0 +1,99 @@
+from collections import Counter
+from xml.etree import ElementTree as ET
+
+import pytest
+from msgspec.structs import replace
+
+from plimsoll.reports.junit import render_junit
+from plimsoll.reports.view import build_view
+from plimsoll.stats import summarise
+from plimsoll.testing.reports import HOSTILE_TEXTS, example_report, example_verdict
+from plimsoll.types import Decision
+
+
+def made(report, *verdicts):
+    return build_view(report, summarise(report), verdicts)
+
+
+def parsed(view):
+    return ET.fromstring(render_junit(view).encode())
+
+
+def results(root, suite):
+    """Case → failure, error, skipped or passed."""
+    cases = root.findall(f"testsuite[@name='{suite}']/testcase")
+    return {case.attrib["name"]: next((child.tag for child in case), "passed") for case in cases}
+
+
+def test_a_small_run(snapshot):
+    report = example_report(6, targets=("v1", "v2"))
+    assert render_junit(made(report, example_verdict(report))) == snapshot
+
+
+def test_every_case_of_every_target_is_there_in_the_datasets_order(report):
+    root = parsed(made(report))
+    assert [suite.attrib["name"] for suite in root] == ["ferry-desk.v1", "ferry-desk.v2", "ferry-desk.port"]
+    for suite in root:
+        assert [case.attrib["name"] for case in suite] == list(report.cases)
+        assert {case.attrib["classname"] for case in suite} == {suite.attrib["name"]}
+
+
+def test_names_do_not_depend_on_results():
+    good, bad = (parsed(made(example_report(seed=seed))) for seed in (1, 2))
+    assert [case.attrib["name"] for case in good.iter("testcase")] == [
+        case.attrib["name"] for case in bad.iter("testcase")
+    ]
+
+
+def test_failure_error_and_skipped_are_told_apart(report):
+    found = results(parsed(made(report)), "ferry-desk.port")
+    assert found["ferry-013"] == "error"  # no answer
+    assert found["ferry-024"] == "error"  # never run
+    assert found["ferry-012"] == "skipped"  # nothing that it could pass
+    assert Counter(results(parsed(made(report)), "ferry-desk.v2").values())["failure"] > 0
+    assert found["ferry-001"] == "passed"
+
+
+def test_counts_add_up(view):
+    root = parsed(view)
+    for element in (root, *root):
+        for tag, name in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+            assert int(element.attrib[name]) == len(element.findall(f".//{tag}"))
+        assert int(element.attrib["tests"]) == len(element.findall(".//testcase"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "tag"), [(Decision.PASS, "passed"), (Decision.FAIL, "failure"), (Decision.INCONCLUSIVE, "error")]
+)
+def test_a_rule_is_a_test_and_inconclusive_is_no_pass(report, outcome, tag):
+    found = results(parsed(made(report, example_verdict(report, outcome))), "ferry-desk.port.gate")
+    assert found["token_f1 on fares: not worse than baseline by more than 0.05"] == tag
+
+
+@pytest.mark.parametrize("rules", [(), None], ids=["no rules", "all pass"])
+def test_a_verdict_that_no_rule_tells_is_told(report, rules):
+    passing = example_verdict(report, Decision.PASS)
+    verdict = replace(passing, outcome=Decision.INCONCLUSIVE, rules=passing.rules if rules is None else rules)
+    assert results(parsed(made(report, verdict)), "ferry-desk.port.gate")["verdict"] == "error"
+
+
+def test_repeats_are_one_case_that_passes_only_if_all_do():
+    report = example_report(12, targets=("v1",), repeats=3, hostile=False)
+    view = made(report)
+    found = results(parsed(view), "ferry-desk.v1")
+    assert len(found) == 12
+    for case in view.cases:
+        if any(answer.standing == "did not pass" for answer in case.answers):
+            assert found[case.id] != "passed"
+
+
+def test_xml_is_valid_for_any_text(report):
+    bad = " ".join(HOSTILE_TEXTS)
+    cases = {name: replace(case, inputs={bad: bad}, expected=bad) for name, case in report.cases.items()}
+    cells = tuple(
+        replace(c, outcome=replace(c.outcome, text=bad) if c.output else replace(c.outcome, message=bad))
+        for c in report.cells
+    )
+    hostile = replace(report, cases=cases, cells=cells, run=replace(report.run, suite=bad))
+    root = parsed(made(hostile, example_verdict(hostile)))
+    assert "⟨U+001B⟩" in "".join(root.itertext())

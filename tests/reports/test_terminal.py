@@ -1,0 +1,144 @@
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from plimsoll.errors import ConfigError, Mistake, UsageError, Where
+from plimsoll.reports.compare import Signal, build_comparison, signal_of
+from plimsoll.reports.terminal import render_compare, render_mistakes, render_run, render_verdict
+from plimsoll.reports.view import build_view
+from plimsoll.stats import summarise
+from plimsoll.testing.reports import HOSTILE_TEXTS, example_report, example_verdict
+from plimsoll.types import Decision
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def shown(render, subject, width=80, *, colour=False):
+    written = io.StringIO()
+    console = Console(file=written, width=width, force_terminal=colour, color_system="standard" if colour else None)
+    render(subject, console)
+    # What a terminal shows; rich pads table cells with spaces.
+    return "\n".join(line.rstrip() for line in written.getvalue().split("\n"))
+
+
+def made(report, **options):
+    return build_view(report, summarise(report), **options)
+
+
+@pytest.fixture
+def comparison(report):
+    return build_comparison(report, summarise(report), "v1", "port", example_verdict(report).rules[1:])
+
+
+@pytest.fixture
+def mistakes():
+    return ConfigError(
+        [
+            Mistake("unknown key 'datset'", Where("suites/support-qa.yaml", 3), "did you mean 'dataset'?"),
+            Mistake(
+                "the target 'v2' names the prompt prompts/support-qa.v2.prompty, which does not exist, "
+                "and a long sentence is wrapped with its indent kept",
+                Where("suites/support-qa.yaml", 12),
+            ),
+            Mistake("an answer with \x1b[2J and [red]markup[/red]", Where("datasets/a.jsonl")),
+        ]
+    )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_run(view, snapshot, width):
+    assert shown(render_run, view, width) == snapshot
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_verdict(view, snapshot, width):
+    assert shown(render_verdict, view, width) == snapshot
+
+
+def test_a_comparison(comparison, snapshot):
+    assert shown(render_compare, comparison) == snapshot
+
+
+def test_mistakes_are_listed_with_place_and_remedy(mistakes, snapshot):
+    assert shown(render_mistakes, mistakes) == snapshot
+
+
+def test_a_mistake_without_a_place_is_one_line_and_its_remedy():
+    error = UsageError("no suite named 'suport'", remedy="did you mean 'support'?")
+    assert shown(render_mistakes, error) == "error: no suite named 'suport'\n  help: did you mean 'support'?\n"
+
+
+def test_a_place_is_never_wrapped():
+    where = Where("a/" * 60 + "suite.yaml", 7)
+    assert f"{where}\n" in shown(render_mistakes, ConfigError([Mistake("wrong", where), Mistake("wrong", where)]))
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 120])
+@pytest.mark.parametrize("targets", [1, 3, 5, 12])
+def test_no_line_is_wider_than_the_terminal(width, targets):
+    report = example_report(8, targets=[f"target-{n}@some-model" for n in range(targets)])
+    view = made(report, verdicts=[example_verdict(report)])
+    text = shown(render_run, view, width) + shown(render_verdict, view, width)
+    assert max(map(len, text.split("\n"))) <= width
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_target_and_metric_is_shown_whatever_the_width(width):
+    report = example_report(8, targets=[f"t{n}" for n in range(9)])
+    text = shown(render_run, made(report), width)
+    table = text[: text.index("each mean")]
+    assert [name for name in report.run.targets if not re.search(rf"\b{name}\b", table)] == []
+    assert [name for name in report.metrics if name not in table] == []
+    assert table.count("answers") > 1
+
+
+def test_colour_only_repeats_what_the_words_say(view):
+    for render in (render_run, render_verdict):
+        coloured = shown(render, view, colour=True)
+        assert coloured != shown(render, view)
+        plain = "\n".join(line.rstrip() for line in COLOUR.sub("", coloured).split("\n"))
+        assert plain == shown(render, view)
+
+
+def test_nothing_of_a_models_text_reaches_the_terminal_as_a_command():
+    report = example_report(60, targets=("v1", "v2"))
+    view = made(report, verdicts=[example_verdict(report)], notes=HOSTILE_TEXTS)
+    text = shown(render_run, view) + shown(render_verdict, view)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert "[red]markup[/red]" in text
+
+
+def test_an_incomplete_run_says_so_on_its_second_line(view):
+    assert shown(render_run, view).split("\n")[1] == "INCOMPLETE: 68 of 72 cells answered, 3 failed, 1 not run"
+
+
+def test_a_whole_run_says_so_on_its_second_line():
+    view = made(example_report(flawless=True, hostile=False))
+    assert shown(render_run, view).split("\n")[1] == "complete: 72 of 72 cells answered"
+
+
+@pytest.mark.parametrize("outcome", list(Decision))
+def test_the_first_word_of_a_verdict_is_its_outcome(report, outcome):
+    text = shown(render_verdict, made(report, verdicts=[example_verdict(report, outcome)]))
+    assert text.split()[0] == outcome.upper()
+    assert ("may be promoted" in text) is (outcome is Decision.PASS)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "signal"),
+    [
+        (0.01, 0.2, Signal.BETTER),
+        (-0.2, -0.01, Signal.WORSE),
+        (-0.1, 0.1, Signal.NONE),
+        (0.0, 0.1, Signal.NONE),
+        (None, None, Signal.UNKNOWN),
+        (None, 0.1, Signal.UNKNOWN),
+        (None, -0.1, Signal.WORSE),
+    ],
+)
+def test_what_an_interval_of_a_difference_says(low, high, signal):
+    turned = {Signal.BETTER: Signal.WORSE, Signal.WORSE: Signal.BETTER}.get(signal, signal)
+    assert signal_of(low, high, higher_is_better=True) is signal
+    assert signal_of(low, high, higher_is_better=False) is turned
