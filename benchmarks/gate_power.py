@@ -1,7 +1,7 @@
 """How often the gate passes, fails or leaves open a true difference, by simulation.
 
-The rule is `not_worse_than: baseline` with a margin of 0.05 at 95% confidence, over a truth value. The baseline passes 85%
-of the cases; with a regression of d, 3% of the cases get better by chance and 3% + d get worse. Run it with
+The rule is `not_worse_than: baseline` with a margin of 0.05 at 95% confidence, over a truth value and single cases.
+With a regression of d, 3% of the cases get better by chance and 3% + d get worse. Run it with
 
     python benchmarks/gate_power.py [rounds] [margin]
 """

@@ -248,6 +248,19 @@ def test_cells_from_memory_and_from_the_journal_have_one_digest() -> None:
     assert results_digest(again) == results_digest(whole)
 
 
+def test_cells_with_a_score_that_is_no_number_are_not_sealed() -> None:
+    broken = make_report({"v2": {"f1": [Scored(value=float("nan"))]}})
+    with pytest.raises(VerificationError, match=r"the run's cells have no stable form"):
+        results_digest(broken)
+
+
+def test_a_policy_that_does_not_fit_the_run_is_found() -> None:
+    other = make_report({"v2": {"correct": truths(97, 3)}, "champion": {"correct": truths(95, 5)}})
+    bare = Report(run=replace(other.run, evaluators={}), cases=other.cases, cells=other.cells)
+    with pytest.raises(VerificationError, match=r"the policy can't be applied to the run: no evaluator of the suite"):
+        verify(sealed(), report=bare)
+
+
 def test_the_order_of_cells_does_not_change_their_digest() -> None:
     turned = Report(run=report().run, cases=report().cases, cells=report().cells[::-1])
     assert results_digest(turned) == results_digest(report())

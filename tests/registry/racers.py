@@ -82,38 +82,41 @@ def die(workspace: Workspace, suite: str, steps: int) -> None:
         attempt(store, suite, "first", None)
 
 
-def finish(workspace: Workspace, suite: str, results: Any) -> None:
+def finish(workspace: Workspace, suites: list[str], results: Any) -> None:
     with open_store(None, workspace, dict(os.environ)) as tracking:
         store = MlflowRegistryStore(tracking)
-        before = champion(store, suite)
-        won = attempt(store, suite, "first", None)
-        after = champion(store, suite)
-        results.put(
-            {
-                "before": before.entry.who if before else None,
-                "won": won,
-                "after": after.entry.who if after else None,
-                "alias": store.aliases(suite),
-                "entries": len(history(store, suite)),
-                "versions": len(store.versions(suite)),
-            }
-        )
+        for suite in suites:
+            before = champion(store, suite)
+            won = attempt(store, suite, "first", None)
+            after = champion(store, suite)
+            results.put(
+                {
+                    "before": before.entry.who if before else None,
+                    "won": won,
+                    "after": after.entry.who if after else None,
+                    "alias": store.aliases(suite),
+                    "entries": len(history(store, suite)),
+                    "versions": len(store.versions(suite)),
+                }
+            )
 
 
-def kill_all(workspace: Workspace, most: int) -> dict[str, Any]:
-    results, found = fork.Queue(), []
+def kill_all(workspace: Workspace, most: int) -> list[dict[str, Any]]:
+    exits: dict[str, int | None] = {}
     for steps in range(most):
-        suite = f"killed-{steps}"
+        suite = f"killed-{steps:02d}"
         victim = fork.Process(target=die, args=(workspace, suite, steps))
         victim.start()
         victim.join()
-        heir = fork.Process(target=finish, args=(workspace, suite, results))
-        heir.start()
-        found.append({"killed": victim.exitcode == -signal.SIGKILL, **results.get(timeout=60)})
-        heir.join()
+        exits[suite] = victim.exitcode
         if victim.exitcode == 0:
             break
-    return {"attempts": found}
+    results = fork.Queue()
+    heir = fork.Process(target=finish, args=(workspace, list(exits), results))
+    heir.start()
+    found = [{"killed": code == -signal.SIGKILL, **results.get(timeout=60)} for code in exits.values()]
+    heir.join()
+    return found
 
 
 def main() -> None:

@@ -63,6 +63,23 @@ def test_a_materialised_bundle_reads_back_and_writing_it_again_changes_nothing(t
     assert materialise(bundle, folder) == folder
 
 
+def test_what_running_a_bundle_leaves_in_its_folder_is_no_tampering_and_an_added_module_is(tmp_path: Path) -> None:
+    folder = materialise(made(tmp_path / "ws"), tmp_path / "out")
+    (folder / "prompts" / "__pycache__").mkdir()
+    (folder / "prompts" / "__pycache__" / "a.pyc").write_bytes(b"x")
+    assert load_folder(folder) == made(tmp_path / "ws")
+    (folder / "prompts" / "json.py").write_text("")
+    with pytest.raises(TamperedError, match=r"prompts/json\.py \(added\)"):
+        materialise(made(tmp_path / "ws"), folder)
+
+
+def test_half_a_bundle_is_never_left_in_its_place(tmp_path: Path) -> None:
+    broken = Bundle.of(PROMPT, {}, {"a": b"1", "a/b": b"a file can't lie in a file"})
+    with pytest.raises(OSError, match="a"):
+        materialise(broken, tmp_path / "out" / "bundle")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     bundle = made(tmp_path / "ws")
     (tmp_path / "notes").mkdir()

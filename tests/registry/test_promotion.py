@@ -41,7 +41,9 @@ def bundle(text: str) -> Bundle:
 
 def evidence(subject: Bundle, baseline: Bundle | None, attempt: int = 0) -> Evidence:
     envelope = f"{subject.digest} over {baseline.digest if baseline else None}, {attempt}".encode()
-    return Evidence(envelope, subject.digest, Decision.PASS, f"run-{attempt}", "v", baseline and baseline.digest)
+    return Evidence(
+        envelope, subject.digest, Decision.PASS, f"run-{attempt}", "v", baseline.digest if baseline else None
+    )
 
 
 def move(store: RegistryStore, new: Bundle, old: Bundle | None, attempt: int = 0, **options: Any) -> Entry:

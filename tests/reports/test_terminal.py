@@ -2,11 +2,13 @@ import io
 import re
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.reports.compare import Signal, build_comparison, signal_of
 from plimsoll.reports.terminal import render_compare, render_mistakes, render_run, render_verdict
+from plimsoll.reports.text import interval
 from plimsoll.reports.view import build_view
 from plimsoll.stats import summarise
 from plimsoll.testing.reports import HOSTILE_TEXTS, example_report, example_verdict
@@ -84,6 +86,16 @@ def test_no_line_is_wider_than_the_terminal(width, targets):
     assert max(map(len, text.split("\n"))) <= width
 
 
+@pytest.mark.parametrize("width", range(60, 130, 7))
+def test_no_figure_is_cut_short(width):
+    report = example_report(30, targets=("v1", "v2", "support-jinja", "dag", "flex"), hostile=False)
+    text = shown(render_run, made(report), width)
+    tables = text[: text.index("Failures (")]
+    assert "…" not in tables
+    for figure in (figure for row in made(report).metrics for figure in row.figures if figure.mean is not None):
+        assert interval(figure.low, figure.high) in tables
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_every_target_and_metric_is_shown_whatever_the_width(width):
     report = example_report(8, targets=[f"t{n}" for n in range(9)])
@@ -111,12 +123,23 @@ def test_nothing_of_a_models_text_reaches_the_terminal_as_a_command():
 
 
 def test_an_incomplete_run_says_so_on_its_second_line(view):
-    assert shown(render_run, view).split("\n")[1] == "INCOMPLETE: 68 of 72 cells answered, 3 failed, 1 not run"
+    assert (
+        shown(render_run, view).split("\n")[1]
+        == "INCOMPLETE: 68 of 72 cells answered, 3 failed, 1 not run, 3 scores missing"
+    )
 
 
 def test_a_whole_run_says_so_on_its_second_line():
     view = made(example_report(flawless=True, hostile=False))
     assert shown(render_run, view).split("\n")[1] == "complete: 72 of 72 cells answered"
+
+
+def test_a_run_whose_every_cell_is_answered_but_not_scored_is_not_called_complete():
+    report = example_report(flawless=True, hostile=False)
+    first = report.cells[0]
+    cells = (replace(first, scores={name: s for name, s in first.scores.items() if name != "tone"}), *report.cells[1:])
+    view = made(replace(report, cells=cells))
+    assert shown(render_run, view).split("\n")[1] == "WITH FAILURES: 72 of 72 cells answered, 1 score missing"
 
 
 @pytest.mark.parametrize("outcome", list(Decision))

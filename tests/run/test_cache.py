@@ -39,5 +39,5 @@ def test_two_open_caches_see_each_others_cells(tmp_path):
 
 def test_a_file_that_is_no_database_is_a_clear_error(tmp_path):
     (tmp_path / "cache.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(InfrastructureError, match="file is not a database .*deleting the file costs only requests"):
+    with pytest.raises(InfrastructureError, match=r"file is not a database .*deleting the file costs only requests"):
         CellCache(tmp_path / "cache.db").__enter__()

@@ -4,6 +4,7 @@ import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
+from typing import Any
 
 import openai
 import pytest
@@ -13,7 +14,7 @@ from plimsoll.models import ChatModel
 from plimsoll.testing import ManualClock, Reply, ScriptedEndpoint, ScriptedModel
 from plimsoll.types import ChatReply, ChatRequest
 
-MESSAGES = [{"role": "user", "content": "What is the capital of France?"}]
+MESSAGES: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
 
 
 def post(url, body):

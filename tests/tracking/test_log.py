@@ -72,6 +72,7 @@ def test_a_run_is_a_parent_with_a_child_for_each_target_that_tells_everything(
     assert child.data.params["target_digest"] == report.run.targets["v2"].digest
     assert child.data.params["dataset_digest"] == report.run.dataset_digest
     assert child.data.metrics["token_f1/mean"] == summarise(report).targets["v2"].metrics["token_f1"].mean
+    assert child.inputs is not None
     dataset = child.inputs.dataset_inputs[0]
     assert report.run.dataset_digest.removeprefix("sha256:").startswith(dataset.dataset.digest)
     assert [(tag.key, tag.value) for tag in dataset.tags] == [("mlflow.data.context", "evaluation")]
@@ -148,6 +149,7 @@ def test_what_was_cut_short_is_completed_by_logging_again(store: TrackingStore, 
     assert len(runs) == 3
     assert all(run.data.tags["plimsoll.logged"].startswith("sha256:") for run in runs)
     child = store.client.get_run(whole.targets["v1"])
+    assert child.inputs is not None
     assert len(child.inputs.dataset_inputs) == 1
     assert len(store.client.get_metric_history(child.info.run_id, "run/ok")) == 1
 

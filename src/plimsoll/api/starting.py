@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -46,6 +47,45 @@ def init_workspace(folder: Path, model: str | None = None) -> tuple[Path, ...]:
         path.write_text(source.read_text(encoding="utf-8").replace("@MODEL@", MODELS[chosen]), encoding="utf-8")
         written.append(path.relative_to(folder))
     return tuple(written)
+
+
+REFERENCE_FOLDERS = ("suites", "prompts", "flows", "datasets", "evaluators")
+
+
+def reference_workspace() -> Path:
+    """The workspace that the demo runs: inside the installed package, or the repository of an editable install.
+
+    Raises:
+        UsageError: it is in neither.
+    """
+    package = Path(str(files("plimsoll.api")))
+    for root in (package / "reference", package.parents[2]):
+        if (root / "suites" / "support-qa.yaml").is_file():
+            return root
+    raise UsageError(
+        "the demo's files are not installed", remedy="install plimsoll-llm from its wheel, or its repository"
+    )
+
+
+def lay_demo(folder: Path) -> None:
+    """Lay the reference workspace into `folder` anew. What was generated before stays in its cell cache.
+
+    Raises:
+        UsageError: the folder holds something else.
+    """
+    marker = folder / ".plimsoll" / "demo"
+    if folder.is_dir() and any(folder.iterdir()) and not marker.is_file():
+        raise UsageError(f"{folder} is not empty and no demo", remedy="name another with --folder")
+    source = reference_workspace()
+    for name in REFERENCE_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".promptflow"))
+    state = marker.parent
+    for entry in state.iterdir() if state.is_dir() else ():
+        if not entry.name.startswith("cache.db"):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    state.mkdir(exist_ok=True)
+    marker.touch()
 
 
 def _walk(folder: Traversable, below: Path = Path()) -> Iterator[tuple[Path, Traversable]]:

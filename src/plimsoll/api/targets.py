@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plimsoll import canonical
 from plimsoll.config import ModelSettings, Suite, TargetSettings, substitute
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.models.connection import Connection
-from plimsoll.models.openai_client import OpenAIChatModel
 from plimsoll.prompts import Prompt, load_prompt
 from plimsoll.registry import Bundle, make_bundle
 from plimsoll.targets.code import source_files
@@ -23,6 +22,9 @@ from plimsoll.targets.http import HttpTarget
 from plimsoll.targets.prompt import PromptTarget
 from plimsoll.targets.recorded import RecordedTarget, read_recorded
 from plimsoll.types import TargetInfo
+
+if TYPE_CHECKING:
+    from plimsoll.models.openai_client import OpenAIChatModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from plimsoll.api.options import GateOptions
 from plimsoll.api.promotion import history_of, promote_suite, rollback_suite, verify_suite
 from plimsoll.canonical import short
 from plimsoll.cli.console import print_json, to_stderr, to_stdout
-from plimsoll.cli.evaluate import form_of, leave, suite_names
+from plimsoll.cli.evaluate import form_of, suite_names
 from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
-from plimsoll.errors import UsageError, first_that_applies
+from plimsoll.errors import ExitCode, UsageError, first_that_applies
 from plimsoll.registry import Entry
 from plimsoll.reports.jsonform import gate_document, gate_form
 from plimsoll.reports.junit import render_junit
@@ -33,8 +33,8 @@ class Files:
     junit: Path | None = None
 
 
-def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: bool) -> None:
-    """Gate suites one after the other, and leave with the code of the first cause that applies."""
+def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: bool) -> ExitCode:
+    """Gate suites one after the other; the code of the first cause that applies."""
     workspace = Workspace.find()
     names = suite_names(workspace, given)
     if len(names) > 1 and (files.markdown or files.junit or options.run_id or options.target):
@@ -57,7 +57,7 @@ def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: b
             for found in ended
         ]
         print_json(gate_document(forms, code))
-    leave(code)
+    return code
 
 
 def show_gate(found: GateRun, workspace: Workspace, console: Console) -> None:

@@ -6,15 +6,14 @@ from rich.text import Text
 
 from plimsoll.api.doctoring import State, diagnose, fetch_model
 from plimsoll.cli.console import print_json, to_stderr, to_stdout
-from plimsoll.cli.evaluate import leave
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, UsageError
 
 _STYLES = {State.GOOD: "green", State.ABSENT: "yellow", State.BAD: "bold red"}
 
 
-def run(*, fetch: bool, as_json: bool) -> None:
-    """Show every finding; leave with 4 where there is a problem."""
+def run(*, fetch: bool, as_json: bool) -> ExitCode:
+    """Show every finding; the code is 4 where there is a problem."""
     if fetch:
         path = fetch_model()
         to_stderr().print(f"fetched {path}", soft_wrap=True)
@@ -36,4 +35,4 @@ def run(*, fetch: bool, as_json: bool) -> None:
             console.print(mark, soft_wrap=True)
             if finding.remedy and finding.state is not State.GOOD:
                 console.print(f"        → {finding.remedy}", soft_wrap=True)
-    leave(code)
+    return code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -45,8 +44,8 @@ def suite_names(workspace: Workspace, given: Sequence[str]) -> list[str]:
     return names
 
 
-def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> None:
-    """Run suites one after the other, and leave with the code of the first cause that applies."""
+def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCode:
+    """Run suites one after the other; the code of the first cause that applies."""
     workspace = Workspace.find()
     ended: list[SuiteRun] = []
     with RunProgress(to_stderr()) as progress:
@@ -59,7 +58,7 @@ def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> None:
     code = first_that_applies([ran.exit_code for ran in ended])
     if as_json:
         print_json(run_document([form_of(ran) for ran in ended], code))
-    leave(code)
+    return code
 
 
 def compare(first: str, second: str, suite: str | None, *, as_json: bool) -> None:
@@ -96,8 +95,3 @@ def _show(ran: SuiteRun, workspace: Workspace) -> None:
     console.print(f"report: {workspace.shown(ran.html)}", soft_wrap=True)
     if ran.logged is not None and ran.logged.parent is not None:
         console.print(f"MLflow: run {ran.logged.parent}", soft_wrap=True)
-
-
-def leave(code: ExitCode) -> None:
-    """End the command with an exit code."""
-    sys.exit(int(code))

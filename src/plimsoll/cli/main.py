@@ -6,13 +6,14 @@ Nothing heavy is imported here: a command imports what it needs when it runs, so
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from plimsoll import __version__
-from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError
+from plimsoll.errors import ExitCode, InfrastructureError, InterruptedRunError, PlimsollError
 
 _EXIT_CODES = "\n".join(f"{int(code):>5}  {code.meaning}" for code in ExitCode)
 
@@ -53,6 +54,10 @@ def main() -> None:
     except KeyboardInterrupt:
         _show(InterruptedRunError("interrupted"))
         sys.exit(int(ExitCode.INTERRUPTED))
+    except Exception:  # noqa: BLE001  # the last boundary: Python's own exit code for this is 1, «the gate failed»
+        traceback.print_exc()
+        _show(InfrastructureError("a fault in plimsoll itself; nothing was decided", remedy="please report it"))
+        sys.exit(int(ExitCode.INFRASTRUCTURE))
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted.
         sys.stderr.close()
@@ -73,6 +78,11 @@ def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"plimsoll {__version__}")
         raise typer.Exit
+
+
+def leave(code: ExitCode) -> None:
+    """End the command with an exit code."""
+    raise typer.Exit(int(code))
 
 
 @app.callback()
@@ -161,7 +171,7 @@ def run(  # each is a flag
         only_failed=only_failed,
         track=not no_track,
     )
-    evaluate.run(suites or (), options, as_json=as_json)
+    leave(evaluate.run(suites or (), options, as_json=as_json))
 
 
 @app.command()
@@ -237,7 +247,7 @@ def gate(  # each is a flag
         first=first,
         run_id=run_id,
     )
-    decide.gate(suites or (), options, decide.Files(markdown=markdown, junit=junit), as_json=as_json)
+    leave(decide.gate(suites or (), options, decide.Files(markdown=markdown, junit=junit), as_json=as_json))
 
 
 @app.command()
@@ -324,20 +334,20 @@ def doctor(
     """Say what is installed, configured and reachable, and what to do about what is not."""
     from plimsoll.cli import doctor as doctoring
 
-    doctoring.run(fetch=fetch_model, as_json=as_json)
+    leave(doctoring.run(fetch=fetch_model, as_json=as_json))
 
 
 @app.command()
 def demo(
+    *,
     folder: Annotated[
-        Path | None,
-        typer.Option(help="Where the demo's workspace is; default: here, or ./plimsoll-demo where none is."),
-    ] = None,
+        Path, typer.Option(help="The demo's workspace, made anew from the package; its cell cache is kept.")
+    ] = Path("demo"),
 ) -> None:
     """Walk the whole road on a real small model: evaluate, gate, promote, refuse. About three minutes."""
     from plimsoll.cli import demo as walking
 
-    walking.run(folder)
+    leave(walking.run(folder))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from plimsoll import __version__, canonical
 from plimsoll.config import GatePolicy
+from plimsoll.errors import UsageError
 from plimsoll.gate.decide import decide
 from plimsoll.gate.envelope import VerificationError, decode, encode
 from plimsoll.types import Case, CellRecord, Report, RunRecord, Verdict
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://plimsoll.dev/attestation/gate/v1"
+PREDICATE_TYPE = "urn:plimsoll:attestation:gate:v1"
 
 
 class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -176,9 +177,16 @@ def verify(
 
 
 def results_digest(report: Report) -> str:
-    """The digest of every cell: identity, generation key, outcome and scores, whatever their order."""
+    """The digest of every cell: identity, generation key, outcome and scores, whatever their order.
+
+    Raises:
+        VerificationError: a cell could not be read back from a journal, for instance a score that is not finite.
+    """
     # Once through JSON and its types, so that cells from memory and from the journal agree: 1 and 1.0, tuple and list.
-    cells = msgspec.json.decode(msgspec.json.encode(report.cells), type=tuple[CellRecord, ...])
+    try:
+        cells = msgspec.json.decode(msgspec.json.encode(report.cells), type=tuple[CellRecord, ...])
+    except msgspec.ValidationError as error:
+        raise VerificationError(f"the run's cells have no stable form: {error}") from None
     return canonical.digest(
         [
             msgspec.to_builtins({"cell": c.cell, "key": c.key, "outcome": c.outcome, "scores": c.scores})
@@ -236,7 +244,10 @@ def _differences(attestation: Attestation, report: Report) -> list[str]:
 
 def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy) -> str | None:
     """What the verdict says otherwise than report and policy do."""
-    again = decide(report, verdict.target, verdict.baseline, policy, first=verdict.first)
+    try:
+        again = decide(report, verdict.target, verdict.baseline, policy, first=verdict.first)
+    except UsageError as error:
+        return f"the policy can't be applied to the run: {error.message}"
     if _canonical(again) == _canonical(verdict):
         return None
     if again.outcome is not verdict.outcome:

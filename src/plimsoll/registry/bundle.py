@@ -10,6 +10,8 @@ target's settings name files relative to that folder, so that it serves as a wor
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +27,8 @@ MANIFEST = "bundle.json"
 FORMAT = 1
 _WITHOUT_FILES = ("http", "function")
 """Kinds that may need no file: an endpoint's address, a function of an installed package."""
+_LEFT_BY_RUNNING = frozenset({"__pycache__", ".promptflow"})
+"""Folders that running a bundle's code leaves in a materialised one; what is stored has none."""
 
 
 @dataclass(frozen=True)
@@ -133,30 +137,53 @@ def _secrets_inside(bundle: Bundle, secrets: Mapping[str, str]) -> list[Mistake]
 
 
 def materialise(bundle: Bundle, folder: Path) -> Path:
-    """Write the bundle into `folder`, made where it is missing; the manifest last, so that half a bundle has none.
+    """Write the bundle into `folder`: the whole of it or nothing. One that is there already is verified and kept.
 
     Raises:
         UsageError: the folder holds something else.
+        TamperedError: it holds this bundle, altered.
     """
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / MANIFEST).is_file():
-            raise UsageError(f"{folder} is not empty and holds no bundle", remedy="name an empty folder")
-        if load_folder(folder).digest == bundle.digest:
-            return folder
-        raise UsageError(f"{folder} holds another bundle", remedy="name an empty folder")
-    for path, data in bundle.written().items():
-        write_atomic(folder / path, data)
+    if _held(bundle, folder):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        for path, data in bundle.written().items():
+            write_atomic(making / path, data)
+        if folder.is_dir():
+            folder.rmdir()
+        making.rename(folder)
+    except OSError:
+        # Another process may have been quicker.
+        if not _held(bundle, folder):
+            raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
     return folder
 
 
+def _held(bundle: Bundle, folder: Path) -> bool:
+    """Whether the folder holds this bundle; False where it is empty or missing."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return False
+    if not (folder / MANIFEST).is_file():
+        raise UsageError(f"{folder} is not empty and holds no bundle", remedy="name an empty folder")
+    if load_folder(folder).digest != bundle.digest:
+        raise UsageError(f"{folder} holds another bundle", remedy="name an empty folder")
+    return True
+
+
 def load_folder(folder: Path, expected: str | None = None) -> Bundle:
-    """The bundle that a folder holds.
+    """The bundle that a folder holds. What running it left behind (`__pycache__`) is passed over.
 
     Raises:
         TamperedError: it isn't the bundle that its manifest, or `expected`, says.
     """
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     files = {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        relative.as_posix(): path.read_bytes()
+        for relative, path in found.items()
+        if not _LEFT_BY_RUNNING.intersection(relative.parts)
     }
     return read_bundle(files, expected, str(folder))
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from plimsoll.reports.model import Figure, FlipRow, MetricRow, RuleRow, TargetRow, VerdictSection, View
-from plimsoll.reports.phrases import baseline_text, estimate_text, failing_text
+from plimsoll.reports.phrases import baseline_text, coverage_text, estimate_text, failing_text
 from plimsoll.reports.text import clip, count, interval, number, one_line, seconds
 
 SIZE_LIMIT = 60_000
@@ -88,10 +88,8 @@ def _section(section: VerdictSection, view: View, flips_shown: int) -> Iterator[
 
 
 def _coverage(view: View) -> str:
-    header = view.header
-    missing = header.planned - header.answered
-    told = f"{count(header.cases, 'case')}, {header.answered:,} of {header.planned:,} cells answered"
-    return told + (f", **{missing:,} missing**" if missing else "")
+    told = f"{count(view.header.cases, 'case')}, {coverage_text(view.header)}"
+    return told if view.header.whole else f"**{view.header.state}**: {told}"
 
 
 def _rules(rules: Sequence[RuleRow]) -> Iterator[str]:

@@ -155,7 +155,8 @@ def _panels(widths: Sequence[int], room: int) -> list[range]:
 
 
 def _table(rows: Sequence[Row], names: Sequence[str], panel: range) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP, 0, 0), collapse_padding=True)
+    # The box's own divider is one column of the gap.
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
     table.add_column("", no_wrap=True)
     for place in panel:
         table.add_column(Text(clip(names[place], NAME_WIDTH)), no_wrap=True)

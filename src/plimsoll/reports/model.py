@@ -49,12 +49,26 @@ class Header(Struct, frozen=True, kw_only=True):
     """Cells: target × case × repeat."""
     answered: int
     failed: int
+    unscored: int
+    """Scores that an answered cell was to have and has not."""
     cached: int
 
     @property
     def not_run(self) -> int:
         """Cells that were planned and never finished."""
         return max(self.planned - self.answered - self.failed, 0)
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is missing anywhere."""
+        return self.complete and not (self.failed or self.not_run or self.unscored)
+
+    @property
+    def state(self) -> str:
+        """`complete`, `with failures`, `incomplete`."""
+        if self.whole:
+            return "complete"
+        return "with failures" if self.complete and not self.not_run else "incomplete"
 
 
 class TargetRow(Struct, frozen=True, kw_only=True):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from plimsoll.reports.model import CaseRow, RuleRow, Standing, VerdictSection
-from plimsoll.reports.text import interval, number
+from plimsoll.reports.model import CaseRow, Header, RuleRow, Standing, VerdictSection
+from plimsoll.reports.text import count, interval, number
 
 BAD = (Standing.ERROR, Standing.FAILED, Standing.NOT_RUN)
 """How a case stands that a reader has to look at."""
@@ -41,6 +41,15 @@ def baseline_text(section: VerdictSection) -> str:
     if section.baseline is None:
         return "no baseline: the first champion" if section.first else "no baseline"
     return f"baseline {section.baseline}" + (f" ({section.baseline_digest})" if section.baseline_digest else "")
+
+
+def coverage_text(header: Header) -> str:
+    """`68 of 72 cells answered, 3 failed, 1 not run, 2 scores missing`."""
+    parts = [f"{header.answered:,} of {header.planned:,} cells answered"]
+    parts += [f"{header.failed:,} failed"] if header.failed else []
+    parts += [f"{header.not_run:,} not run"] if header.not_run else []
+    parts += [f"{count(header.unscored, 'score')} missing"] if header.unscored else []
+    return ", ".join(parts)
 
 
 def who(case: CaseRow) -> str:

@@ -18,7 +18,7 @@ from plimsoll.errors import Mistake, PlimsollError
 from plimsoll.reports.compare import Comparison
 from plimsoll.reports.matrix import change_tables, metric_tables, slice_tables
 from plimsoll.reports.model import FailureGroup, FlipRow, Header, RuleRow, VerdictSection, View
-from plimsoll.reports.phrases import BAD, baseline_text, estimate_text, failing_text, rule_figures, who
+from plimsoll.reports.phrases import BAD, baseline_text, coverage_text, estimate_text, failing_text, rule_figures, who
 from plimsoll.reports.text import clip, count, fold, number, one_line, plain, seconds
 from plimsoll.types import Decision, MetricKind
 
@@ -67,8 +67,8 @@ def render_compare(comparison: Comparison, console: Console) -> None:
         f"{comparison.confidence:.0%} intervals of paired differences",
     ]
     _say(console, fold(facts, console.width), "dim")
-    console.print()
     for table in change_tables(comparison, console.width):
+        console.print()
         console.print(table)
     if comparison.missing:
         _say(console, f"{count(comparison.missing, 'case')} without a pair: no difference counts them", "red")
@@ -98,16 +98,8 @@ def _print_remedy(mistake: Mistake, console: Console) -> None:
 
 def _print_header(header: Header, console: Console) -> None:
     console.print(Text.assemble((header.suite, "bold"), f"  run {header.run}"))
-    missing = [
-        *([f"{header.failed:,} failed"] if header.failed else []),
-        *([f"{header.not_run:,} not run"] if header.not_run else []),
-    ]
-    if missing or not header.complete:
-        word = "WITH FAILURES" if header.complete and not header.not_run else "INCOMPLETE"
-        told = ", ".join(missing) or "the run was not finished"
-        _say(console, f"{word}: {header.answered:,} of {header.planned:,} cells answered, {told}", "bold red")
-    else:
-        _say(console, f"complete: {header.answered:,} of {header.planned:,} cells answered", "green")
+    word = header.state if header.whole else header.state.upper()
+    _say(console, f"{word}: {coverage_text(header)}", "green" if header.whole else "bold red")
     facts = [
         f"{count(header.cases, 'case')} of {header.dataset} ({header.dataset_digest})",
         *([f"{header.repeats} repeats"] if header.repeats > 1 else []),
@@ -139,7 +131,9 @@ def _print_slices(view: View, console: Console) -> None:
     if not telling:
         return
     _title(console, "By slice")
-    for table in slice_tables(view, telling[:SLICE_ROWS_SHOWN], console.width):
+    for place, table in enumerate(slice_tables(view, telling[:SLICE_ROWS_SHOWN], console.width)):
+        if place:
+            console.print()
         console.print(table)
     _more(console, len(telling) - SLICE_ROWS_SHOWN, "row")
 

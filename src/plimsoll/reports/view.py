@@ -72,8 +72,16 @@ def _header(report: Report, summary: Summary) -> Header:
         planned=sum(target.cells for target in targets),
         answered=sum(target.ok for target in targets),
         failed=sum(target.failed for target in targets),
+        unscored=sum(_unscored(report, target) for target in targets),
         cached=sum(target.cached for target in targets),
     )
+
+
+def _unscored(report: Report, target: TargetSummary) -> int:
+    """Values that are lacking though the cell has an output."""
+    own = [metric for name, metric in target.metrics.items() if name in report.metrics]
+    lacking = sum(metric.failed + metric.missing for metric in own)
+    return max(lacking - len(own) * (target.failed + target.missing), 0)
 
 
 def _target(report: Report, found: TargetSummary) -> TargetRow:

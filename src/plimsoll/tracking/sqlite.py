@@ -71,7 +71,7 @@ def _check(path: Path, patience: float) -> None:
     except sqlite3.DatabaseError as error:
         raise InfrastructureError(
             f"the tracking database {path} is no usable SQLite database: {error}",
-            remedy="move the file away; a new one is made, and `plimsoll run --resume` logs what is still on disk",
+            remedy="move the file away: a new one is made; runs and their cells are still in .plimsoll/runs",
         ) from error
 
 
