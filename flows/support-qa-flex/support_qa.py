@@ -1,9 +1,21 @@
-"""Answers a question from a help page: a flex flow with one call to the model."""
+"""Answers a question from a help page: the second version of the prompt, ported to plain Python with the openai client.
+
+No `from __future__ import annotations` here: promptflow 1.18.5 reads the annotations of `__init__` as classes, to know
+which argument is a connection.
+"""
 
 from openai import AsyncOpenAI
 from promptflow.connections import OpenAIConnection
 
-INSTRUCTION = "Answer each question from the help page in one short sentence."
+EXAMPLE_PAGE = (
+    "Bikes can be hired at the kiosk from 09:00. A day costs £12, half a day £7. A helmet is included, and a child seat is £2."
+)
+EXAMPLES = [
+    {"role": "user", "content": f"Help page: {EXAMPLE_PAGE}\n\nQuestion: What does half a day cost?"},
+    {"role": "assistant", "content": "Half a day costs £7."},
+    {"role": "user", "content": "Question: When does the kiosk open?"},
+    {"role": "assistant", "content": "The kiosk opens at 09:00."},
+]
 
 
 class SupportQA:
@@ -17,10 +29,7 @@ class SupportQA:
         """Returns {"answer": ...}."""
         completion = await self._client.chat.completions.create(
             model=self._model,
-            messages=[
-                {"role": "system", "content": INSTRUCTION},
-                {"role": "user", "content": f"Help page: {context}\n\nQuestion: {question}"},
-            ],
+            messages=[*EXAMPLES, {"role": "user", "content": f"Help page: {context}\n\nQuestion: {question}"}],
             temperature=0,
             max_tokens=40,
         )

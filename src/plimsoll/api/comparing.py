@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from plimsoll.api.runs import RUNS
+from msgspec.structs import replace
+
 from plimsoll.config import GatePolicy, Rule, Workspace
 from plimsoll.errors import UsageError, near_match
 from plimsoll.gate import decide, with_baseline
@@ -11,7 +13,7 @@ from plimsoll.run.folders import find_run, run_folders
 from plimsoll.run.join import read_report
 from plimsoll.run.plan import load_plan
 from plimsoll.stats import summarise
-from plimsoll.types import MetricKind, Report
+from plimsoll.types import MetricKind, Report, RuleResult
 
 
 def compare_targets(workspace: Workspace, first: str, second: str, suite: str | None = None) -> Comparison:
@@ -34,7 +36,15 @@ def compare_targets(workspace: Workspace, first: str, second: str, suite: str | 
     # One rule a metric gives its paired difference; what the rules decide is of no interest here.
     policy = GatePolicy(rules=rules, judges="any")
     verdict = decide(report, challenger, baseline, policy)
-    return build_comparison(report, summarise(report), baseline, challenger, verdict.rules)
+    differences = [_without_noise(result, report) for result in verdict.rules]
+    return build_comparison(report, summarise(report), baseline, challenger, differences)
+
+
+def _without_noise(result: RuleResult, report: Report) -> RuleResult:
+    """Flips only where something says what passes: every count of tokens differs a little."""
+    metric = report.metrics[result.metric]
+    conditioned = metric.kind is MetricKind.BOOL or metric.pass_if is not None
+    return result if conditioned else replace(result, flipped=())
 
 
 def _both(workspace: Workspace, first: str, second: str, suite: str | None) -> tuple[Report, str, str]:

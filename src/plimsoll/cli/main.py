@@ -5,6 +5,7 @@ Nothing heavy is imported here: a command imports what it needs when it runs, so
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from pathlib import Path
@@ -46,6 +47,10 @@ WhoOption = Annotated[str | None, typer.Option(help="Who, for the history. Defau
 
 def main() -> None:
     """Run the command line; what the console script calls."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A Windows pipe can't encode every sign of a report: it is replaced, not raised.
+            stream.reconfigure(errors="replace")
     try:
         app(standalone_mode=True)
     except PlimsollError as error:
