@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plimsoll.version import __version__
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from plimsoll.api import Evaluation, GateRun, SuiteRun
     from plimsoll.registry import Entry
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "gate", "promote", "run"]
 
 

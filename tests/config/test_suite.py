@@ -80,6 +80,33 @@ def test_a_literal_key_is_refused_and_not_repeated_in_the_message():
     assert "sk-secret" not in found[0]
 
 
+def test_settings_that_mean_nothing_to_the_provider_are_refused_each_with_its_line():
+    written = """{provider: embedded,
+    base_url: "http://127.0.0.1:1/v1",
+    auth: default_credential}"""
+    assert mistakes(GOOD.replace("{provider: embedded}", written)) == [
+        "suites/s.yaml:5: models.local.base_url: has no meaning for the provider embedded; remove it",
+        "suites/s.yaml:6: models.local.auth: has no meaning for the provider embedded; remove it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "key", "value"),
+    [
+        ("openai", "azure_endpoint", "https://x"),
+        ("openai", "api_version", "2024-10-21"),
+        ("openai", "auth", "default_credential"),
+        ("azure", "base_url", "http://127.0.0.1:1/v1"),
+        ("embedded", "api_key", "${KEY}"),
+        ("embedded", "headers", "{a: b}"),
+    ],
+)
+def test_each_provider_refuses_what_belongs_to_another(provider, key, value):
+    written = f"{{provider: {provider}, {key}: {value if value.startswith('{') else repr(value)}}}"
+    [found] = mistakes(GOOD.replace("{provider: embedded}", written))
+    assert f"models.local.{key}: has no meaning for the provider {provider}; remove it" in found
+
+
 def test_a_key_that_occurs_twice_is_a_mistake():
     assert mistakes("name: a\nname: b\n")[0].startswith("suites/s.yaml:2: not valid YAML: found duplicate key")
 

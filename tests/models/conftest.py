@@ -5,7 +5,7 @@ import pytest
 from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError
 from plimsoll.models import open_models
-from plimsoll.models.openai_client import Backoff
+from plimsoll.models.retries import Backoff
 from plimsoll.testing import ScriptedEndpoint
 from plimsoll.types import ChatRequest
 

@@ -13,7 +13,7 @@ from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError, FailureKind, UsageError
 from plimsoll.models import CA_REMEDY, http_session_settings, open_models
 from plimsoll.models.network import is_loopback, without_credentials
-from plimsoll.models.openai_client import Backoff
+from plimsoll.models.retries import Backoff
 from plimsoll.testing import ScriptedEndpoint
 from plimsoll.types import ChatRequest
 

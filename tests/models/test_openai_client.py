@@ -10,7 +10,7 @@ from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.models import open_models
 from plimsoll.models.failures import retry_after
-from plimsoll.models.openai_client import Backoff
+from plimsoll.models.retries import Backoff
 from plimsoll.testing import ManualClock, Reply, ScriptedEndpoint
 from plimsoll.types import ChatRequest
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from plimsoll.api.prepare import Prepared
+from plimsoll.api.runs import CHAMPION_TARGET
 from plimsoll.api.targets import TargetSpec, describe
 from plimsoll.canonical import short
 from plimsoll.config import ModelSettings
@@ -13,7 +14,6 @@ from plimsoll.errors import UsageError
 from plimsoll.registry import Bundle, champion, load_bundle, materialise
 from plimsoll.tracking import RegistryStore
 
-CHAMPION_TARGET = "champion"
 _BUNDLES = "bundles"
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from plimsoll.api.prepare import Prepared, prepare
 from plimsoll.api.runs import RUNS
 from plimsoll.config import Workspace
-from plimsoll.errors import ConfigError, Mistake, PlimsollError
+from plimsoll.errors import ConfigError, Mistake, PlimsollError, Where
 from plimsoll.evaluators import discover
 from plimsoll.run.folders import is_complete, run_folders
 from plimsoll.run.plan import load_plan
@@ -75,11 +75,18 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
         raise ConfigError([Mistake("the workspace has no suite", remedy="write suites/NAME.yaml, or `plimsoll init`")])
     checked: list[Checked] = []
     mistakes: list[Mistake] = []
+    named: dict[str, str] = {}
     for file in files:
         try:
-            checked.append(_checked(prepare(workspace, str(file))))
+            found = _checked(prepare(workspace, str(file)))
         except PlimsollError as error:
             mistakes += error.mistakes
+            continue
+        if found.suite in named:
+            message = f"the name {found.suite!r} is taken by {named[found.suite]}: they would share one champion"
+            mistakes.append(Mistake(message, Where(found.file), "give each suite a name of its own"))
+        named[found.suite] = found.file
+        checked.append(found)
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
     return tuple(checked)
@@ -133,5 +140,8 @@ def _held(workspace: Workspace, file: Path) -> HeldSuite:
 
 
 def _held_run(folder: Path) -> HeldRun:
-    plan = load_plan(folder)
+    try:
+        plan = load_plan(folder)
+    except ConfigError:
+        return HeldRun(id=folder.name, suite="", started="", cells=0, complete=False)
     return HeldRun(id=plan.run, suite=plan.suite, started=plan.started, cells=plan.size, complete=is_complete(folder))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from plimsoll.api.runs import RUNS
 from msgspec.structs import replace
 
+from plimsoll.api.runs import RUNS
 from plimsoll.config import GatePolicy, Rule, Workspace
 from plimsoll.errors import UsageError, near_match
 from plimsoll.gate import decide, with_baseline

@@ -6,26 +6,30 @@ The attestation and the bundle that it is about lie in the run's folder, beside 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
+from pydantic import ValidationError
 
-from plimsoll.api.champions import CHAMPION_TARGET, champion_spec
-from plimsoll.api.options import GateOptions
+from plimsoll.api.champions import champion_spec
+from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.prepare import Prepared, prepare
 from plimsoll.api.results import (
     REPORT_FILE,
     StoreOpening,
     SuiteRun,
+    interruptible,
     opening_store,
+    problem_of,
     publish,
-    run_interruptibly,
 )
-from plimsoll.api.runs import RUNS, Ran, select_targets
+from plimsoll.api.runs import CHAMPION_TARGET, RUNS, Ran, run_targets, select_targets
 from plimsoll.api.targets import TargetSpec
 from plimsoll.canonical import write_atomic
 from plimsoll.config import GatePolicy, Workspace, environment
@@ -36,7 +40,7 @@ from plimsoll.registry import champion, materialise
 from plimsoll.run.folders import find_run
 from plimsoll.run.join import read_report
 from plimsoll.run.observer import Observer
-from plimsoll.run.plan import load_plan
+from plimsoll.run.plan import Plan, load_plan
 from plimsoll.tracking import MlflowRegistryStore, attach
 from plimsoll.types import Verdict
 
@@ -99,13 +103,19 @@ def gate_suite(workspace: Workspace, name: str, options: GateOptions, observer: 
     """
     prepared = prepare(workspace, name)
     policy = _policy(prepared, options)
+    _refuse_clash(options)
+    challenger = _challenger(prepared, policy, options)
     needs_store = options.run.track or (policy.baseline == "champion" and not options.first)
     with opening_store(workspace, wanted=needs_store or options.first) as store:
-        sides = _sides(prepared, policy, options, store)
+        sides = _sides(prepared, policy, challenger, store, first=options.first)
         ran = (
             _existing(prepared, sides, options)
             if options.run_id
-            else run_interruptibly(prepared, sides.specs, options.run, observer)
+            else interruptible(
+                partial(run_targets, prepared, sides.specs, options.run),
+                observer,
+                again=f"plimsoll gate {prepared.suite.name} as before: what was finished is taken from the cache",
+            )
         )
         if sides.stored is not None:
             baseline = read_report(sides.stored)
@@ -124,10 +134,24 @@ def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:
     if options.baseline is None:
         return policy
     changed = {**policy.model_dump(exclude_none=True), "baseline": options.baseline}
-    return GatePolicy.model_validate(changed)
+    try:
+        return GatePolicy.model_validate(changed)
+    except ValidationError as error:
+        message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"--baseline {options.baseline}: {message}", remedy="name another baseline") from None
 
 
-def _sides(prepared: Prepared, policy: GatePolicy, options: GateOptions, store: StoreOpening) -> _Sides:
+def _refuse_clash(options: GateOptions) -> None:
+    if options.first and options.baseline is not None:
+        raise UsageError("--first compares with nothing", remedy="leave --first or --baseline out")
+    asked = dataclasses.replace(options.run, track=True, trigger="") != RunOptions(trigger="")
+    if options.run_id is not None and asked:
+        raise UsageError(
+            "--run decides over a run that exists, and runs nothing", remedy="leave out what says how to run"
+        )
+
+
+def _challenger(prepared: Prepared, policy: GatePolicy, options: GateOptions) -> TargetSpec:
     name = options.target or policy.target
     if name is None:
         if len(prepared.targets) != 1:
@@ -135,8 +159,13 @@ def _sides(prepared: Prepared, policy: GatePolicy, options: GateOptions, store: 
                 "which target is the challenger?", remedy=f"--target, one of: {', '.join(prepared.targets)}"
             )
         name = next(iter(prepared.targets))
-    challenger = select_targets(prepared, [name])[name]
-    if options.first:
+    return select_targets(prepared, [name])[name]
+
+
+def _sides(
+    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, store: StoreOpening, *, first: bool
+) -> _Sides:
+    if first:
         _refuse_first(prepared, store)
         return _Sides(challenger)
     if policy.baseline == NO_BASELINE:
@@ -144,8 +173,8 @@ def _sides(prepared: Prepared, policy: GatePolicy, options: GateOptions, store: 
     if policy.baseline == CHAMPION_TARGET:
         return _Sides(challenger, champion_spec(prepared, MlflowRegistryStore(store.get())))
     if policy.baseline in prepared.targets:
-        if policy.baseline == name:
-            raise UsageError(f"{name} can't be its own baseline", remedy="name another target, or champion")
+        if policy.baseline == challenger.name:
+            raise UsageError(f"{challenger.name} can't be its own baseline", remedy="name another target, or champion")
         return _Sides(challenger, prepared.targets[policy.baseline])
     try:
         return _Sides(challenger, stored=find_run(prepared.workspace.state / RUNS, policy.baseline))
@@ -182,7 +211,27 @@ def _existing(prepared: Prepared, sides: _Sides, options: GateOptions) -> Ran:
                 f"{name} is another one now than in run {folder.name}",
                 remedy="gate without --run: only changes run again",
             )
+    changed = _changed_since(prepared, plan)
+    if changed is not None:
+        raise UsageError(
+            f"{changed} changed since run {folder.name}", remedy="gate without --run: only changes run again"
+        )
     return Ran(folder, plan, read_report(folder), {})
+
+
+def _changed_since(prepared: Prepared, plan: Plan) -> str | None:
+    """What the run was measured with that is another by now, besides its targets."""
+    if plan.dataset_digest != prepared.found.digest:
+        return "the dataset"
+    if plan.evaluators.keys() - prepared.evaluators.keys():
+        return "the list of evaluators"
+    for name, info in plan.evaluators.items():
+        now = prepared.evaluators[name]
+        # A judge's digest holds its model, which is only known when it is open; its metric's meaning is compared.
+        same = now.metrics == info.metrics if any(metric.judged for metric in info.metrics) else now == info
+        if not same:
+            return f"the evaluator {name}"
+    return None
 
 
 def _only_target(sides: _Sides, targets: Mapping[str, object]) -> str:
@@ -204,19 +253,21 @@ def _seal_and_publish(
     folder = ran.folder / GATE_FOLDER / sides.challenger.name
     write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
     tracked = store if options.run.track else StoreOpening(None)
+    unsealed = next(_doubts(prepared, sides, ran), None)
     run = publish(
         prepared,
         ran,
         options.run,
         tracked,
         verdicts=(verdict,),
+        notes=(f"this verdict is no evidence for a promotion: {unsealed}",) if unsealed else (),
         files={VERDICT_FILE: folder / VERDICT_FILE},
     )
-    unsealed = _no_evidence(prepared, sides, run)
     if unsealed is not None:
-        note = f"this verdict is no evidence for a promotion: {unsealed}"
-        return GateRun(replace_notes(run, note), verdict, None, unsealed)
-    assert sides.challenger.bundle is not None, "_no_evidence has looked"
+        # An older gate's over the same run must not stand beside a verdict that is no evidence.
+        (folder / ATTESTATION_FILE).unlink(missing_ok=True)
+        return GateRun(run, verdict, None, unsealed)
+    assert sides.challenger.bundle is not None, "_doubts has looked"
     key = signing_key(environment(prepared.workspace.root))
     bundle = sides.challenger.bundle
     envelope = seal(verdict, ran.report, policy, bundle.digest, now=datetime.now(UTC), key=key)
@@ -228,27 +279,23 @@ def _seal_and_publish(
             files = {ATTESTATION_FILE: envelope, REPORT_FILE: run.html.read_bytes()}
             attach(tracked.get(), ran.plan.run, files, tags={"plimsoll.verdict": verdict.outcome.value})
         except PlimsollError as error:
-            run = replace_notes(run, f"the attestation is not in MLflow: {error.message}")
+            note = f"the attestation is not in MLflow: {error.message}"
+            run = dataclasses.replace(run, view=replace(run.view, notes=(*run.view.notes, note)))
     return GateRun(run, verdict, path)
 
 
-def _no_evidence(prepared: Prepared, sides: _Sides, run: SuiteRun) -> str | None:
-    if run.problem is not None:
-        return run.problem
+def _doubts(prepared: Prepared, sides: _Sides, ran: Ran) -> Iterator[str]:
+    """Why a promotion can't rest on the verdict."""
+    problem, record, suite = problem_of(prepared, ran), ran.report.run, prepared.suite
+    if problem is not None:
+        yield problem
     if sides.stored is not None:
-        return f"the baseline's answers are those of run {sides.stored.name}, not generated beside the challenger's"
+        yield f"the baseline's answers are those of run {sides.stored.name}, not generated beside the challenger's"
     if sides.challenger.bundle is None:
-        return f"{sides.challenger.name} can't be bundled: {sides.challenger.unbundled}"
-    if run.report.run.filters:
-        return "a filter left cases out"
-    wanted = prepared.suite.sample
-    drawn = run.report.run.sample
-    if drawn is not None and (wanted is None or drawn < wanted):
-        return f"only {drawn} cases were drawn, fewer than the suite asks for"
-    return None
-
-
-def replace_notes(run: SuiteRun, note: str) -> SuiteRun:
-    """The run with one more note."""
-    view = replace(run.view, notes=(*run.view.notes, note))
-    return SuiteRun(run.report, run.summary, view, run.folder, run.html, run.logged, run.problem)
+        yield f"{sides.challenger.name} can't be bundled: {sides.challenger.unbundled}"
+    if record.filters:
+        yield "a filter left cases out"
+    if record.repeats < suite.repeats:
+        yield f"{record.repeats} answers for each case, and the suite asks for {suite.repeats}"
+    if record.sample is not None and (suite.sample is None or record.sample < suite.sample):
+        yield f"only {record.sample} cases were drawn, fewer than the suite asks for"

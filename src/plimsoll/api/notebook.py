@@ -36,8 +36,6 @@ from plimsoll.types import Report, Scored, TargetInfo
 if TYPE_CHECKING:
     import pandas as pd
 
-Data = "pd.DataFrame | Iterable[Mapping[str, Any]] | str | Path"
-
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from plimsoll.api.mistakes import Mistakes
+from plimsoll.api.policies import rule_mistakes, target_mistakes
+from plimsoll.api.scorers import build_scorers
 from plimsoll.api.targets import TargetSpec, describe, expand
-from plimsoll.config import Document, Suite, TargetSettings, Workspace
+from plimsoll.config import (
+    CaseDefaults,
+    Document,
+    GatePolicy,
+    ModelSettings,
+    Suite,
+    TargetSettings,
+    Workspace,
+    environment,
+    read_yaml,
+)
 from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.datasets import Summary as DatasetSummary
-from plimsoll.errors import ConfigError, Mistake, PlimsollError, UsageError, near_match
-from plimsoll.evaluators import BuildContext, build_evaluators, discover
-from plimsoll.types import ChatReply, ChatRequest
-
-T = TypeVar("T")
+from plimsoll.errors import ConfigError, Mistake
+from plimsoll.evaluators import compile_transform, evaluator_info
+from plimsoll.run.engine import Scorer
+from plimsoll.targets.recorded import read_recorded
+from plimsoll.tracking import secrets_of
+from plimsoll.types import ChatReply, ChatRequest, EvaluatorInfo, Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,8 @@ class Prepared:
     found: DatasetSummary
     """What the dataset holds."""
     targets: Mapping[str, TargetSpec]
+    evaluators: Mapping[str, EvaluatorInfo]
+    """The suite's and the cases' own. A judge's digest does not say which model it asks: that is known when it runs."""
     judges: frozenset[str]
     """Names of the models that evaluators ask."""
 
@@ -46,57 +65,41 @@ def prepare(workspace: Workspace, name: str) -> Prepared:
         UsageError: there is no such suite.
     """
     path = workspace.find_suite(name)
-    suite, document = workspace.load_suite(path)
+    try:
+        suite, document = workspace.load_suite(path)
+    except ConfigError as error:
+        raise ConfigError([*error.mistakes, *_mistakes_elsewhere(workspace, path)]) from None
     mistakes = Mistakes(document)
-    dataset = mistakes.of(("dataset",), lambda: _dataset(workspace, suite))
-    specs: dict[str, TargetSpec] = {}
-    for target, settings in expand(suite).items():
-        spec = mistakes.of(("targets", target.partition("@")[0]), _describing(workspace, suite, target, settings))
-        if spec is not None:
-            specs[target] = spec
-    judges = mistakes.of(("evaluators",), lambda: _judges(workspace, suite, document))
-    mistakes.of(("gate",), lambda: _check_gate(suite, document))
+    parts = _Parts.read(workspace, suite, document, mistakes)
     mistakes.raise_any()
-    assert dataset is not None
-    assert judges is not None
-    return Prepared(workspace, path, suite, document, dataset[0], dataset[1], specs, judges)
+    assert parts.dataset is not None
+    assert parts.scorers is not None
+    evaluators = [scorer.evaluator for scorer in parts.scorers]
+    asked = (getattr(evaluator, "model", None) for evaluator in evaluators)
+    return Prepared(
+        workspace=workspace,
+        path=path,
+        suite=suite,
+        document=document,
+        dataset=parts.dataset[0],
+        found=parts.dataset[1],
+        targets=parts.targets,
+        evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in evaluators},
+        judges=frozenset(model.name for model in asked if isinstance(model, UnopenedModel)),
+    )
 
 
-class Mistakes:
-    """Collects what several checks of one document find wrong, so that all of it is told at once."""
+def transform_of(spec: TargetSpec) -> Callable[[Output], Output]:
+    """What is done to a target's outputs before they are scored.
 
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._found: list[Mistake] = []
-
-    def of(self, place: tuple[str | int, ...], check: Callable[[], T]) -> T | None:
-        """What `check` gives, or None where it raised: then its mistakes are kept, at `place` where they have none."""
-        try:
-            return check()
-        except PlimsollError as error:
-            self._found += [
-                mistake if mistake.where else Mistake(mistake.message, self._document.where(place), mistake.remedy)
-                for mistake in error.mistakes
-            ]
-            return None
-
-    def raise_any(self) -> None:
-        """Raise what was kept.
-
-        Raises:
-            ConfigError: there is any.
-        """
-        if self._found:
-            raise ConfigError(self._found)
-
-
-def _dataset(workspace: Workspace, suite: Suite) -> tuple[Dataset, DatasetSummary]:
-    dataset = open_dataset(workspace.path(suite.dataset), suite.dataset, suite.defaults)
-    return dataset, dataset.check()
-
-
-def _describing(workspace: Workspace, suite: Suite, name: str, settings: TargetSettings) -> Callable[[], TargetSpec]:
-    return lambda: describe(name, settings, root=workspace.root, models=suite.models)
+    Raises:
+        ConfigError: a step can't be used.
+        UsageError: a function that it names isn't there.
+    """
+    steps = spec.settings.transform
+    if steps is None:
+        return lambda output: output
+    return compile_transform(steps if isinstance(steps, list) else [steps], spec.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,24 +122,117 @@ class UnopenedModel:
         raise RuntimeError(f"model {self.name} is not open")
 
 
-def _judges(workspace: Workspace, suite: Suite, document: Document) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What could be read of a suite's files; the rest is among the mistakes."""
+
+    dataset: tuple[Dataset, DatasetSummary] | None
+    targets: Mapping[str, TargetSpec]
+    scorers: tuple[Scorer, ...] | None
+
+    @classmethod
+    def read(cls, workspace: Workspace, suite: Suite, document: Document, mistakes: Mistakes) -> _Parts:
+        dataset = mistakes.of(("dataset",), lambda: _dataset(workspace, suite)) if suite.dataset else None
+        for name, model in suite.models.items():
+            if model.provider != "embedded" and not model.model:
+                mistakes.add(Mistake(f"models.{name}: needs `model`", remedy="give its name"), ("models", name))
+        secrets = secrets_of(environment(workspace.root))
+        targets: dict[str, TargetSpec] = {}
+        for name, settings in expand(suite).items():
+            place = ("targets", name.partition("@")[0])
+            describing = partial(describe, name, settings, root=workspace.root, models=suite.models, secrets=secrets)
+            spec = mistakes.of(place, describing)
+            if spec is not None:
+                mistakes.of((*place, "transform"), partial(transform_of, spec))
+                mistakes.of((*place, "recorded"), partial(_check_recorded, spec))
+                targets[name] = spec
+        scorers = mistakes.of(("evaluators",), lambda: _scorers(workspace, suite, document, dataset))
+        for mistake in _gate_mistakes(suite, document, dataset, scorers):
+            mistakes.add(mistake)
+        return cls(dataset, targets, scorers)
+
+
+def _dataset(workspace: Workspace, suite: Suite) -> tuple[Dataset, DatasetSummary]:
+    dataset = open_dataset(workspace.path(suite.dataset), suite.dataset, suite.defaults)
+    return dataset, dataset.check()
+
+
+def _check_recorded(spec: TargetSpec) -> None:
+    if spec.settings.recorded is not None:
+        read_recorded(spec.root / spec.settings.recorded, spec.settings.recorded, spec.settings.output)
+
+
+def _scorers(
+    workspace: Workspace, suite: Suite, document: Document, dataset: tuple[Dataset, DatasetSummary] | None
+) -> tuple[Scorer, ...]:
+    cases = []
+    if dataset is not None and dataset[1].particular:
+        cases = [case for case in dataset[0] if case.evaluators or case.pass_if]
     models = {name: UnopenedModel(name) for name in suite.models}
-    context = BuildContext(root=workspace.root, models=models)
-    evaluators = build_evaluators(suite.evaluators, discover(workspace.root), context, document)
-    asked = (getattr(evaluator, "model", None) for evaluator in evaluators)
-    return frozenset(model.name for model in asked if isinstance(model, UnopenedModel))
+    return build_scorers(suite, document, workspace.root, cases, models)
 
 
-def _check_gate(suite: Suite, document: Document) -> None:
+def _gate_mistakes(
+    suite: Suite,
+    document: Document,
+    dataset: tuple[Dataset, DatasetSummary] | None,
+    scorers: tuple[Scorer, ...] | None,
+) -> list[Mistake]:
     if suite.gate is None:
-        return
-    names = expand(suite)
-    target, baseline = suite.gate.target, suite.gate.baseline
-    if target is not None and target not in names:
-        where = document.where(("gate", "target"))
-        raise UsageError(f"gate.target names no target: {target!r}", remedy=near_match(target, names), where=where)
-    if baseline == target and baseline is not None:
-        where = document.where(("gate", "baseline"))
-        raise UsageError(
-            "gate.baseline is the challenger itself", remedy="name another target, or champion", where=where
-        )
+        return []
+    found = list(target_mistakes(suite.gate, expand(suite), document))
+    if scorers is not None:
+        evaluators = {scorer.evaluator.name: evaluator_info(scorer.evaluator) for scorer in scorers}
+        slices = None if dataset is None else dataset[1].slices
+        found += rule_mistakes(suite.gate, evaluators, slices, document)
+    return found
+
+
+def _mistakes_elsewhere(workspace: Workspace, path: Path) -> tuple[Mistake, ...]:
+    """What else is wrong, in the other files, where the suite's own file has mistakes: whatever of it can be read."""
+    try:
+        document = read_yaml(path, workspace.shown(path))
+    except ConfigError:
+        return ()
+    if not isinstance(document.data, dict):
+        return ()
+    mistakes = Mistakes(document)
+    _Parts.read(workspace, _readable(document.data), document, mistakes)
+    return mistakes.found
+
+
+def _readable(data: Mapping[str, Any]) -> Suite:
+    """The parts of a suite that are right, and nothing in place of the others."""
+    named = data.get("models")
+    given = named if isinstance(named, dict) else {}
+    models = {
+        str(name): _valid(ModelSettings, value) or ModelSettings(provider="embedded") for name, value in given.items()
+    }
+    targets = data.get("targets")
+    known = {
+        str(name): settings
+        for name, value in (targets if isinstance(targets, dict) else {}).items()
+        if (settings := _valid(TargetSettings, value)) is not None and _models_of(settings) <= models.keys()
+    }
+    evaluators = _valid(list[str | dict[str, Any]], data.get("evaluators")) or []
+    return Suite.model_construct(
+        name=str(data.get("name")),
+        dataset=_valid(str, data.get("dataset")) or "",
+        models=models,
+        targets=known,
+        evaluators=evaluators,
+        defaults=_valid(CaseDefaults, data.get("defaults") or {}) or CaseDefaults(),
+        gate=_valid(GatePolicy, data.get("gate")) if evaluators and len(known) == len(targets or ()) else None,
+    )
+
+
+def _models_of(settings: TargetSettings) -> set[str]:
+    chosen = settings.model if isinstance(settings.model, list) else [settings.model] if settings.model else []
+    return {*chosen, *settings.connections.values()}
+
+
+def _valid(kind: Any, value: Any) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return None

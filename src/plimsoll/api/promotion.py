@@ -20,7 +20,7 @@ from plimsoll.run.folders import run_folders
 from plimsoll.run.join import read_report
 from plimsoll.run.plan import PLAN_FILE
 from plimsoll.tracking import MlflowRegistryStore, RegistryStore, open_store
-from plimsoll.types import Decision
+from plimsoll.types import Decision, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +152,33 @@ def verify_attestation(workspace: Workspace, suite: str, path: Path, policy: Gat
 
 def attestations(workspace: Workspace, suite: str) -> Iterator[Path]:
     """The suite's attestations, newest first."""
-    for folder in run_folders(workspace.state / RUNS, suite):
-        found = (folder / GATE_FOLDER).glob(f"*/{ATTESTATION_FILE}")
-        yield from sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    # By when they were sealed, not by their runs: an older run may have been gated last.
+    folders = run_folders(workspace.state / RUNS, suite)
+    found = [path for folder in folders for path in (folder / GATE_FOLDER).glob(f"*/{ATTESTATION_FILE}")]
+    yield from sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def newest_passing(workspace: Workspace, suite: str) -> Path:
     """The suite's newest attestation of a passing verdict.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or the same bundle was gated again since and did not pass.
+        VerificationError: one that is as new can't be read.
     """
-    latest = None
+    latest: Verdict | None = None
+    refused: dict[str, Verdict] = {}
     for path in attestations(workspace, suite):
-        verdict = verify(path.read_bytes()).verdict
-        if verdict.outcome is Decision.PASS:
+        found = verify(path.read_bytes())
+        verdict = found.verdict
+        if verdict.outcome is Decision.PASS and found.bundle not in refused:
             return path
+        if verdict.outcome is Decision.PASS:
+            raise UsageError(
+                f"{verdict.target} passed once, but its newest gate is {refused[found.bundle].outcome.value}",
+                remedy=f"gate it again; or, if you mean the older verdict, --attestation {workspace.shown(path)}",
+            )
         latest = latest or verdict
+        refused[found.bundle] = verdict
     if latest is not None:
         raise UsageError(
             f"no gate of {suite} has passed; the newest, over {latest.target}, is {latest.outcome.value}",
@@ -213,4 +223,4 @@ def _measured_against(attestation: Attestation, now: Champion | None) -> str | N
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

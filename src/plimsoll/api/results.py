@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -15,8 +17,7 @@ from plimsoll.api.git import git_state
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, prepare
-from plimsoll.api.runs import RUNS, Ran, run_targets, select_targets
-from plimsoll.api.targets import TargetSpec
+from plimsoll.api.runs import Ran, as_planned, run_targets, select_targets
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace, environment
 from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError
@@ -24,12 +25,11 @@ from plimsoll.gate import infrastructure_failure
 from plimsoll.reports.html import render_html
 from plimsoll.reports.model import View
 from plimsoll.reports.view import build_view
-from plimsoll.run.folders import newest_run
 from plimsoll.run.observer import Observer
-from plimsoll.run.plan import CASES_FILE, PLAN_FILE
+from plimsoll.run.plan import CASES_FILE, PLAN_FILE, Plan
 from plimsoll.stats import Summary, summarise
 from plimsoll.tracking import Attachments, LoggedRun, TrackingStore, log_run, open_store
-from plimsoll.types import Report, Verdict
+from plimsoll.types import CellRecord, Report, Verdict
 
 REPORT_FILE = "report.html"
 TRACKING_FILE = "mlflow.json"
@@ -71,30 +71,47 @@ def run_suite(workspace: Workspace, name: str, options: RunOptions, observer: Ob
         PlimsollError: nothing could be run.
     """
     prepared = prepare(workspace, name)
+    options, resumed = as_planned(prepared, options)
     specs = select_targets(prepared, options.targets)
     with opening_store(workspace, wanted=options.track) as store:
-        ran = run_interruptibly(prepared, specs, options, observer)
+        working = partial(run_targets, prepared, specs, options, resumed=resumed)
+        ran = interruptible(working, observer, again=f"plimsoll run {prepared.suite.name} --resume")
         return publish(prepared, ran, options, store)
 
 
-def run_interruptibly(
-    prepared: Prepared, specs: Mapping[str, TargetSpec], options: RunOptions, observer: Observer
-) -> Ran:
+def interruptible(working: Callable[[Observer], Coroutine[Any, Any, Ran]], observer: Observer, *, again: str) -> Ran:
     """Run targets; Ctrl-C becomes an error that says how to go on.
+
+    Args:
+        working: Runs them, and tells an observer.
+        observer: Hears of each finished cell.
+        again: The command that goes on.
 
     Raises:
         InterruptedRunError: Ctrl-C.
     """
+    told = _Telling(observer)
     try:
-        return run_blocking(run_targets(prepared, specs, options, observer))
+        return run_blocking(working(told))
     except KeyboardInterrupt:
-        suite = prepared.suite.name
-        remedy = f"plimsoll run {suite} --resume"
-        try:
-            folder = newest_run(prepared.workspace.state / RUNS, suite, complete=False)
-        except PlimsollError:
+        if told.run is None:
             raise InterruptedRunError("interrupted before the run began") from None
-        raise InterruptedRunError(f"run {folder.name} interrupted; what was finished is kept", remedy=remedy) from None
+        raise InterruptedRunError(f"run {told.run} interrupted; what was finished is kept", remedy=again) from None
+
+
+@dataclass(slots=True)
+class _Telling:
+    """An observer that knows which run it heard of."""
+
+    observer: Observer
+    run: str | None = None
+
+    def planned(self, plan: Plan, owed: int) -> None:
+        self.run = plan.run
+        self.observer.planned(plan, owed)
+
+    def finished(self, record: CellRecord) -> None:
+        self.observer.finished(record)
 
 
 class StoreOpening:
@@ -136,6 +153,7 @@ def publish(
     store: StoreOpening,
     *,
     verdicts: tuple[Verdict, ...] = (),
+    notes: tuple[str, ...] = (),
     files: Mapping[str, Path] | None = None,
 ) -> SuiteRun:
     """Sum up a run, write its report, and log it. A tracking server that fails costs a note, never the run.
@@ -146,12 +164,12 @@ def publish(
         options: Whether to log, and why it ran.
         store: Where to.
         verdicts: Of gates over it.
+        notes: What else a reader must know, in sentences.
         files: What else is logged with it, by artifact path.
     """
     report, summary = ran.report, summarise(ran.report)
-    problem = _problem(prepared, ran)
-    notes = (*_notes(prepared, ran), *([problem] if problem else []))
-    view = build_view(report, summary, verdicts, notes)
+    problem = problem_of(prepared, ran)
+    view = build_view(report, summary, verdicts, (*notes, *_notes(prepared, ran), *([problem] if problem else [])))
     html = ran.folder / REPORT_FILE
     write_atomic(html, render_html(view).encode("utf-8"))
     logged = None
@@ -191,7 +209,8 @@ def _log(
         return LoggedRun(unsynced=f"{error.message} ({error.remedy})" if error.remedy else error.message)
 
 
-def _problem(prepared: Prepared, ran: Ran) -> str | None:
+def problem_of(prepared: Prepared, ran: Ran) -> str | None:
+    """Why the run ends with the exit code for infrastructure; None where it need not."""
     if ran.given_up:
         reasons = "; ".join(sorted(set(ran.given_up.values())))
         return f"gave up before all cells were run: {reasons}"

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from plimsoll import canonical
 from plimsoll.api.git import git_state
+from plimsoll.api.mistakes import Mistakes
 from plimsoll.api.options import RunOptions
-from plimsoll.api.prepare import Prepared
+from plimsoll.api.prepare import Prepared, transform_of
+from plimsoll.api.scorers import build_scorers
 from plimsoll.api.targets import TargetSpec, open_targets
-from plimsoll.config import Document, ModelSettings, environment
+from plimsoll.config import ModelSettings, environment
 from plimsoll.datasets import digest_cases, filter_cases, sample
 from plimsoll.errors import UsageError, near_match
-from plimsoll.evaluators import (
-    BuildContext,
-    Evaluator,
-    build_evaluators,
-    compile_transform,
-    discover,
-    evaluator_info,
-    left_out,
-)
+from plimsoll.evaluators import Evaluator, evaluator_info
 from plimsoll.models import open_models
-from plimsoll.models.contract import ChatModel
+from plimsoll.models.connection import resolve_connections
 from plimsoll.run.cache import CellCache
-from plimsoll.run.engine import Done, Job, Scorer, Tally, execute
+from plimsoll.run.engine import Done, Job, Tally, execute
 from plimsoll.run.folders import new_run_id, newest_run
 from plimsoll.run.join import read_done, read_failed, read_report
 from plimsoll.run.journal import EndLine, Journal
 from plimsoll.run.observer import Observer
 from plimsoll.run.plan import JOURNAL_FILE, Plan, load_plan, refuse_changes, save_plan
-from plimsoll.types import Case, CellId, Output, Report
+from plimsoll.types import Case, CellId, Report
 
+CHAMPION_TARGET = "champion"
+"""What the champion is called beside the challenger."""
 RUNS = "runs"
 CACHE = "cache.db"
 
@@ -56,10 +51,8 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """One sitting at a run: its folder, what is done already, and what may be worked on."""
+    """One sitting at a run: what is done already, and what may be worked on."""
 
-    folder: Path
-    plan: Plan
     done: Done
     owed: Callable[[CellId], bool]
     left: int
@@ -67,39 +60,47 @@ class _Session:
 
 
 async def run_targets(
-    prepared: Prepared, specs: Mapping[str, TargetSpec], options: RunOptions, observer: Observer
+    prepared: Prepared,
+    specs: Mapping[str, TargetSpec],
+    options: RunOptions,
+    observer: Observer,
+    resumed: Path | None = None,
 ) -> Ran:
     """Run targets over the suite's cases and score them.
 
     Args:
         prepared: The suite.
         specs: What runs, by name: the suite's targets, or a champion's bundle beside them.
-        options: How.
+        options: How; of a resumed run, as `as_planned` gives them.
         observer: Hears of each finished cell.
+        resumed: The folder of the run to go on with; None starts a new one.
 
     Raises:
         PlimsollError: nothing could be run; single cells fail without raising.
     """
     environ = environment(prepared.workspace.root)
     cases = select_cases(prepared, options)
-    async with open_models(_models(prepared, specs), prepared.suite.concurrency, environ) as models:
-        evaluators = _evaluators(prepared, cases, models)
-        built = [scorer.evaluator for scorer in evaluators]
-        plan = _plan(prepared, specs, cases=cases, evaluators=built, options=options)
-        session = _session(prepared, plan, cases, options)
-        transforms = {name: _transform(spec) for name, spec in specs.items()}
-        with Journal(session.folder) as journal, CellCache(prepared.workspace.state / CACHE) as cache:
-            observer.planned(session.plan, session.left)
+    settings = _models(prepared, specs)
+    _check_connections(prepared, settings, environ)
+    async with open_models(settings, prepared.suite.concurrency, environ) as models:
+        scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace.root, cases, models)
+        planned = _plan(
+            prepared, specs, cases=cases, evaluators=[scorer.evaluator for scorer in scorers], options=options
+        )
+        folder, plan = _run_folder(prepared, planned, cases, resumed)
+        with Journal(folder) as journal, CellCache(prepared.workspace.state / CACHE) as cache:
+            session = _session(folder, plan, resumed=resumed is not None, only_failed=options.only_failed)
+            observer.planned(plan, session.left)
             tally, started = Tally(), time.perf_counter()
             finished = False
             try:
                 async with open_targets(specs, models, environ, prepared.suite.concurrency) as targets:
                     job = Job(
-                        plan=session.plan,
+                        plan=plan,
                         cases=cases,
                         targets=targets,
-                        scorers=lambda _case: evaluators,
-                        transforms=transforms,
+                        scorers=lambda _case: scorers,
+                        transforms={name: transform_of(spec) for name, spec in specs.items()},
                         journal=journal,
                         cache=cache,
                         observer=observer,
@@ -109,10 +110,58 @@ async def run_targets(
                     await execute(job, session.done, tally)
                 finished = tally.complete
             finally:
-                # Also when we are interrupted: what was spent is part of the record.
+                # Also when we are interrupted: what was spent is part of the record, what was in flight too.
                 seconds = time.perf_counter() - started
-                journal.append(EndLine(seconds=seconds, requests=tally.requests, complete=finished))
-    return Ran(session.folder, session.plan, read_report(session.folder), tally.given_up)
+                requests = sum(model.requests for model in models.values())
+                journal.append(EndLine(seconds=seconds, requests=requests, complete=finished))
+    return Ran(folder, plan, read_report(folder), tally.given_up)
+
+
+def as_planned(prepared: Prepared, options: RunOptions) -> tuple[RunOptions, Path | None]:
+    """The options of a run, and the folder of the one that it goes on with: then what it is about was decided before.
+
+    Raises:
+        UsageError: the options say otherwise, there is no such run, or it is a gate's.
+    """
+    if not (options.resume or options.only_failed):
+        return options, None
+    _refuse_clash(options)
+    wanted = None if options.only_failed else False
+    folder = newest_run(prepared.workspace.state / RUNS, prepared.suite.name, complete=wanted)
+    plan = load_plan(folder)
+    if CHAMPION_TARGET in plan.targets:
+        suite = prepared.suite.name
+        raise UsageError(
+            f"run {folder.name} is a gate's, with a champion in it",
+            remedy=f"plimsoll gate {suite}: what it finished is taken from the cache",
+        )
+    # A target that the suite had and the run left out stays out; one that is new is a change to be told.
+    before = set(_target_names(plan.settings))
+    targets = tuple(name for name in prepared.targets if name in plan.targets or name not in before)
+    chosen = replace(options, sample=plan.sample or 0, filters=plan.filters, repeats=plan.repeats, targets=targets)
+    return chosen, folder
+
+
+def _target_names(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The targets of a resolved suite as a plan keeps it, as `expand` names them."""
+    for name, target in settings["targets"].items():
+        models = target.get("model")
+        yield from [f"{name}@{model}" for model in models] if isinstance(models, list) else [name]
+
+
+def _refuse_clash(options: RunOptions) -> None:
+    flag = "--resume" if options.resume else "--only-failed"
+    given = {
+        "--only-failed": options.resume and options.only_failed,
+        "--fresh": options.fresh,
+        "--sample": options.sample is not None,
+        "--filter": bool(options.filters),
+        "--repeats": options.repeats is not None,
+        "--target": bool(options.targets),
+    }
+    clash = next((name for name, wanted in given.items() if wanted), None)
+    if clash is not None:
+        raise UsageError(f"{flag} goes on with a run as it was planned", remedy=f"leave {clash} out")
 
 
 def select_cases(prepared: Prepared, options: RunOptions) -> list[Case]:
@@ -145,43 +194,12 @@ def _models(prepared: Prepared, specs: Mapping[str, TargetSpec]) -> dict[str, Mo
     return judges | {name: model for spec in specs.values() for name, model in spec.models.items()}
 
 
-def _evaluators(prepared: Prepared, cases: Sequence[Case], models: Mapping[str, ChatModel]) -> list[Scorer]:
-    """The suite's evaluators, and those that single cases ask for beside them."""
-    suite, registry = prepared.suite, discover(prepared.workspace.root)
-    context = BuildContext(root=prepared.workspace.root, models=models)
-    ids = [case.id for case in cases]
-    scorers = [
-        Scorer(evaluator, left_out(evaluator, ids, suite.seed))
-        for evaluator in build_evaluators(suite.evaluators, registry, context, prepared.document)
-    ]
-    taken = [metric.name for scorer in scorers for metric in scorer.evaluator.metrics]
-    for entry, asking in _own_entries(cases).items():
-        first = asking[0]
-        document = Document(prepared.suite.dataset, None, {(): first.line})
-        own = build_evaluators([json.loads(entry)], registry, context, document, (), taken=taken)
-        taken += [metric.name for evaluator in own for metric in evaluator.metrics]
-        wanted = frozenset(case.id for case in asking)
-        scorers += [Scorer(evaluator, _only(evaluator, wanted)) for evaluator in own]
-    return scorers
-
-
-def _own_entries(cases: Sequence[Case]) -> dict[str, list[Case]]:
-    entries: dict[str, list[Case]] = {}
-    for case in cases:
-        for entry in case.evaluators:
-            entries.setdefault(canonical.dumps(entry).decode(), []).append(case)
-    return entries
-
-
-def _only(evaluator: Evaluator, wanted: frozenset[str]) -> Callable[[Case], str | None]:
-    return lambda case: None if case.id in wanted else f"the case does not ask for {evaluator.name}"
-
-
-def _transform(spec: TargetSpec) -> Callable[[Output], Output]:
-    steps = spec.settings.transform
-    if steps is None:
-        return lambda output: output
-    return compile_transform(steps if isinstance(steps, list) else [steps], spec.root)
+def _check_connections(prepared: Prepared, models: Mapping[str, ModelSettings], environ: Mapping[str, str]) -> None:
+    """Tell with its line what each model lacks, before any is opened."""
+    mistakes = Mistakes(prepared.document)
+    for name, settings in models.items():
+        mistakes.of(("models", name), partial(resolve_connections, {name: settings}, environ))
+    mistakes.raise_any()
 
 
 def _plan(
@@ -220,19 +238,29 @@ def _settings(prepared: Prepared) -> dict[str, Any]:
     return settings
 
 
-def _session(prepared: Prepared, plan: Plan, cases: Sequence[Case], options: RunOptions) -> _Session:
-    runs = prepared.workspace.state / RUNS
-    if not (options.resume or options.only_failed):
-        folder = runs / plan.run
+def _run_folder(prepared: Prepared, plan: Plan, cases: Sequence[Case], resumed: Path | None) -> tuple[Path, Plan]:
+    """The folder and plan to work on: new ones, or those of the run that is resumed.
+
+    Raises:
+        UsageError: the run that is resumed was planned with something else.
+    """
+    if resumed is None:
+        folder = prepared.workspace.state / RUNS / plan.run
         save_plan(plan, cases, folder)
-        return _Session(folder, plan, Done(), lambda _cell: True, plan.size)
-    folder = newest_run(runs, plan.suite, complete=None if options.only_failed else False)
-    before = load_plan(folder)
+        return folder, plan
+    before = load_plan(resumed)
     refuse_changes(before, plan)
+    return resumed, before
+
+
+def _session(folder: Path, plan: Plan, *, resumed: bool, only_failed: bool) -> _Session:
+    """What is left to do; read while the run's lock is held, so that nobody else is doing it."""
+    if not resumed:
+        return _Session(Done(), lambda _cell: True, plan.size)
     done = read_done(folder / JOURNAL_FILE)
-    if options.only_failed:
-        failed = read_failed(folder / JOURNAL_FILE)
-        if not failed:
-            raise UsageError(f"run {folder.name} has no failed cells", remedy="there is nothing to run again")
-        return _Session(folder, before, done, failed.__contains__, len(failed))
-    return _Session(folder, before, done, lambda _cell: True, before.size - len(done.outcomes))
+    if not only_failed:
+        return _Session(done, lambda _cell: True, plan.size - len(done.outcomes))
+    failed = read_failed(folder / JOURNAL_FILE)
+    if not failed:
+        raise UsageError(f"run {folder.name} has no failed cells", remedy="there is nothing to run again")
+    return _Session(done, failed.__contains__, len(failed))

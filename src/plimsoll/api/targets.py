@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from plimsoll import canonical
 from plimsoll.config import ModelSettings, Suite, TargetSettings, substitute
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
-from plimsoll.models.connection import Connection
 from plimsoll.prompts import Prompt, load_prompt
 from plimsoll.registry import Bundle, make_bundle
 from plimsoll.targets.code import source_files
@@ -73,6 +74,7 @@ def describe(
     root: Path,
     models: Mapping[str, ModelSettings],
     bundle: Bundle | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> TargetSpec:
     """Read a target's files and identify it. Starts nothing.
 
@@ -82,6 +84,7 @@ def describe(
         root: What its paths are relative to.
         models: Those that it may name.
         bundle: Where the target is one already; its identity is then the bundle's.
+        secrets: Environment variables whose value must not be in what is promoted, name → value.
 
     Raises:
         ConfigError: every mistake in its files.
@@ -92,7 +95,7 @@ def describe(
     files = _files(settings, root, prompt)
     why_not = ""
     if bundle is None:
-        bundle, why_not = _bundle(root, files, settings, used)
+        bundle, why_not = _bundle(root, files, settings, used, secrets or {})
     if bundle is not None:
         identity, digest = dict(bundle.content), bundle.digest
     else:
@@ -143,6 +146,19 @@ def own_model(prompt: Prompt) -> ModelSettings:
     Raises:
         ConfigError: a configuration of an unknown type.
     """
+    try:
+        return _own_model(prompt)
+    except ValidationError as error:
+        # Pydantic's own text would repeat the value, which may be a key.
+        raise ConfigError(
+            [
+                Mistake(f"model.configuration: {details['msg'].removeprefix('Value error, ')}", Where(prompt.path))
+                for details in error.errors(include_url=False, include_input=False)
+            ]
+        ) from None
+
+
+def _own_model(prompt: Prompt) -> ModelSettings:
     own = {key: value for key, value in prompt.configuration.items() if value is not None}
     kind = own.get("type")
     reference = {key: str(value).replace("${env:", "${") for key, value in own.items()}
@@ -178,10 +194,14 @@ def _files(settings: TargetSettings, root: Path, prompt: Prompt | None) -> tuple
 
 
 def _bundle(
-    root: Path, files: tuple[Path, ...], settings: TargetSettings, models: Mapping[str, ModelSettings]
+    root: Path,
+    files: tuple[Path, ...],
+    settings: TargetSettings,
+    models: Mapping[str, ModelSettings],
+    secrets: Mapping[str, str],
 ) -> tuple[Bundle | None, str]:
     try:
-        return make_bundle(root, files, settings, models), ""
+        return make_bundle(root, files, settings, models, secrets), ""
     except ConfigError as error:
         missing = [mistake for mistake in error.mistakes if "can't be read" in mistake.message]
         if missing:
@@ -215,18 +235,14 @@ def _target(
         return PromptTarget(spec.info, spec.prompt, models[spec.model], settings.inputs, settings.parameters)
     if settings.flow is not None:
         model = models[spec.model] if spec.model else None
-        connections: dict[str, Connection] = {
-            name: models[key].connection for name, key in settings.connections.items()
-        }
         return FlowTarget(
             info=spec.info,
             flow=spec.root / settings.flow,
-            root=spec.root,
             inputs=settings.inputs,
             pick=settings.output,
             variant=settings.variant,
-            connections=connections,
-            default_connection=model.connection if model else None,
+            connections={name: models[key] for name, key in settings.connections.items()},
+            model=model,
             init=settings.init,
             environment={**environ, **substitute(settings.environment, environ, f"targets.{spec.name}.environment")},
             timeout=settings.timeout,
@@ -245,10 +261,9 @@ def _target(
             environment=environ,
         )
     if settings.http is not None:
-        filled = substitute(settings.http.model_dump(exclude_none=True), environ, f"targets.{spec.name}.http")
         return HttpTarget(
             info=spec.info,
-            settings=type(settings.http).model_validate(filled),
+            settings=settings.http,
             inputs=settings.inputs,
             answer=settings.output,
             timeout=settings.timeout,

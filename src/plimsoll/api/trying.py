@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.targets import own_model
-from plimsoll.config import ModelSettings, environment
-from plimsoll.errors import CellError, InfrastructureError, UsageError
+from plimsoll.config import ModelSettings, Workspace, environment
+from plimsoll.errors import CellError, InfrastructureError, PlimsollError, UsageError
 from plimsoll.models import open_models
 from plimsoll.prompts import Prompt, load_prompt
 from plimsoll.types import ChatReply, ChatRequest, Message
@@ -68,8 +68,16 @@ def _model(prompt: Prompt, model: str | None, base_url: str | None) -> ModelSett
     raise UsageError("the prompt names no model", remedy="give --model NAME (and --base-url), or --model embedded")
 
 
+def _environment() -> dict[str, str]:
+    """That of the workspace, where there is one: its `.env` counts in its folders too."""
+    try:
+        return environment(Workspace.find().root)
+    except PlimsollError:
+        return environment(Path.cwd())
+
+
 async def _ask(prompt: Prompt, messages: tuple[Message, ...], settings: ModelSettings) -> ChatReply:
-    async with open_models({"model": settings}, 1, environment(Path.cwd())) as models:
+    async with open_models({"model": settings}, 1, _environment()) as models:
         try:
             return await models["model"].chat(ChatRequest(messages=messages, parameters=dict(prompt.parameters)))
         except CellError as error:

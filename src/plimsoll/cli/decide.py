@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
@@ -13,11 +14,11 @@ from plimsoll.api.gating import GateRun, gate_suite
 from plimsoll.api.options import GateOptions
 from plimsoll.api.promotion import history_of, promote_suite, rollback_suite, verify_suite
 from plimsoll.canonical import short
-from plimsoll.cli.console import print_json, to_stderr, to_stdout
-from plimsoll.cli.evaluate import form_of, suite_names
+from plimsoll.cli.console import mute_retries, print_json, print_place, print_result, to_stderr, to_stdout
+from plimsoll.cli.evaluate import each_suite, form_of, suite_names
 from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
-from plimsoll.errors import ExitCode, UsageError, first_that_applies
+from plimsoll.errors import ExitCode, UsageError
 from plimsoll.registry import Entry
 from plimsoll.reports.jsonform import gate_document, gate_form
 from plimsoll.reports.junit import render_junit
@@ -35,20 +36,24 @@ class Files:
 
 def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: bool) -> ExitCode:
     """Gate suites one after the other; the code of the first cause that applies."""
+    mute_retries()
     workspace = Workspace.find()
     names = suite_names(workspace, given)
     if len(names) > 1 and (files.markdown or files.junit or options.run_id or options.target):
         raise UsageError("these options are about one suite", remedy=f"name one of: {', '.join(names)}")
     ended: list[GateRun] = []
     with RunProgress(to_stderr()) as progress:
-        for name in names:
+
+        def one(name: str) -> ExitCode:
             found = gate_suite(workspace, name, options, progress)
             ended.append(found)
             _write(found, files)
             if not as_json:
                 progress.pause()
                 show_gate(found, workspace, to_stdout())
-    code = first_that_applies([found.exit_code for found in ended])
+            return found.exit_code
+
+        code, mistakes = each_suite(names, one)
     if as_json:
         forms = [
             gate_form(
@@ -56,7 +61,7 @@ def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: b
             )
             for found in ended
         ]
-        print_json(gate_document(forms, code))
+        print_json(replace(gate_document(forms, code), mistakes=mistakes))
     return code
 
 
@@ -64,9 +69,9 @@ def show_gate(found: GateRun, workspace: Workspace, console: Console) -> None:
     """A verdict, and where its evidence is."""
     render_verdict(found.run.view, console)
     console.print()
-    console.print(f"report: {workspace.shown(found.run.html)}", soft_wrap=True)
+    print_place(console, "report", workspace.shown(found.run.html))
     if found.attestation is not None:
-        console.print(f"attestation: {workspace.shown(found.attestation)}", soft_wrap=True)
+        print_place(console, "attestation", workspace.shown(found.attestation))
 
 
 def promote(suite: str, attestation: Path | None, *, reason: str, who: str | None, as_json: bool) -> None:
@@ -85,7 +90,7 @@ def history(suite: str, *, as_json: bool) -> None:
     """Show every move of the champion, newest last."""
     entries = history_of(Workspace.find(), suite)
     if as_json:
-        print_json({"suite": suite, "entries": entries})
+        print_result({"suite": suite, "entries": entries})
         return
     console = to_stdout()
     if not entries:
@@ -107,22 +112,15 @@ def verify(suite: str, attestation: Path | None, *, as_json: bool) -> None:
     found = verify_suite(workspace, suite, attestation)
     seal = found.attestation
     if as_json:
-        print_json({"exit_code": 0, "attestation": str(found.path), "statement": seal})
+        print_result({"attestation": str(found.path), "statement": seal})
         return
     console = to_stdout()
-    console.print(f"verifies: {workspace.shown(found.path)}", soft_wrap=True)
+    print_place(console, "verifies", workspace.shown(found.path))
     console.print(f"  {seal.subject}, {seal.verdict.outcome.value}, decided {seal.time} over run {seal.run}")
     if seal.signed_by:
-        console.print(f"  signed by {', '.join(seal.signed_by)}", soft_wrap=True)
+        console.print(f"  signed by {', '.join(seal.signed_by)}")
     else:
         console.print("  not signed: damage would show, but anyone could have written it")
-
-
-def _facts(seal: object) -> dict[str, object]:
-    return {
-        name: getattr(seal, name)
-        for name in ("subject", "bundle", "suite", "run", "time", "tool", "signed_by", "verdict")
-    }
 
 
 def _write(found: GateRun, files: Files) -> None:
@@ -134,12 +132,11 @@ def _write(found: GateRun, files: Files) -> None:
 
 def _show_move(entry: Entry, *, as_json: bool) -> None:
     if as_json:
-        print_json(entry)
+        print_result(entry)
         return
     verb = "promoted" if entry.action == "promote" else "rolled back to"
     console = to_stdout()
     console.print(
         f"{verb} {entry.suite}/{entry.target}: version {entry.version} is the champion "
-        f"(bundle {short(entry.bundle)}, entry #{entry.seq} of the history)",
-        soft_wrap=True,
+        f"(bundle {short(entry.bundle)}, entry #{entry.seq} of the history)"
     )

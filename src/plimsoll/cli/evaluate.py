@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from plimsoll.api.comparing import compare_targets
 from plimsoll.api.options import RunOptions
 from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun, run_suite
-from plimsoll.cli.console import print_json, to_stderr, to_stdout
+from plimsoll.cli.console import mute_retries, print_json, print_place, print_result, show_error, to_stderr, to_stdout
 from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
-from plimsoll.errors import ExitCode, UsageError, first_that_applies
-from plimsoll.reports.jsonform import RunForm, run_document, run_form
+from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError, UsageError, first_that_applies
+from plimsoll.reports.jsonform import MistakeForm, RunForm, error_document, run_document, run_form
 from plimsoll.reports.terminal import render_compare, render_run
 
 
@@ -46,19 +48,48 @@ def suite_names(workspace: Workspace, given: Sequence[str]) -> list[str]:
 
 def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCode:
     """Run suites one after the other; the code of the first cause that applies."""
+    mute_retries()
     workspace = Workspace.find()
     ended: list[SuiteRun] = []
     with RunProgress(to_stderr()) as progress:
-        for name in suite_names(workspace, given):
+
+        def one(name: str) -> ExitCode:
             ran = run_suite(workspace, name, options, progress)
             ended.append(ran)
             if not as_json:
                 progress.pause()
                 _show(ran, workspace)
-    code = first_that_applies([ran.exit_code for ran in ended])
+            return ran.exit_code
+
+        code, mistakes = each_suite(suite_names(workspace, given), one)
     if as_json:
-        print_json(run_document([form_of(ran) for ran in ended], code))
+        print_json(replace(run_document([form_of(ran) for ran in ended], code), mistakes=mistakes))
     return code
+
+
+def each_suite(names: Sequence[str], work: Callable[[str], ExitCode]) -> tuple[ExitCode, tuple[MistakeForm, ...]]:
+    """Work on suites one after the other: one that can't be run does not keep the others from it.
+
+    Returns:
+        The code of the first cause that applies, and what was wrong with those that raised.
+
+    Raises:
+        PlimsollError: the only suite raised.
+    """
+    codes: list[ExitCode] = []
+    mistakes: list[MistakeForm] = []
+    for name in names:
+        try:
+            codes.append(work(name))
+        except PlimsollError as error:
+            if len(names) == 1:
+                raise
+            show_error(error)
+            codes.append(error.exit_code)
+            mistakes += error_document(error).mistakes
+            if isinstance(error, InterruptedRunError):
+                break
+    return first_that_applies(codes), tuple(mistakes)
 
 
 def compare(first: str, second: str, suite: str | None, *, as_json: bool) -> None:
@@ -67,7 +98,7 @@ def compare(first: str, second: str, suite: str | None, *, as_json: bool) -> Non
     name = workspace.load_suite(workspace.find_suite(suite))[0].name if suite else None
     found = compare_targets(workspace, first, second, name)
     if as_json:
-        print_json(found)
+        print_result(found)
     else:
         render_compare(found, to_stdout())
 
@@ -92,6 +123,6 @@ def _show(ran: SuiteRun, workspace: Workspace) -> None:
     console = to_stdout()
     render_run(ran.view, console)
     console.print()
-    console.print(f"report: {workspace.shown(ran.html)}", soft_wrap=True)
+    print_place(console, "report", workspace.shown(ran.html))
     if ran.logged is not None and ran.logged.parent is not None:
         console.print(f"MLflow: run {ran.logged.parent}", soft_wrap=True)

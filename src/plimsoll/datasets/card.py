@@ -34,7 +34,7 @@ class FieldCard(Strict):
 
     type: FieldType | None = Field(None, description="Default: any; a CSV cell without a type stays text.")
     required: bool = Field(False, description="Every row has it, and as a string it is not blank.")
-    description: str = ""
+    description: str = Field("", description="What it holds, for people.")
     column: str | None = Field(None, min_length=1, description="The file's name for it, where that differs.")
 
 
@@ -42,22 +42,22 @@ class SlicesCard(Strict):
     """The slices that the dataset promises."""
 
     required: list[str] = Field(default_factory=list, description="Each occurs in at least one case.")
-    descriptions: dict[str, str] = Field(default_factory=dict)
+    descriptions: dict[str, str] = Field(default_factory=dict, description="Slice → what its cases are.")
 
 
 class Card(Strict):
     """What a dataset is and what every row of it holds."""
 
-    name: str = Field(min_length=1)
-    description: str = Field(min_length=1)
+    name: str = Field(min_length=1, description="The dataset's name, in reports and in MLflow.")
+    description: str = Field(min_length=1, description="What the cases are, for people.")
     source: str = Field(min_length=1, description="Where the cases come from.")
     licence: str = Field(min_length=1, description="An SPDX identifier, or words.")
     language: str | None = Field(None, description="A BCP 47 tag: en, pt-BR.")
     fields: dict[str, FieldCard] = Field(
         default_factory=dict, description="Every input of the rows; without any, fields are not checked."
     )
-    slices: SlicesCard = Field(default_factory=SlicesCard)
-    min_cases: PositiveInt | None = None
+    slices: SlicesCard = Field(default_factory=SlicesCard, description="What slices there must be.")
+    min_cases: PositiveInt | None = Field(None, description="Fewer are a mistake.")
 
     @field_validator("fields")
     @classmethod

@@ -96,7 +96,7 @@ def open_dataset(path: Path, shown: Path | str | None = None, defaults: CaseDefa
     mistakes: list[Mistake] = []
     source, card = None, None
     try:
-        source = _source(path, name)
+        source = row_source(path, name)
     except ConfigError as error:
         mistakes += error.mistakes
     try:
@@ -125,7 +125,12 @@ def from_rows(
     return Dataset(card.name if card else name, source, CaseReader(IN_MEMORY, card, defaults or CaseDefaults()))
 
 
-def _source(path: Path, shown: Path | str) -> RowSource:
+def row_source(path: Path, shown: Path | str) -> RowSource:
+    """The rows of a *.jsonl, *.csv or *.parquet file.
+
+    Raises:
+        ConfigError: the file can't be opened, or is not of its form.
+    """
     suffix = path.suffix.lower()
     form = _FORMS.get(suffix)
     if form is None:

@@ -36,6 +36,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Field (inputs, and `expected`, `messages`) → how many cases have it, in the order first seen."""
     digest: str
     """Over ids and contents of all cases, with the suite's defaults, whatever their order."""
+    particular: int = 0
+    """Cases with evaluators or conditions of their own, those of the suite's defaults among them."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class _Tally:
     slices: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
     groups: set[str] = field(default_factory=set)
+    particular: int = 0
     first_lines: dict[bytes, int] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
 
@@ -72,6 +75,7 @@ class _Tally:
         if case is not None:
             self.fields.update(case.fields().keys())
             self.leaves.append(leaf(case))
+            self.particular += bool(case.evaluators or case.pass_if)
             if case.group is not None:
                 self.groups.add(case.group)
 
@@ -116,6 +120,7 @@ def check_rows(name: str, source: RowSource, reader: CaseReader) -> Summary:
         groups=len(tally.groups),
         fields=dict(tally.fields),
         digest=combine_leaves(tally.leaves),
+        particular=tally.particular,
     )
 
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from pydantic import ValidationError
 
-from plimsoll import __version__, canonical
+from plimsoll import canonical
 from plimsoll.config import GatePolicy
 from plimsoll.errors import UsageError
 from plimsoll.gate.decide import decide
 from plimsoll.gate.envelope import VerificationError, decode, encode
 from plimsoll.types import Case, CellRecord, Report, RunRecord, Verdict
+from plimsoll.version import __version__
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

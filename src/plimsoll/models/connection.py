@@ -56,9 +56,7 @@ def resolve_connections(settings: Mapping[str, ModelSettings], environ: Mapping[
     mistakes: list[Mistake] = []
     for name, model in settings.items():
         reader = _Reader(name, model, environ)
-        if model.provider == "embedded":
-            reader.refuse("base_url", "api_key", "azure_endpoint", "api_version", "headers")
-        else:
+        if model.provider != "embedded":
             found[name] = reader.azure() if model.provider == "azure" else reader.openai()
         mistakes += reader.mistakes
     if mistakes:
@@ -76,9 +74,6 @@ class _Reader:
         self._environ = environ
 
     def openai(self) -> Connection:
-        self.refuse("azure_endpoint", "api_version")
-        if self._settings.auth != "key":
-            self._add("auth: default_credential belongs to the provider azure", None)
         base_url = self._value("base_url", "OPENAI_BASE_URL", default=OPENAI_URL)
         official = (urlsplit(base_url).hostname or "").endswith("openai.com")
         key = self._value("api_key", "OPENAI_API_KEY", default="" if official else PLACEHOLDER_KEY)
@@ -93,7 +88,6 @@ class _Reader:
         )
 
     def azure(self) -> Connection:
-        self.refuse("base_url")
         endpoint = self._value("azure_endpoint", "AZURE_OPENAI_ENDPOINT")
         if not endpoint:
             self._add("needs azure_endpoint", "set it, or AZURE_OPENAI_ENDPOINT, to https://RESOURCE.openai.azure.com")
@@ -113,12 +107,6 @@ class _Reader:
             auth=self._settings.auth,
             headers=self._filled("headers") or {},
         )
-
-    def refuse(self, *keys: str) -> None:
-        """Settings that mean nothing to this provider: silently ignored they would mislead."""
-        for key in keys:
-            if getattr(self._settings, key):
-                self._add(f"{key} has no meaning for the provider {self._settings.provider}", f"remove {key}")
 
     def _model(self, what: str) -> str:
         model = self._filled("model") or ""
@@ -148,5 +136,5 @@ class _Reader:
             )
         return url
 
-    def _add(self, message: str, remedy: str | None) -> None:
+    def _add(self, message: str, remedy: str) -> None:
         self.mistakes.append(Mistake(f"models.{self._name}: {message}", remedy=remedy))

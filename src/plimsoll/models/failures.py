@@ -19,6 +19,7 @@ import aiohttp  # noqa: TID253  # an adapter: imported with the first model that
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.models.network import CA_REMEDY
 from plimsoll.models.replies import excerpt, is_html
+from plimsoll.models.retries import PermanentError
 
 _KEY_SHAPES = re.compile(r"\b(sk-[A-Za-z0-9_-]{8,}|Bearer\s+[A-Za-z0-9._~+/=-]{8,})")
 _TOO_LONG = re.compile(
@@ -49,10 +50,6 @@ _NETWORK: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
     (ConnectionRefusedError, ": the connection was refused; is the server running?"),
 )
 """What the network raises, and its words after the endpoint's name."""
-
-
-class PermanentError(CellError):
-    """Of a kind that may pass elsewhere, but the same request will fail again: never retried."""
 
 
 class Secrets:

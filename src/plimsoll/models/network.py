@@ -14,12 +14,13 @@ machine's loopback.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from plimsoll.errors import UsageError
 
@@ -105,6 +106,19 @@ def without_credentials(url: str) -> str:
     """A URL as it may be shown and stored: no user, no password, no query."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def split_login(proxy: str) -> tuple[str, dict[str, str]]:
+    """A proxy's URL without its user and password, and those as the header that aiohttp passes on to it.
+
+    The client's own way, from the URL, is deprecated in aiohttp. It sends `Authorization` on as
+    `Proxy-Authorization`, with CONNECT and without.
+    """
+    parts = urlsplit(proxy)
+    if parts.username is None:
+        return proxy, {}
+    login = base64.b64encode(f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()).decode()
+    return without_credentials(proxy), {"Authorization": f"Basic {login}"}
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str:

@@ -10,34 +10,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
 import openai  # noqa: TID253  # an adapter: imported with the first model that is opened
-import stamina
 
 from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError, FailureKind, boundary
 from plimsoll.models.connection import Connection
-from plimsoll.models.failures import PermanentError, Secrets, status_failure, timeout_failure, transport_failure
+from plimsoll.models.failures import Secrets, status_failure, timeout_failure, transport_failure
 from plimsoll.models.parameters import adapt_parameters, own_parameters
 from plimsoll.models.replies import read_reply
+from plimsoll.models.retries import Backoff, attempts
 from plimsoll.types import ChatReply, ChatRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How long to wait before sending again, in seconds. A Retry-After goes before it."""
-
-    initial: float = 0.5
-    """The first wait; each further one is twice as long."""
-    longest: float = 30.0
-    jitter: float = 0.5
-    """Up to this much is added at random, so that clients don't come back together."""
-    budget: float = 180.0
-    """After this nothing is planned any more: in all, a request takes at most this, one wait and one timeout."""
 
 
 class OpenAIChatModel:
@@ -127,23 +113,18 @@ class OpenAIChatModel:
 
     async def _attempts(self, request: ChatRequest, body: dict[str, Any]) -> ChatReply:
         number = 0
-        wait = self._backoff
-        deadline = time.monotonic() + wait.budget
-        async for attempt in stamina.retry_context(
-            on=lambda error: _worth_another(error, deadline),
-            attempts=self.settings.retries + 1,
-            timeout=wait.budget,
-            wait_initial=wait.initial,
-            wait_max=wait.longest,
-            wait_jitter=wait.jitter,
-        ):
+        async for attempt in attempts(self.settings.retries, self._backoff):
             with attempt:
                 number += 1
                 self._requests += 1
                 began = time.perf_counter()
-                text = await self._send(request, body)
-                latency = time.perf_counter() - began
-                reply = read_reply(text)
+                try:
+                    text = await self._send(request, body)
+                    latency = time.perf_counter() - began
+                    reply = read_reply(text)
+                except CellError as error:
+                    error.requests = number
+                    raise
                 usage = msgspec.structs.replace(reply.usage, requests=number)
                 return msgspec.structs.replace(reply, usage=usage, latency=latency)
         raise AssertionError("unreachable: the last attempt raises")
@@ -192,17 +173,9 @@ class OpenAIChatModel:
             self.secrets.scrub(error.message),
             remedy=self.secrets.scrub(error.remedy),
             retry_after=error.retry_after,
+            requests=error.requests,
         )
         return clean.with_traceback(None)
-
-
-def _worth_another(error: Exception, deadline: float) -> bool | float:
-    if not isinstance(error, CellError) or isinstance(error, PermanentError) or not error.kind.retryable:
-        return False
-    if error.retry_after is None:
-        return True
-    # A provider that wants us back in an hour has failed this request.
-    return error.retry_after if time.monotonic() + error.retry_after < deadline else False
 
 
 def _address(connection: Connection) -> dict[str, Any]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from plimsoll.config import ModelSettings
 from plimsoll.errors import UsageError
 from plimsoll.models.connection import PLACEHOLDER_KEY, Connection, resolve_connections
-from plimsoll.models.network import HttpSessionSettings, http_session_settings, without_credentials
+from plimsoll.models.network import HttpSessionSettings, http_session_settings, split_login
 
 if TYPE_CHECKING:
     import httpx2
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 
     from plimsoll.models.embedded import EmbeddedModel
     from plimsoll.models.failures import Secrets
-    from plimsoll.models.openai_client import Backoff, OpenAIChatModel
+    from plimsoll.models.openai_client import OpenAIChatModel
+    from plimsoll.models.retries import Backoff
 
 _CONNECTIONS = 4096
 """More than any suite's concurrency: the limit on requests is the model's, not the connection pool's."""
@@ -181,17 +181,12 @@ class _Opener:
 
 
 def _proxy(url: str | None) -> httpx2.Proxy | None:
-    """The proxy with its credentials as a header: the transport's own way of sending them is deprecated in aiohttp."""
     import httpx2
 
     if url is None:
         return None
-    parts = urlsplit(url)
-    if parts.username is None:
-        return httpx2.Proxy(url)
-    # aiohttp sends it on as Proxy-Authorization, with CONNECT and without.
-    login = base64.b64encode(f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()).decode()
-    return httpx2.Proxy(without_credentials(url), headers={"Authorization": f"Basic {login}"})
+    address, headers = split_login(url)
+    return httpx2.Proxy(address, headers=headers or None)
 
 
 def _openai_client(connection: Connection, http: httpx2.AsyncClient, environ: Mapping[str, str]) -> openai.AsyncOpenAI:

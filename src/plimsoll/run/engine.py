@@ -88,6 +88,8 @@ class _Answered:
     key: str
     outcome: Outcome
     cached: bool
+    before: bool = False
+    """An earlier session of the run finished it."""
 
 
 class _Execution:
@@ -137,7 +139,7 @@ class _Execution:
             cell, case = item
             before = self.done.outcomes.get(cell)
             if before is not None:
-                answered = _Answered(cell, case, before.key, before.outcome, before.cached)
+                answered = _Answered(cell, case, before.key, before.outcome, before.cached, before=True)
             else:
                 answered = await self._generate(cell, case)
                 self._count(lane, answered.outcome)
@@ -179,6 +181,8 @@ class _Execution:
         while (answered := await self._scoring.get()) is not None:
             scorers = self.job.scorers(answered.case)
             given = await asyncio.gather(*(self._score_one(answered, scorer) for scorer in scorers))
+            if answered.before and all(self._scored_before(answered, scorer) for scorer in scorers):
+                continue
             scores = {name: value for one in given for name, value in one.items()}
             self.job.observer.finished(
                 CellRecord(
@@ -189,6 +193,9 @@ class _Execution:
                     scores=scores,
                 )
             )
+
+    def _scored_before(self, answered: _Answered, scorer: Scorer) -> bool:
+        return (answered.cell, scorer.evaluator.name) in self.done.scores
 
     async def _score_one(self, answered: _Answered, scorer: Scorer) -> dict[str, Score]:
         before = self.done.scores.get((answered.cell, scorer.evaluator.name))

@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from plimsoll.errors import ConfigError, UsageError, near_match
-from plimsoll.run.journal import EndLine, read_journal
+from plimsoll.run.journal import read_end
 from plimsoll.run.plan import JOURNAL_FILE, PLAN_FILE, load_plan
 
 
 def new_run_id(suite: str, now: datetime) -> str:
     """An id that sorts by time and says what ran."""
-    return f"{now:%Y%m%d-%H%M%S}-{suite}-{secrets.token_hex(2)}"
+    return f"{now:%Y%m%d-%H%M%S}{now.microsecond // 1000:03d}-{suite}-{secrets.token_hex(2)}"
 
 
 def run_folders(runs: Path, suite: str | None = None) -> Iterator[Path]:
@@ -55,10 +55,8 @@ def newest_run(runs: Path, suite: str, *, complete: bool | None = None) -> Path:
 
 def is_complete(folder: Path) -> bool:
     """Whether the run's last session ended with nothing owed."""
-    last = None
-    for line in read_journal(folder / JOURNAL_FILE):
-        last = line
-    return isinstance(last, EndLine) and last.complete
+    end = read_end(folder / JOURNAL_FILE)
+    return end is not None and end.complete
 
 
 def _suite_of(folder: Path) -> str | None:

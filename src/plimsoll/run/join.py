@@ -17,21 +17,21 @@ def read_done(journal: Path) -> Done:
     What failed, an output or a score, is owed again.
     """
     outcomes: dict[CellId, OutputLine] = {}
-    scores: dict[tuple[CellId, str], ScoreLine] = {}
+    scores: dict[CellId, dict[str, ScoreLine]] = {}
     for line in read_journal(journal):
         if isinstance(line, OutputLine):
             outcomes[line.cell] = line
-            for known in [known for known in scores if known[0] == line.cell]:
-                del scores[known]
+            scores[line.cell] = {}
         elif isinstance(line, ScoreLine):
-            scores[line.cell, line.evaluator] = line
+            scores.setdefault(line.cell, {})[line.evaluator] = line
     good = {cell: line for cell, line in outcomes.items() if not isinstance(line.outcome, Failure)}
     return Done(
         outcomes=good,
         scores={
-            at: line
-            for at, line in scores.items()
-            if at[0] in good and not any(isinstance(score, Failed) for score in line.scores.values())
+            (cell, evaluator): line
+            for cell in good
+            for evaluator, line in scores[cell].items()
+            if not any(isinstance(score, Failed) for score in line.scores.values())
         },
     )
 

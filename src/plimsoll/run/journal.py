@@ -21,6 +21,8 @@ from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageErro
 from plimsoll.types import CellId, Outcome, Score
 
 _SYNC_SECONDS = 0.5
+_LONGEST_END = 512
+"""Bytes that hold any `EndLine`: two numbers and a truth value."""
 
 
 class OutputLine(Struct, frozen=True, kw_only=True, tag="output", tag_field="kind"):
@@ -134,6 +136,23 @@ class Journal:
             reader.seek(0)
             whole = sum(len(line) for line in reader if line.endswith(b"\n"))
         file.truncate(whole)
+
+
+def read_end(path: Path) -> EndLine | None:
+    """How the last session ended, from the journal's last line alone; None where it ended otherwise than in order."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LONGEST_END))
+            tail = file.read()
+    except FileNotFoundError:
+        return None
+    try:
+        line = _decoder.decode(tail.removesuffix(b"\n").rpartition(b"\n")[2]) if tail.endswith(b"\n") else None
+    except msgspec.DecodeError:
+        # The end of a longer line, of another kind.
+        return None
+    return line if isinstance(line, EndLine) else None
 
 
 def read_journal(path: Path) -> Iterator[Line]:

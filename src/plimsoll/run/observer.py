@@ -16,7 +16,7 @@ class Observer(Protocol):
         ...
 
     def finished(self, record: CellRecord) -> None:
-        """A cell has its outcome and all its scores."""
+        """A cell has its outcome and all its scores, and had not before this session."""
         ...
 
 

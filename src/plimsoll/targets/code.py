@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from plimsoll.errors import UsageError, near_match
+from plimsoll import canonical
+from plimsoll.errors import UsageError, Where, near_match
+
+_READ_BY_CODE = frozenset({".py", ".jinja2", ".j2", ".prompty", ".txt"})
+"""What code is made of, and the texts that it often has beside it."""
+_NOT_THE_WORKSPACES = frozenset({"__pycache__", "node_modules", "site-packages"})
+_MARK = "__plimsoll_imported__"
 
 
 def load_callable(reference: str, root: Path) -> Callable[..., Any]:
@@ -17,7 +26,7 @@ def load_callable(reference: str, root: Path) -> Callable[..., Any]:
 
     Args:
         reference: `path/to/file.py:name`, relative to `root`, or `package.module:name`.
-        root: The workspace's root; it and the file's folder are importable from then on.
+        root: The workspace's root. A file's own folder is importable from then on, for a module the root is.
 
     Raises:
         UsageError: there is no such file, module or name, or it can't be imported or called.
@@ -34,35 +43,95 @@ def load_callable(reference: str, root: Path) -> Callable[..., Any]:
 
 
 def source_files(reference: str, root: Path) -> tuple[Path, ...]:
-    """The files that a reference's code can be expected to depend on: the Python files of its folder and below.
+    """The files that a reference's code can be expected to depend on: Python and text files of its folder and below.
 
-    A reference to an installed module gives none: its version is not part of the workspace.
+    Of a module in a package: those of the whole package. Hidden folders and virtual environments are left out. A
+    reference to an installed module gives none: its version is not part of the workspace.
     """
     where = reference.rpartition(":")[0]
-    if not where.endswith(".py"):
-        path = root.joinpath(*where.split(".")).with_suffix(".py")
-        if not path.is_file():
-            return ()
+    if where.endswith(".py"):
+        folder = (root / where).parent
     else:
-        path = root / where
-    return tuple(sorted(found for found in path.parent.rglob("*.py") if "__pycache__" not in found.parts))
+        package, *_ = steps = where.split(".")
+        path = root.joinpath(*steps)
+        if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
+            return ()
+        folder = root / package if (root / package).is_dir() else root
+    return tuple(sorted(_files_below(folder)))
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in _NOT_THE_WORKSPACES
+            and not (here / name / "pyvenv.cfg").is_file()
+        ]
+        yield from (here / name for name in files if Path(name).suffix in _READ_BY_CODE)
 
 
 def _load_file(path: Path, shown: str) -> ModuleType:
     if not path.is_file():
         siblings = [entry.name for entry in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise UsageError(f"{shown}: no such file", remedy=near_match(path.name, siblings))
-    _importable(path.parent)
-    module = ModuleType(f"_plimsoll_code_{path.stem}")
+    # Named by its place: two files of one name are two modules.
+    place = canonical.short(canonical.digest_bytes(os.fsencode(path.resolve())), 8)
+    module = ModuleType(f"_plimsoll_code_{path.stem}_{place}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
-        # Compiled from its source each time: Python's own cache takes an edit of equal length within a second for
-        # the old file, and the digest would name code that did not run.
-        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102  # running it is the purpose
+        with _imports_from(path.parent):
+            # Compiled from its source each time: Python's own cache takes an edit of equal length within a second for
+            # the old file, and the digest would name code that did not run.
+            exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102  # running it is the purpose
     except (Exception, SystemExit) as error:
-        raise UsageError(f"{shown} can't be imported: {type(error).__name__}: {error}") from error
+        del sys.modules[module.__name__]
+        where = Where(shown, _line(error, path))
+        raise UsageError(f"{where}: can't be imported: {type(error).__name__}: {error}") from error
     return module
+
+
+def _line(error: BaseException, path: Path) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+@contextmanager
+def _imports_from(folder: Path) -> Iterator[None]:
+    """What the code imports is looked for in its folder first, and is what stands there now.
+
+    So modules that earlier code got from its folder are forgotten: an edited one counts, and two folders may each have
+    a `helpers.py`. Who imported them before keeps what it has.
+    """
+    for name, module in list(sys.modules.items()):
+        if _MARK in getattr(module, "__dict__", {}):
+            del sys.modules[name]
+    _importable(folder)
+    importlib.invalidate_caches()
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            module = sys.modules[name]
+            if _lies_in(folder, getattr(module, "__file__", None)):
+                vars(module)[_MARK] = True
+
+
+def _lies_in(folder: Path, file: str | None) -> bool:
+    if file is None or not file.endswith(".py"):
+        return False
+    try:
+        below = Path(file).relative_to(folder).parent.parts
+    except ValueError:
+        return False
+    installed = any(part.startswith(".") or part in _NOT_THE_WORKSPACES for part in below)
+    return not installed and "plimsoll" not in below
 
 
 def _load_module(name: str, root: Path) -> ModuleType:
@@ -74,5 +143,8 @@ def _load_module(name: str, root: Path) -> ModuleType:
 
 
 def _importable(folder: Path) -> None:
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    """First among the places where modules are looked for."""
+    place = str(folder)
+    if place in sys.path:
+        sys.path.remove(place)
+    sys.path.insert(0, place)

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import UsageError
-from plimsoll.targets.flow_definition import nodes
+from plimsoll.targets.flow_definition import chosen_nodes
 from plimsoll.targets.flow_signatures import Parameters, tool_parameters
 
-KINDS = ("OpenAIConnection", "AzureOpenAIConnection", "ServerlessConnection", "CustomConnection")
-"""What a model can be given as; the first that every use of a name accepts."""
-_LLM_KINDS = KINDS[:2]
+KINDS = ("AzureOpenAIConnection", "OpenAIConnection", "ServerlessConnection", "CustomConnection")
+"""What a model can be given as; the first that every use of a name accepts. Code that takes several was mostly written
+for Azure."""
+_LLM_KINDS = ("OpenAIConnection", "AzureOpenAIConnection")
 _CONFIGURATIONS = {"AzureOpenAIModelConfiguration": "azure_deployment", "OpenAIModelConfiguration": "model"}
 _OWN_ADDRESS = ("azure_endpoint", "base_url", "api_key")
 
@@ -100,7 +101,7 @@ class Connections:
         if not fitting:
             told = "; ".join(f"{where} as {' or '.join(kinds)}" for where, kinds in uses)
             raise UsageError(f"no kind of connection {name!r} fits every use of it: {told}")
-        kind = fitting[0]
+        kind = _LLM_KINDS[0] if all(kinds is _LLM_KINDS for _, kinds in uses) else fitting[0]
         value = _value(kind, self.endpoint(name, uses[0][0]))
         found: dict[str, Any] = {"type": kind, "module": "promptflow.connections", "value": value}
         if kind == "CustomConnection":
@@ -123,11 +124,9 @@ class Connections:
         return {name: {_CONFIGURATIONS[kind]: endpoint.model, "api_key": endpoint.key, **address}}
 
 
-def _dag_uses(
-    data: Mapping[str, Any], folder: Path, package: PackageTypes
-) -> Iterator[tuple[str, str, Sequence[str]]]:
+def _dag_uses(data: Mapping[str, Any], folder: Path, package: PackageTypes) -> Iterator[tuple[str, str, Sequence[str]]]:
     """Node, connection name, the kinds that the node takes."""
-    for name, node, _ in nodes(data):
+    for name, node in chosen_nodes(data):
         source = node.get("source") or {}
         if node.get("type") == "llm":
             yield name, str(node.get("connection") or ""), _LLM_KINDS

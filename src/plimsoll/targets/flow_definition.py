@@ -117,7 +117,9 @@ def _flow_file(path: Path) -> Path:
         if (path / name).is_file():
             return path / name
     if path.is_dir():
-        raise UsageError(f"{path} holds no flow.dag.yaml and no flow.flex.yaml", remedy="name the flow's folder or YAML")
+        raise UsageError(
+            f"{path} holds no flow.dag.yaml and no flow.flex.yaml", remedy="name the flow's folder or YAML"
+        )
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     raise UsageError(f"{path}: no such flow", remedy=near_match(path.name, siblings))
 
@@ -133,7 +135,9 @@ def _files(file: Path, document: Document) -> dict[str, Path]:
         elif source.is_file():
             found[source.name] = source
         else:
-            remedy = "prompt flow's way of naming a folder as .zip is not supported" if source.suffix == ".zip" else None
+            remedy = (
+                "prompt flow's way of naming a folder as .zip is not supported" if source.suffix == ".zip" else None
+            )
             mistakes.append(document.mistake(("additional_includes", index), f"{item}: no such file or folder", remedy))
     if mistakes:
         raise ConfigError(mistakes)
@@ -160,6 +164,18 @@ def nodes(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], tuple[
                 yield str(name), held["node"], ("node_variants", name, "variants", variant, "node")
 
 
+def chosen_nodes(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A DAG's nodes as they run: of a node with variants its default one."""
+    variants = data.get("node_variants") or {}
+    for node in data.get("nodes") or ():
+        name = str(node.get("name"))
+        held = variants.get(name) if node.get("use_variants") else None
+        if held:
+            yield name, ((held.get("variants") or {}).get(held.get("default_variant_id")) or {}).get("node") or node
+        else:
+            yield name, node
+
+
 def _check_sources(document: Document, files: Mapping[str, Path]) -> None:
     mistakes = []
     for name, node, place in nodes(document.data):
@@ -180,9 +196,7 @@ def _dag_inputs(document: Document) -> dict[str, FlowInput]:
     return found
 
 
-def _dag_chat(
-    data: Mapping[str, Any], inputs: Mapping[str, FlowInput], outputs: tuple[str, ...]
-) -> ChatForm | None:
+def _dag_chat(data: Mapping[str, Any], inputs: Mapping[str, FlowInput], outputs: tuple[str, ...]) -> ChatForm | None:
     given = {name: settings for name, settings in (data.get("inputs") or {}).items() if isinstance(settings, dict)}
     history = _marked(given, "is_chat_history") or ("chat_history" if "chat_history" in inputs else None)
     question = _marked(given, "is_chat_input") or ("question" if history and "question" in inputs else None)
@@ -203,9 +217,7 @@ def _marked(settings: Mapping[str, Mapping[str, Any]], mark: str) -> str | None:
     return next((name for name, given in settings.items() if given.get(mark) is True), None)
 
 
-def _flex_inputs(
-    data: Mapping[str, Any], parameters: Mapping[str, Parameter] | None
-) -> dict[str, FlowInput] | None:
+def _flex_inputs(data: Mapping[str, Any], parameters: Mapping[str, Parameter] | None) -> dict[str, FlowInput] | None:
     if parameters is None:
         return None
     declared = data.get("inputs") or {}

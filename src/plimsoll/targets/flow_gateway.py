@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web  # noqa: TID253  # an adapter: imported when a flow's worker is started
 
@@ -129,7 +129,7 @@ class FlowGateway:
 
     async def _answer(self, request: web.Request, model: ChatModel, asked: Asked) -> web.StreamResponse:
         started, clock = time.time(), time.perf_counter()
-        sent = ChatRequest(messages=asked.messages, parameters=asked.parameters)
+        sent = ChatRequest(messages=asked.messages, parameters=dict(asked.parameters))
         line = self._line(request.headers.get(LINE_HEADER))
         given = await asyncio.gather(*(model.chat(sent) for _ in range(asked.choices)), return_exceptions=True)
         replies = tuple(reply for reply in given if isinstance(reply, ChatReply))

@@ -51,7 +51,9 @@ def entry_signatures(folder: Path, entry: str) -> EntrySignatures | None:
 def tool_parameters(file: Path) -> Parameters:
     """The parameters of the tool in a node's file: of its decorated functions, and of classes' `__init__`."""
     tree = _parsed(file)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)] if tree else []
+    functions = (
+        [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)] if tree else []
+    )
     tools = [node for node in functions if node.name == "__init__" or any(map(_is_tool, node.decorator_list))]
     return {name: parameter for node in tools for name, parameter in _parameters(node).items()}
 

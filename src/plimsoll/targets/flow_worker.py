@@ -95,7 +95,7 @@ class _Worker:
 
 
 async def _load(params: Mapping[str, Any]) -> Any:
-    from promptflow.core import _prompty_utils  # noqa: PLC2701  # see below
+    from promptflow.core import _prompty_utils
     from promptflow.executor import FlowExecutor
 
     file = Path(params["flow"])
@@ -126,7 +126,7 @@ async def _load(params: Mapping[str, Any]) -> Any:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    from promptflow._utils.yaml_utils import load_yaml  # noqa: PLC2701  # its reading is the one that counts
+    from promptflow._utils.yaml_utils import load_yaml  # its reading is the one that counts
 
     with file.open(encoding="utf-8") as stream:
         data: dict[str, Any] = load_yaml(stream)
@@ -134,10 +134,12 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _package_types(tool: str) -> dict[str, Sequence[str]]:
-    from promptflow._core.tools_manager import ToolLoader  # noqa: PLC2701  # the only reader of tools' definitions
+    from promptflow._core.tools_manager import ToolLoader  # the only reader of tools' definitions
 
     definition = ToolLoader(".", package_tool_keys=[tool]).load_package_tool(tool)
-    return {name: [str(getattr(kind, "value", kind)) for kind in given.type] for name, given in definition.inputs.items()}
+    return {
+        name: [str(getattr(kind, "value", kind)) for kind in given.type] for name, given in definition.inputs.items()
+    }
 
 
 def _told(error: BaseException) -> str:
@@ -168,7 +170,7 @@ def _nodes(result: Any) -> list[dict[str, Any]]:
             "name": run.node,
             "start": _epoch(run.start_time),
             "seconds": max(0.0, _epoch(run.end_time) - _epoch(run.start_time)),
-            "inputs": _shown(run.inputs),
+            "inputs": _shown({name: value for name, value in (run.inputs or {}).items() if not name.startswith("_")}),
             "output": _shown(run.output),
             "error": None if run.error is None else str(run.error.get("message", "")),
         }
@@ -183,7 +185,7 @@ def _epoch(moment: datetime) -> float:
 
 
 def _output(executor: Any, value: Any) -> Any:
-    from promptflow._utils.dataclass_serializer import serialize  # noqa: PLC2701  # how promptflow itself writes outputs
+    from promptflow.tracing._utils import serialize  # how promptflow itself writes outputs
 
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
@@ -208,8 +210,13 @@ def _shown(value: Any) -> Any:
 
 
 def _import() -> None:
-    sys.path.insert(0, str(Path.cwd()))
     import promptflow.executor  # noqa: F401  # seconds: once, before we say that we are ready
+    from promptflow.tracing._integrations._openai_injector import inject_openai_api
+
+    # What the first line would do otherwise, and count as its latency.
+    inject_openai_api()
+    # The flow's folder after all that: its json.py is no module of promptflow's.
+    sys.path.insert(0, str(Path.cwd()))
 
 
 def main() -> None:

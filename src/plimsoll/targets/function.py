@@ -7,49 +7,23 @@ and turn a gate green. So it runs beside us, is killed when a case takes too lon
 from __future__ import annotations
 
 import asyncio
-import inspect
-import time
+import copy
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plimsoll.errors import CellError, FailureKind, boundary
+import msgspec
+
+from plimsoll.errors import CellError, FailureKind
+from plimsoll.targets.calling import answer, check_signature
+from plimsoll.targets.code import source_files
 from plimsoll.targets.process import TargetWorker
-from plimsoll.targets.values import bind, output_of
+from plimsoll.targets.values import bind_conversation
 from plimsoll.types import Case, Output, TargetInfo
 
 WORKER_MODULE = "plimsoll.targets.function_worker"
-
-
-async def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    """Call a sync or async function with the values that it has parameters for; a sync one in a thread.
-
-    Raises:
-        CellError: a parameter without default has no value, or the function raised.
-    """
-    arguments = _arguments(function, values)
-    with boundary(FailureKind.TARGET, getattr(function, "__name__", "function")):
-        if inspect.iscoroutinefunction(function):
-            return await function(**arguments)
-        answer = await asyncio.to_thread(function, **arguments)
-        return await answer if inspect.isawaitable(answer) else answer
-
-
-def _arguments(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return dict(values)
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    missing = [p.name for p in named if p.default is p.empty and p.name not in values]
-    if missing:
-        raise CellError(
-            FailureKind.MISSING_FIELD,
-            f"the function needs {', '.join(missing)}; the case has {', '.join(sorted(values)) or 'nothing'}",
-            remedy="map it under `inputs:` of the target, or give the parameter a default",
-        )
-    return {p.name: values[p.name] for p in named if p.name in values}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +33,11 @@ class CallableTarget:
     info: TargetInfo
     function: Callable[..., Any]
     inputs: Mapping[str, str]
+    """The function's parameter → the case's field."""
     pick: str | None = None
+    """The entry of a returned dict that is the answer."""
     timeout: float = 300.0
+    """Seconds for one case. A sync function that takes longer is given up, and runs on until it returns."""
     concurrency: int = 16
 
     @property
@@ -70,7 +47,12 @@ class CallableTarget:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[CallableTarget]:
-        """Nothing to start."""
+        """Nothing to start.
+
+        Raises:
+            UsageError: the function can't be called with fields by name.
+        """
+        check_signature(self.function, self.inputs)
         yield self
 
     def generation(self, case: Case) -> dict[str, Any] | None:  # noqa: ARG002  # the contract's signature
@@ -79,16 +61,13 @@ class CallableTarget:
 
     async def run(self, case: Case) -> Output:
         """Call the function with the case's fields."""
-        values = bind(case, self.inputs)
-        started = time.perf_counter()
+        # A copy, so that a function that changes its arguments changes no case.
+        values = copy.deepcopy(bind_conversation(case, self.inputs))
         try:
             async with asyncio.timeout(self.timeout):
-                answer = await call(self.function, values)
+                return await answer(self.function, values, self.pick)
         except TimeoutError:
             raise CellError(FailureKind.TIMEOUT, f"no answer within {self.timeout:g} s") from None
-        if isinstance(answer, Output):
-            return answer
-        return output_of(answer, pick=self.pick, latency=time.perf_counter() - started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +76,49 @@ class FunctionTarget:
 
     info: TargetInfo
     reference: str
+    """`file.py:name` or `package.module:name`."""
     root: Path
+    """What the reference is relative to."""
     inputs: Mapping[str, str]
+    """The function's parameter → the case's field."""
     pick: str | None
+    """The entry of a returned dict that is the answer."""
     timeout: float
+    """Seconds for one case; then the worker is killed."""
     concurrency: int
     environment: Mapping[str, str]
+    """The worker's whole environment."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[_OpenFunction]:
         """Start the worker.
 
         Raises:
-            UsageError: the function can't be loaded.
+            UsageError: the function can't be loaded, or can't be called with fields by name.
         """
+        setup = {
+            "reference": self.reference,
+            "root": str(self.root),
+            "mapped": list(self.inputs),
+            "pick": self.pick,
+        }
         worker = TargetWorker(
             module=WORKER_MODULE,
-            setup={"reference": self.reference, "root": str(self.root)},
+            setup=setup,
             environment=self.environment,
             folder=self.root,
             timeout=self.timeout,
         )
         async with worker:
-            yield _OpenFunction(self, worker)
+            yield _OpenFunction(self, worker, known=bool(source_files(self.reference, self.root)))
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenFunction:
     target: FunctionTarget
     worker: TargetWorker
+    known: bool
+    """Its code is the workspace's, so that its digest says when it changed."""
 
     @property
     def info(self) -> TargetInfo:
@@ -139,9 +132,11 @@ class _OpenFunction:
     def concurrency(self) -> int:
         return self.target.concurrency
 
-    def generation(self, case: Case) -> dict[str, Any]:
-        return {"target": self.target.info.digest, "values": bind(case, self.target.inputs)}
+    def generation(self, case: Case) -> dict[str, Any] | None:
+        if not self.known:
+            return None
+        return {"target": self.target.info.digest, "values": bind_conversation(case, self.target.inputs)}
 
     async def run(self, case: Case) -> Output:
-        answer = await self.worker.run({"values": bind(case, self.target.inputs)})
-        return output_of(answer["value"], pick=self.target.pick, latency=answer["seconds"])
+        given = await self.worker.run({"values": bind_conversation(case, self.target.inputs)})
+        return msgspec.convert(given, Output)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from plimsoll.errors import CellError, UsageError
+from plimsoll.targets.calling import answer, check_signature
 from plimsoll.targets.code import load_callable
-from plimsoll.targets.function import call
 from plimsoll.workers import WorkerCallError
 from plimsoll.workers.child import serve
 
@@ -17,24 +18,25 @@ from plimsoll.workers.child import serve
 class _Worker:
     def __init__(self) -> None:
         self._function: Callable[..., Any] | None = None
+        self._pick: str | None = None
 
     async def setup(self, params: Any) -> None:
         """Load the function."""
+        self._pick = params["pick"]
         try:
             self._function = load_callable(params["reference"], Path(params["root"]))
+            check_signature(self._function, params["mapped"])
         except UsageError as error:
             raise WorkerCallError("usage", error.message, data={"remedy": error.remedy}) from error
 
-    async def run(self, params: Any) -> dict[str, Any]:
+    async def run(self, params: Any) -> Any:
         """Call it."""
         assert self._function is not None, "setup comes first"
-        started = time.perf_counter()
         try:
-            value = await call(self._function, params["values"])
+            return msgspec.to_builtins(await answer(self._function, params["values"], self._pick))
         except CellError as error:
             data = {"kind": error.kind, "remedy": error.remedy}
             raise WorkerCallError("cell", error.message, data=data) from error
-        return {"value": value, "seconds": time.perf_counter() - started}
 
 
 def main() -> None:

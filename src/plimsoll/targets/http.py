@@ -1,26 +1,49 @@
-"""An HTTP endpoint as a target: the case goes out as JSON, a JSON path names the answer."""
+"""An HTTP endpoint as a target: the case goes out as JSON, a JSON path names the answer.
+
+Each case is a request of its own: no cookies are kept and no redirect is followed, since a login page is no answer.
+What may pass is sent again, by the rule that models have. No key shows in a failure.
+"""
 
 from __future__ import annotations
 
-import json
-import re
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from plimsoll.config import HttpSettings
+from plimsoll import canonical
+from plimsoll.config import HttpSettings, substitute
+from plimsoll.datasets.values import parse_json
 from plimsoll.errors import CellError, FailureKind, UsageError
-from plimsoll.models.network import HttpSessionSettings, http_session_settings
-from plimsoll.targets.values import bind, output_of
+from plimsoll.models.network import HttpSessionSettings, http_session_settings, split_login, without_credentials
+from plimsoll.models.replies import excerpt, is_html
+from plimsoll.models.retries import Backoff, attempts
+from plimsoll.targets.body import as_text, fill
+from plimsoll.targets.values import bind_conversation, output_of
 from plimsoll.types import Case, Output, TargetInfo
 
 if TYPE_CHECKING:
     import aiohttp
 
-_PLACE = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
-_SHOWN = 200
+    from plimsoll.models.failures import Secrets
+
+_HARMLESS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
+"""Headers that hold no secret."""
+_TOKEN_LENGTH = 12
+_REMEDIES = {
+    FailureKind.AUTH: "check the target's `headers` and the variables that they name",
+    FailureKind.NOT_FOUND: "check the target's `url` and `method`",
+    FailureKind.INVALID_REQUEST: "the endpoint refused the request as it stands; check the target's `body`",
+    FailureKind.RATE_LIMIT: "lower the suite's `concurrency`, or ask for a higher limit",
+    FailureKind.SERVER: "the endpoint failed; run again with --resume",
+    FailureKind.CONNECTION: "check the target's `url`, network and proxy",
+    FailureKind.BAD_RESPONSE: "the answer is not what the target's settings say; check `url` and `output`",
+}
+"""In place of those that speak of models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +52,60 @@ class HttpTarget:
 
     info: TargetInfo
     settings: HttpSettings
-    """With its environment references filled."""
+    """As written: references to the environment are filled when it is opened."""
     inputs: Mapping[str, str]
+    """A name in the body → the case's field."""
     answer: str | None
     """JSON path of the answer; None takes the whole body."""
     timeout: float
+    """Seconds for one case, with what is sent again."""
     concurrency: int
     environment: Mapping[str, str]
+    backoff: Backoff = field(default_factory=Backoff)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[_OpenHttp]:
-        """Open a connection pool of the target's concurrency.
+        """Open a connection pool of the target's concurrency. Nothing is sent.
 
         Raises:
-            UsageError: `output` is not a JSON path.
+            UsageError: a variable is not set, `url` is no HTTP address, or `output` is not a JSON path.
         """
         import aiohttp
 
+        settings = self._filled()
         find = None if self.answer is None else _path(self.answer)
         network = http_session_settings(self.environment)
         connector = aiohttp.TCPConnector(limit=self.concurrency, ssl=network.ssl_context())
-        limit = aiohttp.ClientTimeout(total=self.timeout)
-        async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
-            yield _OpenHttp(self, session, find, network)
+        # Our own limit covers all attempts; the client's would call some of them a failed connection.
+        no_limit = aiohttp.ClientTimeout(total=None, sock_connect=None)
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(connector=connector, timeout=no_limit, cookie_jar=jar) as session:
+            secrets = _secrets(self.settings, settings, self.environment, network)
+            yield _OpenHttp(self, settings, session, find, network, secrets)
+
+    def _filled(self) -> HttpSettings:
+        at = f"targets.{self.info.name}.http"
+        filled = substitute(self.settings.model_dump(exclude_none=True), self.environment, at)
+        url = filled["url"]
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            shown = without_credentials(url)
+            raise UsageError(f"{at}.url is no http:// or https:// address: {shown!r}", remedy="write the whole address")
+        if "{{" in url:
+            remedy = "with method: GET the body's fields become the query"
+            raise UsageError(f"{at}.url has a {{{{ place }}}}, and only `body` is filled from the case", remedy=remedy)
+        return HttpSettings.model_validate(filled)
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenHttp:
     target: HttpTarget
+    settings: HttpSettings
+    """With its references filled."""
     session: aiohttp.ClientSession
     find: Any
     network: HttpSessionSettings
+    secrets: Secrets
 
     @property
     def info(self) -> TargetInfo:
@@ -73,91 +119,135 @@ class _OpenHttp:
     def concurrency(self) -> int:
         return self.target.concurrency
 
+    @property
+    def shown(self) -> str:
+        return without_credentials(self.settings.url)
+
     def generation(self, case: Case) -> dict[str, Any] | None:  # noqa: ARG002  # the contract's signature
         return None
 
     async def run(self, case: Case) -> Output:
+        from plimsoll.models.failures import timeout_failure
+
+        values = bind_conversation(case, self.target.inputs)
+        body = values if self.settings.body is None else fill(self.settings.body, values)
+        failure: CellError | None = None
+        try:
+            async with asyncio.timeout(self.target.timeout):
+                async for attempt in attempts(self.settings.retries, self.target.backoff):
+                    with attempt:
+                        try:
+                            return await self._once(body)
+                        except CellError as error:
+                            failure = error
+                            raise
+        except TimeoutError:
+            # What kept us from an answer for most of the time tells more than that the time was up.
+            raise self._told(failure or timeout_failure(self.shown, self.target.timeout)) from None
+        except CellError as error:
+            raise self._told(error) from None
+        raise AssertionError("unreachable: the last attempt raises")
+
+    async def _once(self, body: Mapping[str, Any]) -> Output:
         import aiohttp
 
-        values = bind(case, self.target.inputs)
-        settings = self.target.settings
-        body = values if settings.body is None else fill(settings.body, values)
-        sent: dict[str, Any] = {"params": body} if settings.method == "GET" else {"json": body}
+        from plimsoll.models.failures import status_failure, transport_failure
+
         started = time.perf_counter()
         try:
             async with self.session.request(
-                settings.method,
-                settings.url,
-                headers=settings.headers,
-                proxy=self.network.proxy_for(settings.url),
-                **sent,
+                self.settings.method, self.settings.url, allow_redirects=False, **self._sent(body)
             ) as response:
                 raw = await response.read()
-                status, retry_after = response.status, response.headers.get("Retry-After")
-        except TimeoutError:
-            raise CellError(
-                FailureKind.TIMEOUT, f"{settings.url}: no answer within {self.target.timeout:g} s"
-            ) from None
-        except aiohttp.ClientError as error:
-            raise CellError(FailureKind.CONNECTION, f"{settings.url}: {error or type(error).__name__}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise transport_failure(error, at=self.shown, timeout=self.target.timeout) from error
         latency = time.perf_counter() - started
-        _check_status(settings.url, status, raw, retry_after)
-        return output_of(self._answer(raw), latency=latency)
+        if 300 <= response.status < 400:
+            there = without_credentials(response.headers.get("Location", "nowhere"))
+            raise CellError(
+                FailureKind.BAD_RESPONSE,
+                f"{self.shown} answered {response.status}: it redirects to {there}",
+                remedy="if the answer is there, write that address as `url`; else log in by `headers`",
+            )
+        text = _decoded(raw, response.charset)
+        if not response.ok:
+            now = datetime.now(UTC)
+            raise status_failure(response.status, text, response.headers, at=self.shown, now=now)
+        return output_of(self._answer(text, response.content_type), latency=latency)
 
-    def _answer(self, raw: bytes) -> Any:
-        text = raw.decode("utf-8", errors="replace")
-        if self.find is None:
+    def _sent(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        sent: dict[str, Any] = {"headers": self.settings.headers}
+        if self.settings.method == "GET":
+            sent["params"] = {name: as_text(value) for name, value in body.items()}
+        else:
+            sent["json"] = body
+        proxy = self.network.proxy_for(self.settings.url)
+        if proxy is not None:
+            sent["proxy"], sent["proxy_headers"] = split_login(proxy)
+        return sent
+
+    def _answer(self, text: str, content_type: str) -> Any:
+        if not text.strip():
+            raise CellError(FailureKind.EMPTY, f"{self.shown} answered with an empty body")
+        is_json = content_type == "application/json" or content_type.endswith("+json")
+        if self.find is None and not is_json:
+            if is_html(text):
+                raise CellError(FailureKind.BAD_RESPONSE, f"{self.shown} answered with {excerpt(text)}")
             return text
         try:
-            body = json.loads(text)
-        except ValueError:
-            raise CellError(FailureKind.BAD_RESPONSE, f"not JSON: {text[:_SHOWN]!r}") from None
-        found = self.find.find(body).values()
+            body = parse_json(text)
+        except ValueError as error:
+            message = f"{self.shown}: the answer is {error}: {excerpt(text)}"
+            raise CellError(FailureKind.BAD_RESPONSE, message) from None
+        if self.find is None:
+            return body
+        found = self.find.findall(body)
         if not found:
             raise CellError(
                 FailureKind.BAD_RESPONSE,
-                f"nothing at {self.target.answer} in {text[:_SHOWN]}",
+                f"{self.shown}: nothing at {self.target.answer} in the answer: {excerpt(text)}",
                 remedy="mend `output`, the answer's JSON path",
             )
         return found[0]
 
-
-def fill(template: Any, values: Mapping[str, Any]) -> Any:
-    """A body's template with `{{ field }}` filled; a string that is one place alone takes the field's own type.
-
-    Raises:
-        CellError: a place names a field that the case lacks.
-    """
-    if isinstance(template, Mapping):
-        return {key: fill(item, values) for key, item in template.items()}
-    if isinstance(template, list):
-        return [fill(item, values) for item in template]
-    if not isinstance(template, str):
-        return template
-    whole = _PLACE.fullmatch(template.strip())
-    if whole:
-        return _value(whole[1], values)
-    return _PLACE.sub(lambda match: _inside(_value(match[1], values)), template)
+    def _told(self, error: CellError) -> CellError:
+        """The failure without secrets, and with a remedy that speaks of this target's settings."""
+        general = error.remedy == error.kind.remedy
+        remedy = _REMEDIES.get(error.kind, error.remedy) if general else error.remedy
+        return CellError(error.kind, self.secrets.scrub(error.message), remedy=self.secrets.scrub(remedy))
 
 
-def _value(name: str, values: Mapping[str, Any]) -> Any:
-    if name not in values:
-        raise CellError(FailureKind.MISSING_FIELD, f"the body names {name!r}; the case has {', '.join(sorted(values))}")
-    return values[name]
+def _decoded(raw: bytes, charset: str | None) -> str:
+    try:
+        return raw.decode(charset or "utf-8")
+    except (UnicodeDecodeError, LookupError):
+        message = f"the answer is not valid {charset or 'UTF-8'}: {raw[:40]!r}"
+        raise CellError(FailureKind.BAD_RESPONSE, message) from None
 
 
-def _inside(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _secrets(
+    written: HttpSettings, filled: HttpSettings, environ: Mapping[str, str], network: HttpSessionSettings
+) -> Secrets:
+    """What must not show: variables' values in headers, body and path, headers, the query, passwords."""
+    from plimsoll.models.failures import Secrets
+
+    url = urlsplit(filled.url)
+    named = _named_in([written.headers, written.body], environ)
+    # An address is no secret, but some endpoints take a token as a part of their path.
+    named += [value for value in _named_in(written.url, environ) if value in url.path and len(value) >= _TOKEN_LENGTH]
+    headers = [value for name, value in filled.headers.items() if name.lower() not in _HARMLESS]
+    # An endpoint may quote a token without the scheme before it.
+    tokens = [value.split()[-1] for value in headers if value.split()]
+    query = [value for _, value in parse_qsl(url.query)]
+    proxy = urlsplit(network.proxy_for(filled.url) or "")
+    passwords = [unquote(part.password) for part in (url, proxy) if part.password]
+    return Secrets([*named, *headers, *tokens, *query, *passwords])
 
 
-def _check_status(url: str, status: int, raw: bytes, retry_after: str | None) -> None:
-    if status < 400:
-        return
-    kinds = {401: FailureKind.AUTH, 403: FailureKind.AUTH, 404: FailureKind.NOT_FOUND, 429: FailureKind.RATE_LIMIT}
-    kind = kinds.get(status, FailureKind.SERVER if status >= 500 else FailureKind.INVALID_REQUEST)
-    shown = raw[:_SHOWN].decode("utf-8", errors="replace")
-    wait = float(retry_after) if retry_after and retry_after.isdigit() else None
-    raise CellError(kind, f"{url}: HTTP {status}: {shown}", retry_after=wait)
+def _named_in(template: Any, environ: Mapping[str, str]) -> list[str]:
+    """The values of the variables that a template refers to."""
+    text = canonical.dumps(template).decode()
+    return [value for name, value in environ.items() if f"${{{name}}}" in text or f"${{{name}:-" in text]
 
 
 def _path(written: str) -> Any:

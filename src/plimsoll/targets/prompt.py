@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from plimsoll.datasets.values import parse_json
+from plimsoll.errors import CellError, FailureKind, UsageError, near_match
 from plimsoll.models.contract import ChatModel
 from plimsoll.prompts import Prompt
-from plimsoll.targets.values import bind
+from plimsoll.targets.values import bind, json_form
 from plimsoll.types import Case, ChatRequest, Message, Output, TargetInfo
 
 
@@ -38,7 +39,17 @@ class PromptTarget:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[PromptTarget]:
-        """Nothing to start: whoever made the model closes it."""
+        """Nothing to start: whoever made the model closes it.
+
+        Raises:
+            UsageError: `inputs` names something that the prompt doesn't read.
+        """
+        known = {*self.prompt.inputs, *self.prompt.template.variables.used}
+        for word in self.inputs:
+            if word not in known:
+                remedy = near_match(word, known) or "it has no inputs"
+                message = f"`inputs` names {word!r}, and {self.prompt.shown} has no such input"
+                raise UsageError(message, remedy=remedy)
         yield self
 
     def render(self, case: Case) -> tuple[Message, ...]:
@@ -61,11 +72,12 @@ class PromptTarget:
         """Ask the model."""
         messages = self.render(case)
         reply = await self.model.chat(ChatRequest(messages=messages, parameters=self._parameters()))
+        answered = json_form([reply.text, list(reply.tool_calls)], "the model's answer", FailureKind.BAD_RESPONSE)
         return Output(
-            text=reply.text,
-            value=_json_value(reply.text) if "response_format" in self._parameters() else None,
+            text=answered[0],
+            value=_json_value(reply.text) if self._wants_json() else None,
             finish=reply.finish,
-            tool_calls=reply.tool_calls,
+            tool_calls=tuple(answered[1]),
             usage=reply.usage,
             latency=reply.latency,
             messages=messages,
@@ -75,10 +87,15 @@ class PromptTarget:
     def _parameters(self) -> dict[str, Any]:
         return {**self.prompt.parameters, **self.parameters}
 
+    def _wants_json(self) -> bool:
+        own = self.model.identity().get("parameters", {})
+        wanted = {**own, **self._parameters()}.get("response_format")
+        return isinstance(wanted, Mapping) and wanted.get("type") != "text"
+
 
 def _json_value(text: str) -> Any:
     # An answer that was to be JSON and is none stays text: json_valid scores it.
     try:
-        return json.loads(text)
-    except ValueError:
+        return json_form(parse_json(text), "the answer")
+    except (ValueError, CellError):
         return None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plimsoll.config import read_text
+from plimsoll.datasets.dataset import row_source
+from plimsoll.datasets.source import Header, Row
+from plimsoll.datasets.values import clipped, kind_of
 from plimsoll.errors import CellError, ConfigError, FailureKind, Mistake, Where, near_match
 from plimsoll.targets.values import output_of
 from plimsoll.types import Case, Output, TargetInfo
@@ -18,7 +18,7 @@ from plimsoll.types import Case, Output, TargetInfo
 
 @dataclass(frozen=True, slots=True)
 class RecordedTarget:
-    """Answers by case id, from a JSONL or CSV file."""
+    """Answers by case id, from a JSONL, CSV or Parquet file."""
 
     info: TargetInfo
     answers: Mapping[str, Any]
@@ -51,43 +51,70 @@ def read_recorded(path: Path, shown: Path | str, column: str | None) -> dict[str
     """Case id → answer, from a file with the fields `id` and `output` (or `column`).
 
     Raises:
-        ConfigError: every line that is not JSON, lacks a field, or repeats an id.
+        ConfigError: the file can't be read; every line that is broken, lacks a field, or repeats an id.
     """
-    answers: dict[str, Any] = {}
-    mistakes: list[Mistake] = []
-    field = column or "output"
-    for line, row in _rows(path, shown, mistakes):
-        missing = [name for name in ("id", field) if name not in row]
-        if missing:
-            remedy = near_match(missing[0], row) or "name the column with `output:`"
-            mistakes.append(Mistake(f"no field {missing[0]!r}", Where(shown, line), remedy))
-        elif str(row["id"]) in answers:
-            mistakes.append(Mistake(f"id {row['id']!r} occurs twice", Where(shown, line)))
+    reader = _Reader(shown, column or "output")
+    for row in row_source(path, shown).rows():
+        if isinstance(row, Header):
+            reader.header(row)
         else:
-            answers[str(row["id"])] = row[field]
-    if not answers and not mistakes:
-        mistakes.append(Mistake("no recorded outputs: the file has no rows", Where(shown)))
-    if mistakes:
-        raise ConfigError(mistakes)
-    return answers
+            reader.row(row)
+    if not reader.rows and not reader.mistakes:
+        reader.mistakes.append(Mistake("no recorded outputs: the file has no rows", Where(shown)))
+    if reader.mistakes:
+        raise ConfigError(reader.mistakes)
+    return reader.answers
 
 
-def _rows(path: Path, shown: Path | str, mistakes: list[Mistake]) -> Iterator[tuple[int, dict[str, Any]]]:
-    text = read_text(path, shown)
-    if path.suffix == ".csv":
-        reader = csv.DictReader(text.splitlines(keepends=True))
-        for row in reader:
-            yield reader.line_num, dict(row)
-        return
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            mistakes.append(Mistake(f"not JSON: {error}", Where(shown, number)))
-            continue
-        if isinstance(value, dict):
-            yield number, value
+class _Reader:
+    """Collects answers and mistakes, row by row."""
+
+    def __init__(self, shown: Path | str, column: str) -> None:
+        self.answers: dict[str, Any] = {}
+        self.mistakes: list[Mistake] = []
+        self.rows = 0
+        self._shown = shown
+        self._column = column
+        self._lines: dict[str, int] = {}
+        self._told: set[str] = set()
+        """Columns that the header lacks: said once, not for each row."""
+
+    def header(self, header: Header) -> None:
+        """Check a form's columns once."""
+        self._told = set(self._missing(header.columns, header.line))
+
+    def row(self, row: Row) -> None:
+        """One answer, or what is wrong with its row."""
+        self.rows += 1
+        self.mistakes += row.mistakes
+        if row.values is None or self._told or self._missing(row.values, row.line):
+            return
+        identity = self._identity(row.values["id"], row.line)
+        if identity is None:
+            return
+        first = self._lines.setdefault(identity, row.line)
+        if first != row.line:
+            message = f"id {identity!r} occurs twice; the first is on line {first}"
+            self._add(row.line, message, "keep one of the two answers")
         else:
-            mistakes.append(Mistake("a row is a JSON object", Where(shown, number)))
+            self.answers[identity] = row.values[self._column]
+
+    def _missing(self, names: Any, line: int | None) -> list[str]:
+        missing = [name for name in dict.fromkeys(("id", self._column)) if name not in names]
+        for name in missing:
+            near = near_match(name, names)
+            remedy = near if name == "id" else f"{near or 'add it'}; `output:` of the target names the answer's field"
+            self._add(line, f"no field {name!r}", remedy)
+        return missing
+
+    def _identity(self, value: Any, line: int) -> str | None:
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        what = "blank" if isinstance(value, str) else f"{kind_of(value)}, not text or an integer: {clipped(value)}"
+        self._add(line, f"id is {what}", "give the id of the case that was answered")
+        return None
+
+    def _add(self, line: int | None, message: str, remedy: str | None) -> None:
+        self.mistakes.append(Mistake(message, Where(self._shown, line), remedy))

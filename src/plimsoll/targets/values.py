@@ -1,4 +1,8 @@
-"""What goes into a target and what comes out of it: the same for prompts, flows, functions and endpoints."""
+"""What goes into a target and what comes out of it: the same for prompts, flows, functions and endpoints.
+
+A case's `expected` never goes in by itself, and its slices, group and evaluators never at all: a target that sees the
+reference answer measures nothing. What comes out is JSON, so that it can be stored, digested and compared.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from plimsoll import canonical
 from plimsoll.errors import CellError, FailureKind, near_match
-from plimsoll.types import Case, Output, Span, Usage
+from plimsoll.types import Case, Output, Span, Usage, message_text
 
 
 def bind(case: Case, mapping: Mapping[str, str]) -> dict[str, Any]:
-    """The case's fields by the target's names: those in `mapping` renamed, all others by their own name.
+    """The case's inputs by the target's names: those in `mapping` renamed, all others by their own name.
+
+    `mapping` may name `expected` and `messages` too; no other way leads them here.
 
     Raises:
         CellError: `mapping` names a field that the case lacks.
@@ -24,6 +33,23 @@ def bind(case: Case, mapping: Mapping[str, str]) -> dict[str, Any]:
             raise CellError(FailureKind.MISSING_FIELD, f"case {case.id} has no field {field!r}", remedy=remedy)
         bound[name] = fields[field]
     return bound
+
+
+def bind_conversation(case: Case, mapping: Mapping[str, str]) -> dict[str, Any]:
+    """As `bind`, and of a case with messages all of them as `messages`, and as `question` the text of the user's last.
+
+    For targets that have no form of their own for a conversation. A field or a mapping of these names goes before.
+
+    Raises:
+        CellError: `mapping` names a field that the case lacks.
+    """
+    said: dict[str, Any] = {}
+    if case.messages:
+        said["messages"] = list(case.messages)
+        asked = [message for message in case.messages if message.get("role") == "user"]
+        if asked:
+            said["question"] = message_text(asked[-1])
+    return {**said, **bind(case, mapping)}
 
 
 def output_of(  # each is one field of the output
@@ -48,20 +74,27 @@ def output_of(  # each is one field of the output
     Raises:
         CellError: there is no such entry, or the answer is empty or has no JSON form.
     """
+    value = json_form(value, "the answer")
     extra: dict[str, Any] = {}
-    if isinstance(value, Mapping):
-        named = {str(key): item for key, item in value.items()}
-        if pick is None and len(named) == 1:
-            pick = next(iter(named))
+    if isinstance(value, dict):
+        if pick is None and len(value) == 1:
+            pick = next(iter(value))
         if pick is not None:
-            if pick not in named:
-                raise CellError(
-                    FailureKind.TARGET, f"the answer has no output {pick!r}", remedy=near_match(pick, named)
-                )
-            extra = {key: item for key, item in named.items() if key != pick}
-            value = named[pick]
+            if pick not in value:
+                remedy = near_match(pick, value)
+                raise CellError(FailureKind.TARGET, f"the answer has no output {pick!r}", remedy=remedy)
+            extra = {key: item for key, item in value.items() if key != pick}
+            value = value[pick]
+    elif pick is not None and value is not None:
+        raise CellError(
+            FailureKind.TARGET,
+            f"the answer is no dict, so it has no output {pick!r}",
+            remedy="return a dict, or remove `output`",
+        )
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise _empty()
     return Output(
-        text=_text(value),
+        text=value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True),
         value=None if isinstance(value, str) else value,
         extra=extra,
         latency=latency,
@@ -71,18 +104,44 @@ def output_of(  # each is one field of the output
     )
 
 
-def _text(value: Any) -> str:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise CellError(
-            FailureKind.EMPTY, "the answer is empty", remedy="look at what the target returns for this case"
-        )
-    if isinstance(value, str):
-        return value
+def checked(output: Output) -> Output:
+    """An Output that other code made, once it is what its type says.
+
+    Raises:
+        CellError: a field has another type or no JSON form, or there is neither text nor a tool call.
+    """
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True)
+        plain = msgspec.to_builtins(output, enc_hook=lambda value: json_form(value, "a field of the output"))
+        found = msgspec.convert(json_form(plain, "the output"), Output)
     except (TypeError, ValueError) as error:
         raise CellError(
-            FailureKind.TARGET,
-            f"the answer has no JSON form: {error}",
-            remedy="return text, numbers, lists and dicts",
+            FailureKind.TARGET, f"the answer is no valid Output: {error}", remedy="give each field its declared type"
         ) from None
+    if not found.text.strip() and not found.tool_calls:
+        raise _empty()
+    return found
+
+
+def json_form(value: Any, what: str, kind: FailureKind = FailureKind.TARGET) -> Any:
+    """A value as plain JSON: dates, numpy's numbers and arrays become Python's, tuples become lists.
+
+    Raises:
+        CellError: it has none (NaN, an object, half a character, a key that is not text), and where inside it.
+    """
+    try:
+        return json.loads(canonical.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        pass
+    # Only what is unusual pays for these imports: the worker of a function starts without them.
+    from plimsoll.datasets.values import plain, problems
+
+    try:
+        return json.loads(canonical.dumps(plain(value)))
+    except (TypeError, ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        found = "it is nested too deeply" if deep else next(problems(plain(value), what), str(error))
+    raise CellError(kind, f"{what} has no JSON form: {found}", remedy="return text, numbers, lists and dicts")
+
+
+def _empty() -> CellError:
+    return CellError(FailureKind.EMPTY, "the answer is empty", remedy="look at what the target returns for this case")

@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from plimsoll import __version__
 from plimsoll.canonical import digest, short
 from plimsoll.stats.summary import MetricSummary, TargetSummary
 from plimsoll.types import Report, TargetInfo
+from plimsoll.version import __version__
 
 PARAM_LIMIT = 6000
 TAG_LIMIT = 5000

@@ -5,7 +5,7 @@ here does I/O or names a layer above.
 """
 
 from plimsoll.types.case import Case
-from plimsoll.types.chat import ChatReply, ChatRequest, Message, Usage
+from plimsoll.types.chat import ChatReply, ChatRequest, Message, Usage, message_text
 from plimsoll.types.metric import Direction, Metric, MetricKind
 from plimsoll.types.output import Failure, Output, Span
 from plimsoll.types.record import CellId, CellRecord, EvaluatorInfo, Outcome, Report, RunRecord, TargetInfo
@@ -40,4 +40,5 @@ __all__ = [
     "TargetInfo",
     "Usage",
     "Verdict",
+    "message_text",
 ]

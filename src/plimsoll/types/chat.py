@@ -10,6 +10,14 @@ Message: TypeAlias = dict[str, Any]
 """One message in OpenAI's form: `role`, and `content` (text or parts), `tool_calls`, `tool_call_id`, `name`."""
 
 
+def message_text(message: Message) -> str:
+    """A message's text; of content parts, the texts among them, each on a line of its own."""
+    content = message.get("content")
+    if isinstance(content, list):
+        return "\n".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
+    return str(content or "")
+
+
 class Usage(Struct, frozen=True, kw_only=True):
     """What answering cost, as the endpoint counted it. None is unknown, never zero."""
 

@@ -1,0 +1,104 @@
+"""A suite's scorers: its evaluators, and those that single cases ask for beside them. Built to be checked, and to run.
+
+A case's own evaluators and conditions are part of what is measured: a misspelt name among them is a mistake, told with
+its line, and never a condition that silently applies to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from plimsoll import canonical
+from plimsoll.api.mistakes import Mistakes
+from plimsoll.config import Document, Suite, parse_condition
+from plimsoll.errors import Mistake, near_match
+from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover, left_out
+from plimsoll.evaluators.base import misfit
+from plimsoll.models.contract import ChatModel
+from plimsoll.run.engine import Scorer
+from plimsoll.types import Case, Metric
+
+
+def build_scorers(
+    suite: Suite, document: Document, root: Path, cases: Sequence[Case], models: Mapping[str, ChatModel]
+) -> tuple[Scorer, ...]:
+    """The scorers of a suite over cases.
+
+    Args:
+        suite: The suite.
+        document: Its file.
+        root: The workspace's root.
+        cases: Those that are scored; to check a suite, those with evaluators or conditions of their own are enough.
+        models: What judges may ask; they need not be open.
+
+    Raises:
+        ConfigError: every mistake in the suite's evaluators and in the cases' own, each with its place.
+        UsageError: a package takes an evaluator's name that is taken.
+    """
+    mistakes, registry = Mistakes(document), discover(root)
+    context = BuildContext(root=root, models=models)
+    shared = mistakes.of(("evaluators",), partial(build_evaluators, suite.evaluators, registry, context, document))
+    ids = [case.id for case in cases]
+    scorers = [Scorer(evaluator, left_out(evaluator, ids, suite.seed)) for evaluator in shared or ()]
+    metrics = {metric.name: metric for scorer in scorers for metric in scorer.evaluator.metrics}
+    for entry, asking in _own_entries(cases).items():
+        place = _written_at(suite, document, json.loads(entry), asking[0])
+        building = partial(build_evaluators, [json.loads(entry)], registry, context, place, (), taken=tuple(metrics))
+        own = mistakes.of((), building) or ()
+        metrics |= {metric.name: metric for evaluator in own for metric in evaluator.metrics}
+        wanted = frozenset(case.id for case in asking)
+        scorers += [Scorer(evaluator, _only(evaluator, wanted)) for evaluator in own]
+    if not mistakes.found:
+        # Not before every metric is known: a condition may be on one whose evaluator is broken.
+        for mistake in _condition_mistakes(suite, document, cases, metrics):
+            mistakes.add(mistake)
+    mistakes.raise_any()
+    return tuple(scorers)
+
+
+def _own_entries(cases: Sequence[Case]) -> dict[str, list[Case]]:
+    entries: dict[str, list[Case]] = {}
+    for case in cases:
+        for entry in case.evaluators:
+            entries.setdefault(canonical.dumps(entry).decode(), []).append(case)
+    return entries
+
+
+def _written_at(suite: Suite, document: Document, entry: object, case: Case) -> Document:
+    """The place of an entry as a document of its own: the suite's defaults, or the first case that has it."""
+    if entry in suite.defaults.evaluators:
+        where = document.where(("defaults", "evaluators", suite.defaults.evaluators.index(entry)))
+        return Document(document.file, None, {(): where.line or 1})
+    return Document(suite.dataset, None, {(): case.line})
+
+
+def _only(evaluator: Evaluator, wanted: frozenset[str]) -> Callable[[Case], str | None]:
+    return lambda case: None if case.id in wanted else f"the case does not ask for {evaluator.name}"
+
+
+def _condition_mistakes(
+    suite: Suite, document: Document, cases: Sequence[Case], metrics: Mapping[str, Metric]
+) -> Iterator[Mistake]:
+    for name, condition in suite.defaults.pass_if.items():
+        problem = _condition_mistake(name, condition, metrics)
+        if problem is not None:
+            yield Mistake(problem[0], document.where(("defaults", "pass_if", name)), problem[1])
+    for case in cases:
+        place = Document(suite.dataset, None, {(): case.line}).where()
+        for name, condition in case.pass_if.items():
+            problem = None if name in suite.defaults.pass_if else _condition_mistake(name, condition, metrics)
+            if problem is not None:
+                yield Mistake(problem[0], place, problem[1])
+
+
+def _condition_mistake(
+    name: str, condition: str | float | bool, metrics: Mapping[str, Metric]
+) -> tuple[str, str | None] | None:
+    """What is wrong with a condition of `pass_if`, and the remedy; None where nothing is."""
+    if name not in metrics:
+        return f"pass_if: no evaluator gives the metric {name!r}", near_match(name, metrics)
+    unfit = misfit(metrics[name], parse_condition(condition))
+    return None if unfit is None else (unfit, None)

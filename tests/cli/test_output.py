@@ -1,0 +1,175 @@
+"""What a user sees: results on stdout, all else on stderr; nothing heavy is imported for it; no line too wide."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plimsoll.cli.main import app
+from plimsoll.config import Workspace
+from plimsoll.errors import ExitCode
+from plimsoll.testing import Reply, ScriptedEndpoint
+from tests.api.parts import Desk, edit
+from tests.cli.parts import plimsoll
+
+COMMANDS = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+HEAVY = ("promptflow", "mlflow", "openai", "pandas", "pyarrow", "aiohttp", "scipy")
+PROMPT = """\
+---
+model:
+  api: chat
+  configuration: {type: openai, model: "${env:DESK_MODEL}", base_url: "${env:OPENAI_BASE_URL}"}
+  parameters: {temperature: 0}
+sample: {tone: kind}
+---
+system:
+Be {{ tone }}.
+
+user:
+one {{ question }}
+"""
+
+
+def imported(words: str, folder: Path) -> set[str]:
+    """The top-level modules that a command has imported when it ends."""
+    program = (
+        "import sys\nfrom plimsoll.cli.main import main\n"
+        f"try:\n    main({words.split()!r})\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path):
+    found = imported("--help", tmp_path)
+    assert found.isdisjoint({*HEAVY, "pydantic", "msgspec", "jinja2"})
+    assert "typer" in found
+
+
+def test_validate_imports_no_client_no_tracking_and_no_frames(workspace: Workspace):
+    assert imported("validate", workspace.root).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_in_80_columns(command: str, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ended = plimsoll(capsys, command, "--help")
+    assert ended.code == 0
+    assert ended.out.startswith(f"Usage: plimsoll {command}")
+    assert max(len(line) for line in ended.out.splitlines()) <= 80
+
+
+def test_help_lists_the_commands_and_the_one_table_of_exit_codes(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ended = plimsoll(capsys, "--help")
+    for command in COMMANDS:
+        assert f"\n  {command} " in ended.out
+    for code in ExitCode:
+        assert f"{int(code):>5}  {code.meaning}" in ended.out
+    assert plimsoll(capsys, "--version").out.startswith("plimsoll 0.")
+
+
+def test_with_json_stdout_holds_the_object_alone_while_retries_and_failures_go_on(
+    workspace: Workspace, desk: Desk, capsys
+):
+    edit(workspace.root, "suites/desk.yaml", "retries: 0", "retries: 1")
+    desk.replies[3] = Reply(status=503, headers={"retry-after-ms": "1"}, body={"error": {"message": "busy"}})
+    ended = plimsoll(capsys, "run", "desk", "--no-track", "--json")
+    assert ended.code == ended.document["exit_code"] == 4
+    assert ended.document["suites"][0]["requests"] == 26
+    assert ended.err.startswith("desk: 2 targets × 12 cases  (run 2")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_every_table_fits_80_columns_and_errors_name_file_and_line(
+    workspace: Workspace, desk: Desk, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    desk.wrong["two"] = {1, 2, 3}
+    shown = [
+        plimsoll(capsys, *words)
+        for words in (
+            ("validate",),
+            ("run", "desk", "--no-track"),
+            ("compare", "v1", "v2"),
+            ("gate", "desk", "--no-track", "--target", "v2", "--baseline", "v1"),
+            ("list",),
+            ("report",),
+        )
+    ]
+    edit(workspace.root, "suites/desk.yaml", "at_least", "at_leest")
+    broken = plimsoll(capsys, "validate")
+    assert broken.code == 2
+    assert "suites/desk.yaml:14\n  unknown key 'at_leest'\n  help: did you mean 'at_least'?" in broken.err
+    lines = [line for ended in (*shown, broken) for line in (ended.out + ended.err).splitlines()]
+    assert [line for line in lines if len(line) > 80 and not line.startswith(".plimsoll/")] == []
+
+
+def test_try_renders_asks_and_names_what_is_missing(
+    workspace: Workspace, endpoint: ScriptedEndpoint, tmp_path: Path, monkeypatch, capsys
+):
+    prompt = workspace.root / "prompts" / "try.prompty"
+    prompt.write_text(PROMPT, encoding="utf-8")
+    (workspace.root / ".env").write_text("DESK_MODEL=from-file\n", encoding="utf-8")
+    # The workspace's .env counts in its folders too.
+    monkeypatch.chdir(prompt.parent)
+    rendered = plimsoll(capsys, "try", "try.prompty", "--render", "--var", "question=question 7")
+    assert (rendered.code, endpoint.requests) == (0, [])
+    assert rendered.out.splitlines() == ["system:", "Be kind.", "user:", "one question 7"]
+
+    (tmp_path / "question.txt").write_text("question 8", encoding="utf-8")
+    asked = plimsoll(capsys, "try", "try.prompty", "-v", f"question=@{tmp_path / 'question.txt'}", "-v", "tone=stern")
+    assert (asked.code, asked.out) == (0, "answer 8\n")
+    assert "Be stern." in asked.err
+    [request] = endpoint.requests
+    assert (request.json["model"], request.json["temperature"]) == ("from-file", 0)
+
+    other = plimsoll(capsys, "try", "try.prompty", "-v", "question=question 9", "--model", "other", "--json")
+    assert (other.document["reply"]["text"], endpoint.requests[-1].json["model"]) == ("answer 9", "other")
+
+    missing = plimsoll(capsys, "try", "try.prompty", "--render")
+    assert missing.code == 2
+    assert "question" in missing.err
+    assert "help: give it with --var NAME=VALUE" in missing.err
+    for words, told in (
+        (("try.prompty", "--var", "question"), "--var 'question' is not NAME=VALUE"),
+        (("try.prompty", "--var", "question=@gone.txt"), "--var question: gone.txt can't be read: No such file"),
+        (("gone.prompty",), "no such file"),
+        (("v1.jinja2", "--var", "question=question 1"), "the prompt names no model"),
+    ):
+        ended = plimsoll(capsys, "try", *words)
+        assert ended.code == 2
+        assert told in " ".join(ended.err.split())
+
+
+def test_try_against_a_server_that_is_down_is_infrastructure(workspace: Workspace, capsys):
+    words = (
+        "try",
+        "prompts/v1.jinja2",
+        "-v",
+        "question=question 1",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "--model",
+        "m",
+    )
+    (workspace.root / "suites" / "desk.yaml").touch()
+    ended = plimsoll(capsys, *words)
+    assert ended.code == 4
+    assert "error: m at http://127.0.0.1:9/v1: the connection was refused" in " ".join(ended.err.split())
+
+
+def test_init_says_what_it_wrote_also_as_json(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    made = plimsoll(capsys, "init", "new", "--model", "ollama", "--json")
+    assert (made.code, made.document["folder"]) == (0, "new")
+    assert "suites/first.yaml" in made.document["written"]
+    suite = (tmp_path / "new" / "suites" / "first.yaml").read_text(encoding="utf-8")
+    assert 'base_url: "http://127.0.0.1:11434/v1"' in suite
+    assert plimsoll(capsys, "-C", "new", "validate").code == 0
+    unknown = plimsoll(capsys, "init", "other", "--model", "olama")
+    assert unknown.code == 2
+    assert "no model 'olama' to start with" in unknown.err
+    assert "did you mean 'ollama'?" in unknown.err

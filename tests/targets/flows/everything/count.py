@@ -1,0 +1,6 @@
+from promptflow.core import tool
+
+
+@tool
+def count(answers: list) -> int:
+    return len(answers)

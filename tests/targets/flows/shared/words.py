@@ -1,0 +1,1 @@
+SILENT_MODES = ("fallback", "stream", "nan", "empty", "slow")
