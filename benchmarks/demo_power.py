@@ -1,7 +1,7 @@
 """How often the demo's gate decides rightly at the demo's sample size: measured, not assumed.
 
-Takes the newest run of `support-qa` that holds every case (`plimsoll run support-qa --sample 0`), draws samples of the
-demo's size from its cases many times, and lets the gate itself decide over each. The draws come from the same cases that
+Takes the newest run of `support-qa` over every case (`plimsoll run support-qa --sample 0`), draws samples of the
+demo's size from its cases many times, and lets the gate itself decide over each. The draws come from the cases that
 the prompts were written against, so the figures are a little kind.
 
     python benchmarks/demo_power.py [DRAWS]

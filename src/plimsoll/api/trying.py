@@ -54,7 +54,8 @@ def try_prompt(
         raise UsageError(error.message, remedy="give it with --var NAME=VALUE") from None
     if not send:
         return Tried(messages=messages, reply=None)
-    settings = _model(prompt, model, base_url)
+    # Somebody waits: what a second request does not mend is told at once.
+    settings = _model(prompt, model, base_url).model_copy(update={"retries": 1})
     return Tried(messages=messages, reply=run_blocking(_ask(prompt, messages, settings)))
 
 

@@ -93,7 +93,7 @@ def _run(words: Sequence[str]) -> ExitCode:
         return _told(UsageError(error.format_message()), words, quietly=True)
     except (KeyboardInterrupt, typer.Abort):
         return _told(InterruptedRunError("interrupted"), words)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the last boundary
         # Typer ends the process itself where a pipe is closed; no other code in here may end it, least of all with 0.
         cause = error.__context__ if isinstance(error, SystemExit) else error
         if isinstance(cause, OSError) and cause.errno == errno.EPIPE:

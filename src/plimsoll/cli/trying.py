@@ -27,9 +27,13 @@ def variables(written: Iterable[str]) -> dict[str, Any]:
             try:
                 value = Path(value[1:]).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise UsageError(f"--var {name}: {value[1:]} can't be read: {error}") from None
+                raise UsageError(f"--var {name}: {value[1:]} can't be read: {_reason(error)}") from None
         values[name] = _structured(value)
     return values
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or "no such file" if isinstance(error, OSError) else "it is not UTF-8"
 
 
 def _structured(text: str) -> Any:
