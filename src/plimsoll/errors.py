@@ -228,7 +228,8 @@ def boundary(kind: FailureKind, doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except CellError:
+    except (CellError, PlimsollError):
+        # Classified already: about this cell, or about the whole command (a flow that can't be loaded at all).
         raise
     except TimeoutError as error:
         raise CellError(FailureKind.TIMEOUT, f"{doing}: timed out") from error

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.api.parts import Desk, write_workspace
 
 from plimsoll.config import Workspace
 from plimsoll.testing import ScriptedEndpoint
 from plimsoll.testing.mlflow_template import migrated_database
-from tests.api.parts import Desk, write_workspace
 
 
 @pytest.fixture

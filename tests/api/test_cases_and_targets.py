@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.api.parts import SUITE, Desk, cases, edit, write_cases, write_workspace
 
 from plimsoll.api import RunOptions, SuiteRun, run_suite
 from plimsoll.config import Workspace
@@ -10,7 +11,6 @@ from plimsoll.errors import ConfigError, UsageError
 from plimsoll.run.observer import Silent
 from plimsoll.testing import ScriptedEndpoint
 from plimsoll.types import CellRecord, Scored, Skipped
-from tests.api.parts import SUITE, Desk, cases, edit, write_cases, write_workspace
 
 ONE_TARGET = SUITE.replace("  v2: {prompt: prompts/v2.jinja2, model: main}\n", "")
 
@@ -112,7 +112,10 @@ def test_functions_and_recorded_answers_stand_beside_prompts(workspace: Workspac
         '  port: {function: "port.py:answer", output: text}\n  old: {recorded: old.jsonl}\nevaluators:\n',
     )
     recorded = "".join(json.dumps({"id": f"c{n}", "output": "answer 0"}) + "\n" for n in range(12))
-    port = "def answer(question: str) -> dict:\n    return {'text': question.replace('question', 'answer'), 'by': 'port'}\n"
+    port = (
+        "def answer(question: str) -> dict:\n"
+        "    return {'text': question.replace('question', 'answer'), 'by': 'port'}\n"
+    )
     write_workspace(workspace.root, suite, {"port.py": port, "old.jsonl": recorded})
     ran = run(workspace)
     assert ran.exit_code == 0

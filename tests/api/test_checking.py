@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.api.parts import SUITE, cases, edit, write_cases, write_workspace
 
 from plimsoll.api import check_workspace, list_workspace
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError
-from tests.api.parts import SUITE, cases, edit, write_cases, write_workspace
 
 
 def mistakes(workspace: Workspace) -> list[str]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.api.parts import SUITE, Desk, edit
 
 from plimsoll.api import (
     GateOptions,
@@ -23,7 +24,6 @@ from plimsoll.registry import load_folder
 from plimsoll.run.observer import Silent
 from plimsoll.testing import Reply
 from plimsoll.types import Decision
-from tests.api.parts import SUITE, Desk, edit
 
 pytestmark = pytest.mark.mlflow
 WITHOUT_BASELINE = SUITE.replace("target: v1\n", "target: v1\n  baseline: none\n").replace(
@@ -129,7 +129,7 @@ def test_a_failed_cell_below_the_budget_is_missing_and_above_it_infrastructure(w
     decided = gate(workspace)
     assert decided.exit_code == ExitCode.INCONCLUSIVE
     assert "1 case without a value" in decided.verdict.reasons[0]
-    desk.replies |= {number: desk.replies[3] for number in (4, 5)}
+    desk.replies |= dict.fromkeys((4, 5), desk.replies[3])
     decided = gate(workspace, reuse=False)
     assert (decided.exit_code, decided.attestation) == (ExitCode.INFRASTRUCTURE, None)
     assert "3 of 12 cells of v1 failed, more than 10%" in (decided.unsealed or "")
@@ -305,6 +305,6 @@ def test_a_planted_key_is_in_nothing_that_was_written(
 def test_a_dataset_with_a_mistake_stops_the_gate_before_anything_is_sent(workspace: Workspace, desk: Desk):
     without_registry(workspace)
     edit(workspace.root, "datasets/desk.jsonl", json.dumps({"id": "c1"})[1:-1], '"id": "c0"')
-    with pytest.raises(ConfigError, match="the id 'c0' is taken by datasets/desk.jsonl:1"):
+    with pytest.raises(ConfigError, match=r"the id 'c0' is taken by datasets/desk\.jsonl:1"):
         gate(workspace)
     assert desk.requests == 0

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.api.parts import SUITE, Desk, edit
+from tests.api.test_gating import WITHOUT_BASELINE
 
 import plimsoll
 from plimsoll.api.loop import run_blocking
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, UsageError
 from plimsoll.types import Decision
-from tests.api.parts import SUITE, Desk, edit
-from tests.api.test_gating import WITHOUT_BASELINE
 
 FRAME = pd.DataFrame(
     {"id": [f"c{n}" for n in range(4)], "n": range(4), "expected": [f"{n} squared is {n * n}" for n in range(4)]}
@@ -35,13 +35,13 @@ def test_functions_are_evaluated_over_a_frame_and_give_frames():
     found = plimsoll.evaluate(
         FRAME, {"good": square, "bad": wrong}, ["exact_match", {"contains": {"ignore_case": True}}]
     )
-    means = found.metrics.set_index(["target", "metric"])
-    assert means.loc[("good", "exact_match"), ["mean", "n", "failed"]].tolist() == [1.0, 3, 1]
-    assert means.loc[("bad", "exact_match"), "mean"] == 0.0
-    cells = found.cells.set_index(["target", "case"])
-    assert cells.loc[("good", "c2"), "output"] == "2 squared is 4"
-    assert "ValueError: three is too many" in cells.loc[("good", "c3"), "failure"]
-    assert cells.loc[("good", "c3"), "output"] is None
+    means = {(row["target"], row["metric"]): row for row in found.metrics.to_dict("records")}
+    assert [means["good", "exact_match"][name] for name in ("mean", "n", "failed")] == [1.0, 3, 1]
+    assert means["bad", "exact_match"]["mean"] == 0.0
+    cells = {(row["target"], row["case"]): row for row in found.cells.to_dict("records")}
+    assert cells["good", "c2"]["output"] == "2 squared is 4"
+    assert "ValueError: three is too many" in cells["good", "c3"]["failure"]
+    assert cells["good", "c3"]["output"] is None
 
 
 def test_rows_and_files_are_data_too_and_inputs_map_columns(tmp_path: Path):

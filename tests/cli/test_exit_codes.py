@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.api.parts import SUITE, Desk, edit
+from tests.cli.parts import plimsoll
 
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode
 from plimsoll.testing import Reply
-from tests.api.parts import SUITE, Desk, edit
-from tests.cli.parts import plimsoll
 
 GATE = SUITE[SUITE.index("gate:") :]
 NO_BASELINE = "gate:\n  target: v1\n  baseline: none\n  rules:\n    - {metric: exact_match, at_least: 0.5}\n"

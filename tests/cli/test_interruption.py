@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from tests.api.parts import Desk, cases, edit, write_cases
+from tests.cli.parts import finish, plimsoll, start
 
 from plimsoll.config import Workspace
 from plimsoll.run.folders import run_folders
 from plimsoll.testing import Reply
-from tests.api.parts import Desk, cases, edit, write_cases
-from tests.cli.parts import finish, plimsoll, start
 
 RESUME = ("run", "desk", "--no-track", "--resume")
 

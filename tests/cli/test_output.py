@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.api.parts import Desk, edit
+from tests.cli.parts import plimsoll
 
 from plimsoll.cli.main import app
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode
 from plimsoll.testing import Reply, ScriptedEndpoint
-from tests.api.parts import Desk, edit
-from tests.cli.parts import plimsoll
 
 COMMANDS = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
 HEAVY = ("promptflow", "mlflow", "openai", "pandas", "pyarrow", "aiohttp", "scipy")

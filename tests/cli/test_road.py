@@ -7,10 +7,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from tests.cli.parts import Ended, plimsoll
 
 from plimsoll.api.schemas import schemas
 from plimsoll.testing import ScriptedEndpoint
-from tests.cli.parts import Ended, plimsoll
 
 pytestmark = pytest.mark.mlflow
 ROWS = [

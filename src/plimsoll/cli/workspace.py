@@ -25,7 +25,7 @@ def init(folder: Path, model: str | None, *, as_json: bool) -> None:
     there = "" if folder == Path() else f"cd {folder}\n  "
     console.print(
         f"\nNext:\n  {there}plimsoll run first                # two prompts over 24 cases\n"
-        "  plimsoll gate first --first       # is v1 good enough to be the first champion?\n"
+        "  plimsoll gate first --first       # may v1 be the first champion?\n"
         "  plimsoll promote first            # make it the champion\n"
         "  plimsoll gate first --target v2   # is v2 at least as good?",
         soft_wrap=True,

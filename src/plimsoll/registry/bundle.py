@@ -10,6 +10,7 @@ target's settings name files relative to that folder, so that it serves as a wor
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -103,7 +104,8 @@ def make_bundle(
     for file in files:
         path = file if file.is_absolute() else root / file
         try:
-            relative = path.resolve().relative_to(root.resolve()).as_posix()
+            # Not resolved: a link inside the workspace keeps its own place, where the target looks for it.
+            relative = Path(os.path.abspath(path)).relative_to(os.path.abspath(root)).as_posix()  # noqa: PTH100  # resolve() follows links
             content[relative] = path.read_bytes()
         except ValueError:
             mistakes.append(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -74,7 +75,9 @@ def _worst(cases: Sequence[CaseRow], most: int) -> Iterator[CaseRow]:
         yield case
 
 
+@cache
 def _environment() -> Environment:
+    # Made once: compiling the templates takes longer than filling them.
     environment = Environment(
         loader=PackageLoader("plimsoll.reports", "templates"), autoescape=True, undefined=StrictUndefined
     )
