@@ -136,3 +136,19 @@ def test_a_reader_that_left_is_never_taken_for_a_pass(workspace: Workspace):
     process.stderr.close()
     process.wait()
     assert said == f"code {int(ExitCode.INFRASTRUCTURE)}\n"
+
+
+@pytest.mark.mlflow
+def test_doctor_says_what_is_reachable_and_ends_with_infrastructure_where_something_is_not(
+    tracked: Workspace, monkeypatch, capsys
+):
+    good = plimsoll(capsys, "doctor")
+    assert good.code == 0
+    assert "ok      MLflow: sqlite:///" in good.out
+    assert "ok      model main of desk: " in good.out
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    bad = plimsoll(capsys, "doctor", "--json")
+    assert bad.code == bad.document["exit_code"] == 4
+    [finding] = [finding for finding in bad.document["findings"] if finding["state"] == "problem"]
+    assert finding["what"] == "model main of desk"
+    assert "the connection was refused; is the server running?" in finding["detail"]

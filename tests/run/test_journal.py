@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from plimsoll.errors import ConfigError, FailureKind, UsageError
-from plimsoll.run.journal import EndLine, Journal, OutputLine, ScoreLine, read_journal
+from plimsoll.run.journal import EndLine, Journal, OutputLine, ScoreLine, read_end, read_journal
 from plimsoll.types import CellId, Failed, Failure, Output, Scored, Skipped
 
 FAILURE = Failure(kind=FailureKind.SERVER, message="HTTP 500", remedy="again")
@@ -76,6 +76,7 @@ def test_two_processes_on_one_run_are_refused(tmp_path):
         [sys.executable, "-c", hold, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
+        assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(UsageError, match="is being written by another process"), Journal(tmp_path):
             pass
@@ -93,4 +94,21 @@ def test_what_was_appended_survives_kill_9(tmp_path):
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     found = list(read_journal(tmp_path / "journal.jsonl"))
-    assert [line.requests for line in found] == list(range(50))
+    assert [line.requests for line in found if isinstance(line, EndLine)] == list(range(50))
+
+
+def test_how_the_last_session_ended_is_read_from_the_files_end_alone(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    assert read_end(path) is None
+    with Journal(tmp_path) as journal:
+        journal.append(EndLine(seconds=1.0, requests=1, complete=False))
+    assert read_end(path) == EndLine(seconds=1.0, requests=1, complete=False)
+    with Journal(tmp_path) as journal:
+        outcome = Output(text="long " * 1000)
+        journal.append(OutputLine(cell=CellId("t", "c"), key="", outcome=outcome))
+    assert read_end(path) is None
+    with Journal(tmp_path) as journal:
+        journal.append(EndLine(seconds=1.5, requests=2, complete=True))
+    assert read_end(path) == EndLine(seconds=1.5, requests=2, complete=True)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert read_end(path) is None

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from plimsoll.reports.flips import flip_rows
 from plimsoll.reports.model import FlipRow, RuleRow
 from plimsoll.reports.text import plain
-from plimsoll.reports.verdicts import flip_rows, rule_row
+from plimsoll.reports.verdicts import rule_row
 from plimsoll.stats import Summary
 from plimsoll.types import Report, RuleResult
 
@@ -95,7 +96,7 @@ def signal_of(low: float | None, high: float | None, *, higher_is_better: bool) 
 
 
 def _change_row(result: RuleResult, report: Report, summary: Summary, baseline: str, challenger: str) -> ChangeRow:
-    row = rule_row(result, report)
+    row = rule_row(result, report, challenger)
     return ChangeRow(
         metric=row.metric,
         unit=row.unit,

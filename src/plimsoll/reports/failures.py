@@ -25,7 +25,9 @@ def failure_groups(report: Report) -> tuple[FailureGroup, ...]:
 def _failures(report: Report) -> Iterator[tuple[CellId, str, Failure]]:
     for record in report.cells:
         if isinstance(record.outcome, Failure):
+            # Whatever could not be scored without an answer is told by the answer's failure.
             yield record.cell, ANSWER, record.outcome
+            continue
         for metric, score in record.scores.items():
             if isinstance(score, Failed):
                 yield record.cell, metric, score.failure

@@ -19,7 +19,14 @@ from markupsafe import Markup
 from plimsoll.reports.bars import bar, metric_scale, rule_scale
 from plimsoll.reports.differences import differences
 from plimsoll.reports.model import AnswerView, CaseRow, Standing, View
-from plimsoll.reports.phrases import baseline_text, coverage_text, estimate_text, failing_text
+from plimsoll.reports.phrases import (
+    baseline_text,
+    coverage_text,
+    estimate_text,
+    failing_text,
+    flip_groups,
+    flip_text,
+)
 from plimsoll.reports.text import count, interval, number, seconds
 from plimsoll.types import Decision
 
@@ -94,6 +101,8 @@ def _environment() -> Environment:
         baseline_text=baseline_text,
         coverage_text=coverage_text,
         failing_text=failing_text,
+        flip_groups=flip_groups,
+        flip_text=flip_text,
     )
     return environment
 

@@ -4,16 +4,20 @@ Promises names that stay the same from run to run (suite.target, then the case's
 so that a case's history can be followed; XML that every parser accepts, whatever a model wrote; and that only what
 passed is shown as passed: what has no answer is an error, what has no condition is skipped, an inconclusive rule is
 an error.
+
+With a verdict the tests say what it says: rules fail, and of the challenger's cases those that a rule which failed
+names. A case that does not pass a metric that decided nothing against it is skipped, for it did not pass either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from xml.etree import ElementTree as ET
 
 from plimsoll.reports.model import AnswerView, CaseRow, RuleRow, Standing, VerdictSection, View
 from plimsoll.reports.phrases import estimate_text, failing_text, rule_figures
 from plimsoll.reports.text import clip
+from plimsoll.stats import PERCENTILES
 from plimsoll.types import Decision
 
 _DETAIL_LIMIT = 4000
@@ -23,10 +27,15 @@ def render_junit(view: View) -> str:
     """The whole document: a test suite for each target, and one for each gate."""
     root = ET.Element("testsuites", name=view.header.suite)
     for target in view.targets:
-        rows = sorted(view.cases, key=lambda row: row.place)
+        rules = [rule for section in view.verdicts if section.target == target.name for rule in section.rules]
+        if view.verdicts and not rules:
+            continue
         suite = _suite(root, f"{view.header.suite}.{target.name}", view.header.started)
-        for row in rows:
-            _case(suite, row, row.of(target.name))
+        for row in sorted(view.cases, key=lambda row: row.place):
+            if view.verdicts:
+                _case_of_gate(suite, row, row.of(target.name), rules)
+            else:
+                _case(suite, row, row.of(target.name))
     for section in view.verdicts:
         suite = _suite(root, f"{section.suite}.{section.target}.gate", view.header.started)
         for rule in section.rules:
@@ -45,15 +54,69 @@ def _suite(root: ET.Element, name: str, started: str) -> ET.Element:
 
 
 def _case(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView]) -> None:
-    spent = sum(answer.latency or 0.0 for answer in answers)
-    case = _testcase(suite, row.id, spent)
-    details = "\n\n".join(filter(None, (_detail(answer, len(answers) > 1) for answer in answers)))
+    """By the conditions of all metrics: no verdict was asked."""
+    case = _testcase(suite, row.id, _spent(answers))
     standings = {answer.standing for answer in answers} or {Standing.NOT_RUN}
     for standing, tag in _TAGS.items():
         if standing in standings:
             message = _message(standing, [answer for answer in answers if answer.standing is standing])
-            _problem(case, tag, message, standing.value, f"{row.short}\n\n{details}")
+            _problem(case, tag, message, standing.value, _details(row, answers))
             return
+
+
+def _case_of_gate(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView], rules: Sequence[RuleRow]) -> None:
+    """By the rules: what has no answer, or no value that a rule asks for, is an error; what a failed rule names fails.
+
+    A rule that is inconclusive names no case: it is an error itself.
+    """
+    case = _testcase(suite, row.id, _spent(answers))
+    details = _details(row, answers)
+    asked = {
+        PERCENTILES.get(rule.metric, (rule.metric,))[0]
+        for rule in rules
+        if rule.slice is None or rule.slice in row.slices
+    }
+    missing = _missing(answers, asked)
+    blamed = [
+        rule for rule in rules if rule.outcome is Decision.FAIL and (row.id in rule.failing or row.id in rule.listed)
+    ]
+    if missing:
+        _problem(case, "error", missing, Standing.ERROR.value, details)
+    elif blamed:
+        named = "; ".join(f"{_rule_name(rule)}: {_value(answers, rule.metric)}" for rule in blamed)
+        _problem(case, "failure", clip(named, 300), Standing.FAILED.value, details)
+    elif any(answer.standing is Standing.FAILED for answer in answers):
+        told = _message(Standing.FAILED, [answer for answer in answers if answer.standing is Standing.FAILED])
+        _problem(case, "skipped", f"decided nothing against the target, and did not pass: {told}", "", details)
+    elif all(answer.standing is not Standing.PASSED for answer in answers):
+        _problem(case, "skipped", _message(Standing.UNJUDGED, answers), "", details)
+
+
+def _missing(answers: Sequence[AnswerView], asked: Collection[str]) -> str:
+    """What keeps the case from being decided on; empty where nothing does."""
+    for answer in answers:
+        if answer.kind:
+            return clip(f"{answer.kind}: {answer.text}", 300)
+        if answer.standing is Standing.NOT_RUN:
+            return _message(Standing.NOT_RUN, [])
+    failed = [score for answer in answers for score in answer.scores if score.state == "failed"]
+    told = [f"{score.metric}: {score.note}" for score in failed if score.metric in asked]
+    return clip("; ".join(told), 300) if answers else _message(Standing.NOT_RUN, [])
+
+
+def _value(answers: Sequence[AnswerView], metric: str) -> str:
+    base = PERCENTILES.get(metric, (metric,))[0]
+    found = [score.value for answer in answers for score in answer.scores if score.metric == base and score.value]
+    return f"{base} is {', '.join(found)}" if found else f"{base} has no value"
+
+
+def _spent(answers: Sequence[AnswerView]) -> float:
+    return sum(answer.latency or 0.0 for answer in answers)
+
+
+def _details(row: CaseRow, answers: Sequence[AnswerView]) -> str:
+    told = filter(None, (_detail(answer, len(answers) > 1) for answer in answers))
+    return "\n\n".join([row.short, *told])
 
 
 _TAGS = {
@@ -96,12 +159,15 @@ def _detail(answer: AnswerView, many: bool) -> str:
 
 
 def _rule(suite: ET.Element, rule: RuleRow) -> None:
-    name = f"{rule.metric}{f' on {rule.slice}' if rule.slice else ''}: {rule.rule}"
-    case = _testcase(suite, name, 0.0)
-    detail = " · ".join([estimate_text(rule), *rule_figures(rule), *([failing_text(rule)] if rule.failing else [])])
+    case = _testcase(suite, _rule_name(rule), 0.0)
+    detail = " · ".join(filter(None, [estimate_text(rule), *rule_figures(rule), failing_text(rule)]))
     if rule.outcome is not Decision.PASS:
         tag = "failure" if rule.outcome is Decision.FAIL else "error"
         _problem(case, tag, rule.reason, rule.outcome.value, detail)
+
+
+def _rule_name(rule: RuleRow) -> str:
+    return f"{rule.metric}{f' on {rule.slice}' if rule.slice else ''}: {rule.rule}"
 
 
 def _outcome(suite: ET.Element, section: VerdictSection) -> None:

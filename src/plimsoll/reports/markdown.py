@@ -12,7 +12,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from plimsoll.reports.model import Figure, FlipRow, MetricRow, RuleRow, TargetRow, VerdictSection, View
-from plimsoll.reports.phrases import baseline_text, coverage_text, estimate_text, failing_text
+from plimsoll.reports.phrases import (
+    baseline_text,
+    coverage_text,
+    estimate_text,
+    failing_text,
+    flip_groups,
+    flip_text,
+)
 from plimsoll.reports.text import clip, count, interval, number, one_line, seconds
 
 SIZE_LIMIT = 60_000
@@ -21,11 +28,13 @@ FLIPS_SHOWN = 20
 _ANSWER_LIMIT = 600
 _MEANING = re.compile(
     r"(?P<html>[<>&])"
-    r"|(?P<sign>[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-+=])"
+    r"|(?P<sign>[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))"
     # A backslash does not stop a forge from seeing a mention, an issue's number or an address; a comment does.
-    r"|(?P<reference>[@#]|:(?=//)|\bwww(?=\.)|\bGH(?=-\d)|^\d+(?=[.)]))",
+    r"|(?P<reference>[@#]|:(?=//)|\bwww(?=\.)|\bGH(?=-\d))",
     re.IGNORECASE,
 )
+_OPENING = re.compile(r"(?P<sign>[-+=])|(?P<reference>\d+(?=[.)](?:\s|$)))")
+"""What makes a list or a heading of a line that it begins."""
 
 
 def render_markdown(view: View) -> str:
@@ -42,8 +51,15 @@ def render_markdown(view: View) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` on one line, meaning only itself in Markdown, in a table, and on a forge."""
+    """`text` on one line, meaning only itself in Markdown, in a table, and on a forge; not at a line's start."""
     return _MEANING.sub(_escaped, one_line(text))
+
+
+def escape_line(text: str) -> str:
+    """`text` as a line, or a list's item, of its own."""
+    line = one_line(text)
+    opening = _OPENING.match(line)
+    return _escaped(opening) + escape(line[opening.end() :]) if opening else escape(line)
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -73,7 +89,7 @@ def _section(section: VerdictSection, view: View, flips_shown: int) -> Iterator[
     yield f"**{section.outcome.upper()}** {escape(section.suite)}: {escape(section.headline.split(':')[0])}{why}"
     yield ""
     for reason in section.reasons[1:]:
-        yield f"- {escape(reason)}"
+        yield f"- {escape_line(reason)}"
     if section.reasons[1:]:
         yield ""
     yield from _rules(section.rules)
@@ -97,7 +113,8 @@ def _rules(rules: Sequence[RuleRow]) -> Iterator[str]:
     yield "|---|---|---|---|--:|--:|--:|---|"
     for rule in rules:
         metric = escape(rule.metric) + (f" on {escape(rule.slice)}" if rule.slice else "")
-        why = escape(rule.reason) + (f"; {escape(failing_text(rule))}" if rule.failing else "")
+        failing = failing_text(rule)
+        why = escape(rule.reason) + (f"; {escape(failing)}" if failing else "")
         cells = [
             f"**{rule.outcome}**" if rule.outcome != "pass" else rule.outcome.value,
             metric,
@@ -113,38 +130,32 @@ def _rules(rules: Sequence[RuleRow]) -> Iterator[str]:
 
 
 def _flips(section: VerdictSection, shown: int) -> Iterator[str]:
-    for way, flips in (
-        ("worse", [flip for flip in section.flips if flip.worse]),
-        ("better", [flip for flip in section.flips if not flip.worse]),
-    ):
-        if not flips:
-            continue
-        told = f"{count(len(flips), 'case')} flipped for the {way}"
-        told += f", showing {shown}" if shown < len(flips) else ""
+    for group in flip_groups(section.flips):
+        told = f"{count(len(group.rows), 'case')} {group.title}"
+        told += f", showing {shown}" if shown < len(group.rows) else ""
         yield f"<details><summary>{told}</summary>"
         yield ""
-        for flip in flips[:shown]:
+        for flip in group.rows[:shown]:
             yield from _flip(flip, section.target)
         yield "</details>"
         yield ""
 
 
 def _flip(flip: FlipRow, after: str) -> Iterator[str]:
-    change = f"{escape(flip.metric)} {number(flip.baseline)} to {number(flip.challenger)}"
-    yield f"`{_code(flip.case)}`: {change}"
+    yield f"`{_code(flip.case)}`: {escape(flip_text(flip))}"
     yield ""
     for name, text in (("case", flip.short), ("expected", flip.expected)):
         if text:
             yield f"{name}:\n{fenced(clip(text, _ANSWER_LIMIT))}"
     for name, answer in (("baseline", flip.before), (after, flip.after)):
-        told = escape(name)
+        told = escape_line(name)
         yield f"{told}: not at hand" if answer is None else f"{told}:\n{fenced(clip(answer, _ANSWER_LIMIT))}"
     yield ""
 
 
 def _no_verdict(view: View) -> Iterator[str]:
     header = view.header
-    yield f"{escape(header.suite)}: {_coverage(view)}, in {seconds(header.seconds)}; no gate was asked"
+    yield f"{escape_line(header.suite)}: {_coverage(view)}, in {seconds(header.seconds)}; no gate was asked"
     yield ""
     yield f"| metric | {' | '.join(escape(target.name) for target in view.targets)} |"
     yield f"|---|{'---|' * len(view.targets)}"
@@ -170,7 +181,7 @@ def _answered(target: TargetRow) -> str:
 
 def _notes(notes: Sequence[str]) -> Iterator[str]:
     for note in notes:
-        yield f"- {escape(note)}"
+        yield f"- {escape_line(note)}"
     if notes:
         yield ""
 

@@ -228,28 +228,47 @@ class RuleRow(Struct, frozen=True, kw_only=True):
     missing: int
     detectable: float | None
     reason: str
+    conditional: bool
+    """Something says what passes: `worse` and `better` are flips; without it they are whatever changed."""
     worse: int
-    """Cases that flipped for the worse."""
+    """Cases that flipped or changed for the worse."""
     better: int
     failing: tuple[str, ...]
     """Of an all_pass rule: the cases that don't pass."""
+    listed: tuple[str, ...]
+    """The cases for the worse that are listed with both answers: every flip, or the worst few of what changed."""
 
 
-class FlipRow(Struct, frozen=True, kw_only=True):
-    """A case that changed between baseline and challenger, with both answers."""
+class FlippedMetric(Struct, frozen=True, kw_only=True):
+    """A metric of which a case's value changed between baseline and challenger."""
 
-    case: str
     metric: str
-    slice: str | None
+    kind: MetricKind
+    unit: str
+    conditional: bool
+    """The case passed on one side and not on the other; otherwise only its value changed."""
     worse: bool
     baseline: float
     challenger: float
+
+
+class FlipRow(Struct, frozen=True, kw_only=True):
+    """A case that changed between baseline and challenger, with both answers; each case has one row."""
+
+    case: str
+    metrics: tuple[FlippedMetric, ...]
+    """Those for the worse first."""
     short: str
     """The case's most telling input."""
     expected: str | None
     before: str | None
     """The baseline's answer; None where it is not at hand."""
     after: str | None
+
+    @property
+    def worse(self) -> bool:
+        """Some metric changed for the worse."""
+        return any(metric.worse for metric in self.metrics)
 
 
 class VerdictSection(Struct, frozen=True, kw_only=True):
@@ -269,17 +288,14 @@ class VerdictSection(Struct, frozen=True, kw_only=True):
     headline: str
     """Whether the target may be promoted, in words."""
     reasons: tuple[str, ...]
+    """Which rules decided, by name; their figures stand with the rules."""
     rules: tuple[RuleRow, ...]
     """Those that decided first."""
     flips: tuple[FlipRow, ...]
-    """For the worse before for the better, worst first within a rule."""
+    """For the worse before for the better; of rules without a condition only the worst changes, where they did not
+    pass."""
     not_applied: tuple[str, ...]
     """Rules of the policy that need a baseline, where there is none."""
-
-    @property
-    def worse(self) -> int:
-        """Flips for the worse."""
-        return sum(flip.worse for flip in self.flips)
 
 
 class View(Struct, frozen=True, kw_only=True):

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from plimsoll.reports.model import CaseRow, Header, RuleRow, Standing, VerdictSection
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from plimsoll.reports.model import CaseRow, FlippedMetric, FlipRow, Header, RuleRow, Standing, VerdictSection
 from plimsoll.reports.text import count, interval, number
+from plimsoll.types import MetricKind
+
+
+class FlipGroup(NamedTuple):
+    """Cases that changed the same way."""
+
+    title: str
+    worse: bool
+    rows: tuple[FlipRow, ...]
+
 
 BAD = (Standing.ERROR, Standing.FAILED, Standing.NOT_RUN)
 """How a case stands that a reader has to look at."""
@@ -21,19 +34,62 @@ def estimate_text(rule: RuleRow) -> str:
 
 def rule_figures(rule: RuleRow) -> tuple[str, ...]:
     """`n 22`, `2 missing`, `detectable 0.110`, `flipped 2 worse, 1 better`."""
-    parts = [f"n {rule.n:,}", f"{rule.missing:,} missing"]
+    return (f"n {rule.n:,}", f"{rule.missing:,} missing", *_beyond_the_estimate(rule))
+
+
+def facts_beside(rule: RuleRow) -> tuple[str, ...]:
+    """The figures that a rule's reason does not tell: `2 missing`, `detectable 0.110`, `flipped 2 worse, 1 better`."""
+    missing = (f"{rule.missing:,} missing",) if rule.missing else ()
+    return (*missing, *_beyond_the_estimate(rule))
+
+
+def _beyond_the_estimate(rule: RuleRow) -> tuple[str, ...]:
+    parts = []
     if rule.detectable is not None:
         parts.append(f"detectable {number(rule.detectable, rule.unit, precise=True)}")
     if rule.worse or rule.better:
-        parts.append(f"flipped {rule.worse:,} worse, {rule.better:,} better")
+        # Without a condition no case flips from passing to not: its value changed.
+        parts.append(f"{'flipped' if rule.conditional else 'changed'} {rule.worse:,} worse, {rule.better:,} better")
     return tuple(parts)
 
 
+def flip_groups(flips: Sequence[FlipRow]) -> tuple[FlipGroup, ...]:
+    """The cases that changed under the titles they are shown with; a case that changed both ways is for the worse."""
+    worse = [row for row in flips if row.worse]
+    groups = (
+        FlipGroup("flipped for the worse", True, tuple(row for row in worse if row.metrics[0].conditional)),
+        FlipGroup("changed most for the worse", True, tuple(row for row in worse if not row.metrics[0].conditional)),
+        FlipGroup("flipped for the better", False, tuple(row for row in flips if not row.worse)),
+    )
+    return tuple(group for group in groups if group.rows)
+
+
+def flip_text(row: FlipRow) -> str:
+    """`token_f1 0.91 to 0.12, contains yes to no; better: is_brief no to yes`."""
+    worse = ", ".join(_change(metric) for metric in row.metrics if metric.worse)
+    better = ", ".join(_change(metric) for metric in row.metrics if not metric.worse)
+    return f"{worse}; better: {better}" if worse and better else worse or better
+
+
+def _change(metric: FlippedMetric) -> str:
+    values = (metric.baseline, metric.challenger)
+    if metric.kind is MetricKind.BOOL and all(value in (0, 1) for value in values):
+        before, after = ("yes" if value else "no" for value in values)
+    else:
+        before, after = (number(value, metric.unit) for value in values)
+    return f"{metric.metric} {before} to {after}"
+
+
 def failing_text(rule: RuleRow) -> str:
-    """Which cases of an all_pass rule don't pass: a few by name, the others by number; empty where none."""
-    named = ", ".join(rule.failing[:FAILING_NAMED])
+    """Which cases of an all_pass rule don't pass: a few by name, the others by number.
+
+    Empty where none, and where the rule's reason names them already.
+    """
+    named = rule.failing[:FAILING_NAMED]
+    if all(name in rule.reason for name in named):
+        return ""
     more = len(rule.failing) - FAILING_NAMED
-    return f"does not pass: {named}" + (f" and {more:,} more" if more > 0 else "") if rule.failing else ""
+    return f"does not pass: {', '.join(named)}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def baseline_text(section: VerdictSection) -> str:
@@ -59,12 +115,14 @@ def who(case: CaseRow) -> str:
         if answer.standing in BAD:
             metrics = found[answer.standing].setdefault(answer.target, {})
             metrics |= dict.fromkeys(score.metric for score in answer.scores if score.passed is False)
-    return "; ".join(
-        f"{standing}: {', '.join(_with_metrics(name, list(metrics)) for name, metrics in targets.items())}"
-        for standing, targets in found.items()
-        if targets
+    return "; ".join(f"{standing}: {_by_metrics(targets)}" for standing, targets in found.items() if targets)
+
+
+def _by_metrics(targets: Mapping[str, Mapping[str, None]]) -> str:
+    """`v1, brief (token_f1, contains), v2 (token_f1)`: targets that failed at the same are told together."""
+    grouped: dict[tuple[str, ...], list[str]] = {}
+    for name, metrics in targets.items():
+        grouped.setdefault(tuple(metrics), []).append(name)
+    return ", ".join(
+        ", ".join(names) + (f" ({', '.join(metrics)})" if metrics else "") for metrics, names in grouped.items()
     )
-
-
-def _with_metrics(name: str, metrics: list[str]) -> str:
-    return f"{name} ({', '.join(metrics)})" if metrics else name

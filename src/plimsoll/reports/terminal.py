@@ -18,13 +18,25 @@ from plimsoll.errors import Mistake, PlimsollError
 from plimsoll.reports.compare import Comparison
 from plimsoll.reports.matrix import change_tables, metric_tables, slice_tables
 from plimsoll.reports.model import FailureGroup, FlipRow, Header, RuleRow, VerdictSection, View
-from plimsoll.reports.phrases import BAD, baseline_text, coverage_text, estimate_text, failing_text, rule_figures, who
+from plimsoll.reports.phrases import (
+    BAD,
+    baseline_text,
+    coverage_text,
+    estimate_text,
+    facts_beside,
+    failing_text,
+    flip_groups,
+    flip_text,
+    rule_figures,
+    who,
+)
+from plimsoll.reports.slices import telling_rows
 from plimsoll.reports.text import clip, count, fold, number, one_line, plain, seconds
 from plimsoll.types import Decision, MetricKind
 
 CASES_SHOWN = 5
-FLIPS_SHOWN = {"worse": 5, "better": 2}
-SLICE_ROWS_SHOWN = 12
+FLIPS_SHOWN_WORSE = 5
+FLIPS_SHOWN_BETTER = 2
 _OUTCOME_STYLES = {
     Decision.PASS: "bold green",
     Decision.FAIL: "bold red",
@@ -72,7 +84,7 @@ def render_compare(comparison: Comparison, console: Console) -> None:
         console.print(table)
     if comparison.missing:
         _say(console, f"{count(comparison.missing, 'case')} without a pair: no difference counts them", "red")
-    _print_flips(comparison.flips, comparison.after, console)
+    _print_flips(comparison.flips, comparison.after, console, rest="`--json` lists all")
 
 
 def render_mistakes(error: PlimsollError, console: Console) -> None:
@@ -121,21 +133,15 @@ def _print_legend(view: View, console: Console) -> None:
 
 
 def _print_slices(view: View, console: Console) -> None:
-    # Metrics that say what passes; the rest is in the HTML report.
-    telling = [
-        (table, metric)
-        for table in view.slices
-        for metric in table.metrics
-        if (metric.condition or metric.kind is MetricKind.BOOL) and any(figure.n for figure in metric.figures)
-    ]
-    if not telling:
+    found = telling_rows(view)
+    if not found.rows and not found.hidden:
         return
-    _title(console, "By slice")
-    for place, table in enumerate(slice_tables(view, telling[:SLICE_ROWS_SHOWN], console.width)):
+    _title(console, found.title)
+    for place, table in enumerate(slice_tables(view, found.rows, console.width)):
         if place:
             console.print()
         console.print(table)
-    _more(console, len(telling) - SLICE_ROWS_SHOWN, "row")
+    _more(console, found.hidden, "row")
 
 
 def _print_failures(groups: Sequence[FailureGroup], console: Console) -> None:
@@ -190,29 +196,31 @@ def _print_section(section: VerdictSection, console: Console) -> None:
 
 
 def _rule(rule: RuleRow, width: int) -> Text:
-    lines = [
-        Text.assemble((rule.metric, "bold"), f" on {rule.slice}" if rule.slice else "", f": {rule.rule}"),
-        Text(fold([estimate_text(rule), *rule_figures(rule)], width)),
-        Text(rule.reason, style="dim"),
-    ]
-    return Text("\n").join([*lines, *([Text(failing_text(rule), style="red")] if rule.failing else [])])
+    lines = [Text.assemble((rule.metric, "bold"), f" on {rule.slice}" if rule.slice else "", f": {rule.rule}")]
+    if rule.outcome is Decision.PASS and rule.estimate is not None:
+        # What passed needs no sentence.
+        lines.append(Text(fold([estimate_text(rule), *rule_figures(rule)], width)))
+    else:
+        # The reason names the estimate, its interval and what it rests on.
+        lines += [Text(rule.reason), Text(fold(facts_beside(rule), width), style="dim")]
+    lines.append(Text(failing_text(rule), style="red"))
+    return Text("\n").join(line for line in lines if line)
 
 
-def _print_flips(flips: Sequence[FlipRow], after: str, console: Console) -> None:
-    for way, worse in (("worse", True), ("better", False)):
-        found = [flip for flip in flips if flip.worse is worse]
-        if not found:
-            continue
-        _title(console, f"Flipped for the {way} ({len(found):,})")
-        shown = FLIPS_SHOWN[way]
-        for flip in found[:shown]:
+def _print_flips(
+    flips: Sequence[FlipRow], after: str, console: Console, *, rest: str = "in the HTML report"
+) -> None:
+    for group in flip_groups(flips):
+        _title(console, f"{group.title.capitalize()} ({count(len(group.rows), 'case')})")
+        shown = FLIPS_SHOWN_WORSE if group.worse else FLIPS_SHOWN_BETTER
+        for flip in group.rows[:shown]:
             _print_flip(flip, after, console)
-        _more(console, len(found) - shown, "case")
+        _more(console, len(group.rows) - shown, "case", rest)
 
 
 def _print_flip(flip: FlipRow, after: str, console: Console) -> None:
-    change = f"{flip.metric} {number(flip.baseline)} to {number(flip.challenger)}"
-    console.print(Text.assemble((flip.case, "bold"), f"  {change}"), no_wrap=True, overflow="ellipsis")
+    line = Text.assemble((flip.case, "bold"), f"  {flip_text(flip)}")
+    console.print(line, no_wrap=True, overflow="ellipsis")
     both = Table.grid(padding=(0, 2, 0, 0))
     both.add_column(no_wrap=True)
     both.add_column()
@@ -259,9 +267,10 @@ def _title(console: Console, title: str) -> None:
     _say(console, title, "bold")
 
 
-def _more(console: Console, hidden: int, what: str) -> None:
+def _more(console: Console, hidden: int, what: str, rest: str = "in the HTML report") -> None:
     if hidden > 0:
-        _indented(console, Text(f"{count(hidden, f'more {what}')} in the HTML report", style="dim"))
+        between = " " if rest.startswith("in ") else ": "
+        _indented(console, Text(f"{count(hidden, f'more {what}')}{between}{rest}", style="dim"))
 
 
 def _indented(console: Console, text: Text) -> None:

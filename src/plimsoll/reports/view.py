@@ -15,9 +15,10 @@ from msgspec.structs import replace
 from plimsoll.canonical import short
 from plimsoll.reports.cases import case_rows
 from plimsoll.reports.failures import failure_groups
+from plimsoll.reports.flips import metric_of
 from plimsoll.reports.model import Figure, Header, MetricRow, SliceTable, TargetRow, View
 from plimsoll.reports.text import count, one_line, plain
-from plimsoll.reports.verdicts import metric_of, verdict_section
+from plimsoll.reports.verdicts import verdict_section
 from plimsoll.stats import PERCENTILES, MetricSummary, Summary, TargetSummary
 from plimsoll.types import Direction, MetricKind, Output, Report, Verdict
 

@@ -1,0 +1,114 @@
+"""Which cases changed between baseline and challenger, each told once, with every metric that changed and both answers.
+
+A flip is a case that passed on one side and not on the other. Where nothing says what passes, nearly every case's
+value differs a little: of such a metric only the few that changed most for the worse tell a reader something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plimsoll.reports.cases import expected_text, passes_by, short_input, told_answer
+from plimsoll.reports.model import FlippedMetric, FlipRow
+from plimsoll.reports.text import plain
+from plimsoll.stats import PERCENTILES
+from plimsoll.types import CellRecord, Decision, Direction, Flip, Metric, MetricKind, Report, RuleResult
+
+CHANGES_LISTED = 5
+"""Of a metric without a condition."""
+
+
+def flip_rows(
+    rules: Sequence[RuleResult], report: Report, baseline: str | None, challenger: str
+) -> tuple[FlipRow, ...]:
+    """One row for each case that changed: flips for the worse, other changes for the worse, then for the better.
+
+    Within these the order is that of the rules, and of the flips in a rule.
+    """
+    found: dict[str, dict[str, FlippedMetric]] = {}
+    for rule in rules:
+        for flip in rule.flipped:
+            # Two rules over one metric (one of them on a slice) tell the same of a case.
+            found.setdefault(flip.case, {}).setdefault(rule.metric, _flipped(flip, rule.metric, report, challenger))
+    before = {} if baseline is None else _first_answers(report, baseline)
+    after = _first_answers(report, challenger)
+    rows = [
+        _row(case, list(metrics.values()), report, before.get(case), after.get(case))
+        for case, metrics in found.items()
+    ]
+    return tuple(sorted(rows, key=_place))
+
+
+def worth_listing(rule: RuleResult, report: Report, target: str) -> tuple[Flip, ...]:
+    """The rule's flips that a reader needs: all where something says what passes.
+
+    Otherwise the worst few changes, and those only of a rule that did not pass.
+    """
+    if is_conditional(rule.metric, report, target):
+        return rule.flipped
+    if rule.outcome is Decision.PASS:
+        return ()
+    metric = metric_of(rule.metric, report)
+    worse = [flip for flip in rule.flipped if is_worse(flip, metric)]
+    return tuple(sorted(worse, key=lambda flip: -abs(flip.change))[:CHANGES_LISTED])
+
+
+def is_conditional(name: str, report: Report, target: str) -> bool:
+    """Whether something says what passes by the metric: its own condition, or a case's."""
+    metric = metric_of(name, report)
+    if metric.pass_if is not None or metric.kind is MetricKind.BOOL:
+        return True
+    scores = (record.scores.get(metric.name) for record in report.of_target(target))
+    return any(score is not None and passes_by(score, metric) is not None for score in scores)
+
+
+def metric_of(name: str, report: Report) -> Metric:
+    """The metric that a rule or a summary names, also where it is a percentile of a declared one."""
+    declared = report.metrics
+    base, _ = PERCENTILES.get(name, (name, 0.0))
+    return declared.get(name) or declared.get(base) or Metric(name=name)
+
+
+def is_worse(flip: Flip, metric: Metric) -> bool:
+    """Whether the case changed for the worse."""
+    return flip.change < 0 if metric.direction is Direction.HIGHER else flip.change > 0
+
+
+def _flipped(flip: Flip, name: str, report: Report, challenger: str) -> FlippedMetric:
+    metric = metric_of(name, report)
+    return FlippedMetric(
+        metric=plain(name),
+        kind=metric.kind,
+        unit=plain(metric.unit),
+        conditional=is_conditional(name, report, challenger),
+        worse=is_worse(flip, metric),
+        baseline=flip.baseline,
+        challenger=flip.challenger,
+    )
+
+
+def _row(
+    name: str, metrics: list[FlippedMetric], report: Report, before: CellRecord | None, after: CellRecord | None
+) -> FlipRow:
+    case = report.cases.get(name)
+    return FlipRow(
+        case=plain(name),
+        metrics=tuple(sorted(metrics, key=lambda metric: (not metric.worse, not metric.conditional))),
+        short=short_input(case) if case else "",
+        expected=expected_text(case) if case else None,
+        before=told_answer(before),
+        after=told_answer(after),
+    )
+
+
+def _place(row: FlipRow) -> int:
+    worst = row.metrics[0]
+    return 2 if not worst.worse else 0 if worst.conditional else 1
+
+
+def _first_answers(report: Report, target: str) -> dict[str, CellRecord]:
+    """Case → record of the first repeat that there is."""
+    found: dict[str, CellRecord] = {}
+    for record in sorted(report.of_target(target), key=lambda record: record.cell.repeat):
+        found.setdefault(record.cell.case, record)
+    return found
