@@ -15,9 +15,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from plimsoll.config import Workspace
-from plimsoll.gate import decide
-from plimsoll.run.folders import run_folders
-from plimsoll.run.join import read_report
+from plimsoll.gates import decide
+from plimsoll.runs.folders import run_folders
+from plimsoll.runs.join import read_report
 from plimsoll.types import Decision, Report
 
 PAIRS = (("v2", "v1"), ("brief", "v2"), ("dag", "v2"), ("flex", "v2"))

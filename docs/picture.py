@@ -1,6 +1,6 @@
 """Draws the README's picture of the terminal from a run that exists.
 
-    python docs/picture.py RUN TARGET docs/images/gate.svg     # in the workspace that holds the run
+python docs/picture.py RUN TARGET docs/images/gate.svg     # in the workspace that holds the run
 """
 
 import io

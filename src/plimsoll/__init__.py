@@ -12,10 +12,8 @@ Importing it is quick: what a function needs is imported when it is called.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from plimsoll.version import __version__
@@ -27,18 +25,6 @@ if TYPE_CHECKING:
     from plimsoll.registry import Entry
 
 __all__ = ["__version__", "evaluate", "gate", "promote", "run"]
-
-
-class _Package(ModuleType):
-    """This package. Its functions `run` and `gate` stay what they are when the packages of these names are imported."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Importing plimsoll.gate binds it here, over the function: the second call would then be one of a module.
-        if name not in __all__ or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def evaluate(
@@ -65,7 +51,7 @@ def run(suite: str, *, workspace: str | Path | None = None, **options: Any) -> S
         PlimsollError: it could not be run; `plimsoll.errors` has the kinds.
     """
     from plimsoll import api
-    from plimsoll.run.observer import Silent
+    from plimsoll.runs.observer import Silent
 
     return api.run_suite(_workspace(workspace), suite, api.RunOptions(**options), Silent())
 
@@ -93,7 +79,7 @@ def gate(
         PlimsollError: nothing could be decided. A verdict that is not a pass is no exception: look at it.
     """
     from plimsoll import api
-    from plimsoll.run.observer import Silent
+    from plimsoll.runs.observer import Silent
 
     chosen = api.GateOptions(run=api.RunOptions(**options), target=target, baseline=baseline, first=first)
     return api.gate_suite(_workspace(workspace), suite, chosen, Silent())

@@ -119,6 +119,7 @@ class ConfigError(PlimsollError):
 
     @property
     def mistakes(self) -> tuple[Mistake, ...]:
+        """All of them, in the order they were found."""
         return self._mistakes
 
 

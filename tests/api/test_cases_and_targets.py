@@ -8,7 +8,7 @@ from tests.api.parts import SUITE, Desk, cases, edit, write_cases, write_workspa
 from plimsoll.api import RunOptions, SuiteRun, run_suite
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, UsageError
-from plimsoll.run.observer import Silent
+from plimsoll.runs.observer import Silent
 from plimsoll.testing import ScriptedEndpoint
 from plimsoll.types import CellRecord, Scored, Skipped
 

@@ -19,9 +19,9 @@ from plimsoll.api import (
 )
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, ExitCode, PlimsollError, UsageError
-from plimsoll.gate import generate_key
+from plimsoll.gates import generate_key
 from plimsoll.registry import load_folder
-from plimsoll.run.observer import Silent
+from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply
 from plimsoll.types import Decision
 

@@ -7,7 +7,7 @@ from tests.api.parts import SUITE, Desk, edit, write_workspace
 
 from plimsoll.api import RunOptions, SuiteRun, run_suite
 from plimsoll.config import Workspace
-from plimsoll.run.observer import Silent
+from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply, ScriptedEndpoint
 from plimsoll.types import Scored
 

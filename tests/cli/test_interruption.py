@@ -11,7 +11,7 @@ from tests.api.parts import Desk, cases, edit, write_cases
 from tests.cli.parts import finish, plimsoll, start
 
 from plimsoll.config import Workspace
-from plimsoll.run.folders import run_folders
+from plimsoll.runs.folders import run_folders
 from plimsoll.testing import Reply
 
 RESUME = ("run", "desk", "--no-track", "--resume")

@@ -7,6 +7,7 @@ import pytest
 from plimsoll.config import Suite, parse_yaml, validate
 from plimsoll.errors import ConfigError
 
+KINDS = "prompt, flow, function, http, recorded"
 GOOD = """\
 name: support
 dataset: datasets/support.jsonl
@@ -56,8 +57,7 @@ def test_every_mistake_is_listed_at_once_in_the_order_of_the_file():
     assert found == [
         "suites/s.yaml:3: unknown key 'modles' (did you mean 'models'?)",
         "suites/s.yaml:5: unknown key 'promt' (did you mean 'prompt'?)",
-        "suites/s.yaml:6: targets.v2: needs exactly one of "
-        "prompt, flow, function, http, recorded; found prompt and flow",
+        f"suites/s.yaml:6: targets.v2: needs exactly one of {KINDS}; found prompt and flow",
         "suites/s.yaml:7: evaluators: List should have at least 1 item after validation, not 0",
         "suites/s.yaml:11: unknown key 'at_leest' (did you mean 'at_least'?)",
         "suites/s.yaml:12: gate.rules.1: not_worse_than needs a margin, and only it has one",

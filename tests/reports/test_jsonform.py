@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # its stubs are a package of their own
+from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
 from plimsoll.errors import ConfigError, ExitCode, Mistake, UsageError, Where

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 import pytest
-from tests.gate.parts import BROKEN, Value, make_report, truths
+from tests.gates.parts import BROKEN, Value, make_report, truths
 
 from plimsoll.errors import FailureKind
 from plimsoll.stats import Range, Summary, mean_interval, percentile_interval, summarise, wilson

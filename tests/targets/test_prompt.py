@@ -6,7 +6,7 @@ from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError, FailureKind, UsageError
 from plimsoll.models import open_models
 from plimsoll.prompts import load_prompt
-from plimsoll.run.identity import generation_key, output_digest
+from plimsoll.runs.identity import generation_key, output_digest
 from plimsoll.targets.prompt import PromptTarget
 from plimsoll.testing import ScriptedEndpoint, ScriptedModel
 from plimsoll.types import Case, ChatReply, TargetInfo, Usage

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from plimsoll import canonical
 from plimsoll.errors import CellError, FailureKind
-from plimsoll.run.identity import output_digest
+from plimsoll.runs.identity import output_digest
 from plimsoll.targets.values import bind, bind_conversation, checked, output_of
 from plimsoll.types import Case, Output, Usage
 

@@ -12,8 +12,8 @@ from plimsoll.api.runs import RUNS
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, Mistake, PlimsollError, Where
 from plimsoll.evaluators import discover
-from plimsoll.run.folders import is_complete, run_folders
-from plimsoll.run.plan import load_plan
+from plimsoll.runs.folders import is_complete, run_folders
+from plimsoll.runs.plan import load_plan
 
 _RUNS_LISTED = 10
 

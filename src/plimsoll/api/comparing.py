@@ -7,11 +7,11 @@ from msgspec.structs import replace
 from plimsoll.api.runs import RUNS
 from plimsoll.config import GatePolicy, Rule, Workspace
 from plimsoll.errors import UsageError, near_match
-from plimsoll.gate import decide, with_baseline
+from plimsoll.gates import decide, with_baseline
 from plimsoll.reports.compare import Comparison, build_comparison
-from plimsoll.run.folders import find_run, run_folders
-from plimsoll.run.join import read_report
-from plimsoll.run.plan import load_plan
+from plimsoll.runs.folders import find_run, run_folders
+from plimsoll.runs.join import read_report
+from plimsoll.runs.plan import load_plan
 from plimsoll.stats import summarise
 from plimsoll.types import MetricKind, Report, RuleResult
 

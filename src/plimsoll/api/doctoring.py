@@ -15,7 +15,7 @@ from msgspec import Struct
 from plimsoll.api.loop import run_blocking
 from plimsoll.config import ModelSettings, Workspace, environment
 from plimsoll.errors import ConfigError, MissingExtraError, PlimsollError
-from plimsoll.gate import key_id, signing_key
+from plimsoll.gates import key_id, signing_key
 from plimsoll.models import Probe, cache_folder, fetch_weights, find_weights, open_models, probe
 from plimsoll.tracking import open_store
 from plimsoll.version import __version__

@@ -35,12 +35,12 @@ from plimsoll.canonical import write_atomic
 from plimsoll.config import GatePolicy, Workspace, environment
 from plimsoll.config.policy import NO_BASELINE
 from plimsoll.errors import ExitCode, PlimsollError, UsageError, first_that_applies, near_match
-from plimsoll.gate import decide, seal, signing_key, with_baseline
+from plimsoll.gates import decide, seal, signing_key, with_baseline
 from plimsoll.registry import champion, materialise
-from plimsoll.run.folders import find_run
-from plimsoll.run.join import read_report
-from plimsoll.run.observer import Observer
-from plimsoll.run.plan import Plan, load_plan
+from plimsoll.runs.folders import find_run
+from plimsoll.runs.join import read_report
+from plimsoll.runs.observer import Observer
+from plimsoll.runs.plan import Plan, load_plan
 from plimsoll.tracking import MlflowRegistryStore, attach
 from plimsoll.types import Verdict
 

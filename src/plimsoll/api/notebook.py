@@ -22,13 +22,13 @@ from plimsoll.config import Document
 from plimsoll.datasets import Dataset, digest_cases, from_frame, from_rows, open_dataset
 from plimsoll.errors import UsageError
 from plimsoll.evaluators import BuildContext, build_evaluators, discover, evaluator_info, left_out
-from plimsoll.run.cache import CellCache
-from plimsoll.run.engine import Done, Job, Scorer, Tally, execute
-from plimsoll.run.folders import new_run_id
-from plimsoll.run.join import read_report
-from plimsoll.run.journal import EndLine, Journal
-from plimsoll.run.observer import Silent
-from plimsoll.run.plan import Plan, save_plan
+from plimsoll.runs.cache import CellCache
+from plimsoll.runs.engine import Done, Job, Scorer, Tally, execute
+from plimsoll.runs.folders import new_run_id
+from plimsoll.runs.join import read_report
+from plimsoll.runs.journal import EndLine, Journal
+from plimsoll.runs.observer import Silent
+from plimsoll.runs.plan import Plan, save_plan
 from plimsoll.stats import Summary, summarise
 from plimsoll.targets.function import CallableTarget
 from plimsoll.types import Report, Scored, TargetInfo

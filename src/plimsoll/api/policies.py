@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from plimsoll.config import Document, GatePolicy
 from plimsoll.config.policy import NO_BASELINE
 from plimsoll.errors import Mistake, near_match
-from plimsoll.gate import PolicyError
-from plimsoll.gate.check import claims_of
+from plimsoll.gates import PolicyError
+from plimsoll.gates.check import claims_of
 from plimsoll.types import Case, EvaluatorInfo, Report, RunRecord, TargetInfo
 
 _CHALLENGER, _BASELINE = "challenger", "baseline"

@@ -29,7 +29,7 @@ from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.datasets import Summary as DatasetSummary
 from plimsoll.errors import ConfigError, Mistake
 from plimsoll.evaluators import compile_transform, evaluator_info
-from plimsoll.run.engine import Scorer
+from plimsoll.runs.engine import Scorer
 from plimsoll.targets.recorded import read_recorded
 from plimsoll.tracking import secrets_of
 from plimsoll.types import ChatReply, ChatRequest, EvaluatorInfo, Output

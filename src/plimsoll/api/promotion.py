@@ -14,11 +14,11 @@ from plimsoll.api.runs import RUNS
 from plimsoll.config import GatePolicy, Suite, Workspace, environment
 from plimsoll.config.policy import NO_BASELINE
 from plimsoll.errors import UsageError
-from plimsoll.gate import Attestation, load_public_key, signing_key, verify
+from plimsoll.gates import Attestation, load_public_key, signing_key, verify
 from plimsoll.registry import Bundle, Champion, Entry, Evidence, champion, history, load_folder, promote, rollback
-from plimsoll.run.folders import run_folders
-from plimsoll.run.join import read_report
-from plimsoll.run.plan import PLAN_FILE
+from plimsoll.runs.folders import run_folders
+from plimsoll.runs.join import read_report
+from plimsoll.runs.plan import PLAN_FILE
 from plimsoll.tracking import MlflowRegistryStore, RegistryStore, open_store
 from plimsoll.types import Decision, Verdict
 

@@ -11,12 +11,12 @@ from plimsoll.api.runs import RUNS
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
-from plimsoll.gate.infrastructure import infrastructure_failure
+from plimsoll.gates.infrastructure import infrastructure_failure
 from plimsoll.reports.html import render_html
 from plimsoll.reports.view import build_view
-from plimsoll.run.folders import find_run, run_folders
-from plimsoll.run.join import read_report
-from plimsoll.run.plan import load_plan
+from plimsoll.runs.folders import find_run, run_folders
+from plimsoll.runs.join import read_report
+from plimsoll.runs.plan import load_plan
 from plimsoll.stats import summarise
 from plimsoll.tracking import LoggedRun
 from plimsoll.types import Verdict

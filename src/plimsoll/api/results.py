@@ -21,12 +21,12 @@ from plimsoll.api.runs import Ran, as_planned, run_targets, select_targets
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace, environment
 from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError
-from plimsoll.gate import infrastructure_failure
+from plimsoll.gates import infrastructure_failure
 from plimsoll.reports.html import render_html
 from plimsoll.reports.model import View
 from plimsoll.reports.view import build_view
-from plimsoll.run.observer import Observer
-from plimsoll.run.plan import CASES_FILE, PLAN_FILE, Plan
+from plimsoll.runs.observer import Observer
+from plimsoll.runs.plan import CASES_FILE, PLAN_FILE, Plan
 from plimsoll.stats import Summary, summarise
 from plimsoll.tracking import Attachments, LoggedRun, TrackingStore, log_run, open_store
 from plimsoll.types import CellRecord, Report, Verdict

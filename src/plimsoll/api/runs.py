@@ -23,13 +23,13 @@ from plimsoll.errors import UsageError, near_match
 from plimsoll.evaluators import Evaluator, evaluator_info
 from plimsoll.models import open_models
 from plimsoll.models.connection import resolve_connections
-from plimsoll.run.cache import CellCache
-from plimsoll.run.engine import Done, Job, Tally, execute
-from plimsoll.run.folders import new_run_id, newest_run
-from plimsoll.run.join import read_done, read_failed, read_report
-from plimsoll.run.journal import EndLine, Journal
-from plimsoll.run.observer import Observer
-from plimsoll.run.plan import JOURNAL_FILE, Plan, load_plan, refuse_changes, save_plan
+from plimsoll.runs.cache import CellCache
+from plimsoll.runs.engine import Done, Job, Tally, execute
+from plimsoll.runs.folders import new_run_id, newest_run
+from plimsoll.runs.join import read_done, read_failed, read_report
+from plimsoll.runs.journal import EndLine, Journal
+from plimsoll.runs.observer import Observer
+from plimsoll.runs.plan import JOURNAL_FILE, Plan, load_plan, refuse_changes, save_plan
 from plimsoll.types import Case, CellId, Report
 
 CHAMPION_TARGET = "champion"

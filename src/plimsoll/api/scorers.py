@@ -18,7 +18,7 @@ from plimsoll.errors import Mistake, near_match
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover, left_out
 from plimsoll.evaluators.base import misfit
 from plimsoll.models.contract import ChatModel
-from plimsoll.run.engine import Scorer
+from plimsoll.runs.engine import Scorer
 from plimsoll.types import Case, Metric
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from plimsoll.reports.text import count
-from plimsoll.run.plan import Plan
+from plimsoll.runs.plan import Plan
 from plimsoll.types import CellRecord
 
 _PLAIN_EVERY = 10.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from plimsoll.datasets.card import RESERVED, Card
 from plimsoll.datasets.source import Header
-from plimsoll.datasets.values import as_type, closest, parse_cell
+from plimsoll.datasets.values import as_type, closest, nearest, parse_cell
 from plimsoll.errors import Mistake, Where
 
 
@@ -37,13 +37,12 @@ def header_problems(header: Header, card: Card | None, findings: Findings) -> fr
         if _unknown(column, card):
             findings.add(f"unknown column {column!r}", _unknown_remedy(column, card))
             told.add(column)
+    spare = [given for given in header.columns if _unknown(given, card)]
     for name in card.required:
         column = card.fields[name].column or name
         if column not in header.columns:
-            findings.add(
-                f"missing column {column!r}",
-                closest(column, [given for given in header.columns if _unknown(given, card)]),
-            )
+            if not _misspelt(column, spare, card):
+                findings.add(f"missing column {column!r}", closest(column, spare))
             told.add(name)
     return frozenset(told)
 
@@ -99,6 +98,12 @@ def _unknown(column: str, card: Card) -> bool:
     return column not in RESERVED or column in card.fields
 
 
+def _misspelt(column: str, spare: Iterable[str], card: Card) -> bool:
+    """Whether an unknown column was told with the question whether this one was meant: then it is not missing too."""
+    known = [*card.field_of_column, *RESERVED]
+    return any(given not in card.fields and nearest(given, known) == column for given in spare)
+
+
 def _unknown_remedy(column: str, card: Card) -> str | None:
     if column in card.fields:
         return f"the card reads {column!r} from the column {card.fields[column].column!r}"
@@ -144,6 +149,8 @@ def _check_required(
         if value is None:
             column = card.fields[name].column or name
             spare = [given for given in row if _unknown(given, card)]
+            if column not in row and _misspelt(column, spare, card):
+                continue
             named = f"{name!r}" if column == name else f"{name!r} (column {column!r})"
             findings.add(f"missing field {named}", closest(column, spare))
         elif isinstance(value, str) and not value.strip():

@@ -64,8 +64,13 @@ def shown_name(name: str) -> str:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """A remedy that names what may have been meant; None where nothing is near."""
-    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else None
+    found = nearest(word, known)
+    return None if found is None else f"did you mean {found!r}?"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that may have been meant; None where nothing is near."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)), None)
 
 
 def has_type(value: Any, field_type: FieldType) -> bool:

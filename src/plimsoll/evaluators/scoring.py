@@ -23,6 +23,7 @@ from plimsoll.evaluators.contract import Evaluator, Returned
 from plimsoll.evaluators.fields import absent
 from plimsoll.types import (
     Case,
+    Direction,
     EvaluatorInfo,
     Failed,
     Failure,
@@ -189,7 +190,7 @@ def _with_passed(metric: Metric, case: Case, given: Score) -> Score:
 def _condition(metric: Metric, case: Case) -> Condition | None:
     text = case.pass_if.get(metric.name, metric.pass_if)
     if text is None:
-        return Condition("==", operand=True) if metric.kind is MetricKind.BOOL else None
+        return Condition("==", operand=metric.direction is Direction.HIGHER) if metric.kind is MetricKind.BOOL else None
     condition = parse_condition(text)
     unfit = misfit(metric, condition)
     if unfit:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plimsoll.reports.cases import expected_text, passes_by, short_input, told_answer
-from plimsoll.reports.model import FlippedMetric, FlipRow
+from plimsoll.reports.model import FlippedMetric, FlipRow, Way
 from plimsoll.reports.text import plain
 from plimsoll.stats import PERCENTILES
 from plimsoll.types import CellRecord, Decision, Direction, Flip, Metric, MetricKind, Report, RuleResult
@@ -21,10 +21,7 @@ CHANGES_LISTED = 5
 def flip_rows(
     rules: Sequence[RuleResult], report: Report, baseline: str | None, challenger: str
 ) -> tuple[FlipRow, ...]:
-    """One row for each case that changed: flips for the worse, other changes for the worse, then for the better.
-
-    Within these the order is that of the rules, and of the flips in a rule.
-    """
+    """One row for each case that changed, by `Way`; within these as the rules, and the flips in a rule, have them."""
     found: dict[str, dict[str, FlippedMetric]] = {}
     for rule in rules:
         for flip in rule.flipped:
@@ -33,10 +30,10 @@ def flip_rows(
     before = {} if baseline is None else _first_answers(report, baseline)
     after = _first_answers(report, challenger)
     rows = [
-        _row(case, list(metrics.values()), report, before.get(case), after.get(case))
-        for case, metrics in found.items()
+        _row(case, list(metrics.values()), report, before.get(case), after.get(case)) for case, metrics in found.items()
     ]
-    return tuple(sorted(rows, key=_place))
+    order = list(Way)
+    return tuple(sorted(rows, key=lambda row: order.index(row.way)))
 
 
 def worth_listing(rule: RuleResult, report: Report, target: str) -> tuple[Flip, ...]:
@@ -99,11 +96,6 @@ def _row(
         before=told_answer(before),
         after=told_answer(after),
     )
-
-
-def _place(row: FlipRow) -> int:
-    worst = row.metrics[0]
-    return 2 if not worst.worse else 0 if worst.conditional else 1
 
 
 def _first_answers(report: Report, target: str) -> dict[str, CellRecord]:

@@ -26,9 +26,10 @@ _DETAIL_LIMIT = 4000
 def render_junit(view: View) -> str:
     """The whole document: a test suite for each target, and one for each gate."""
     root = ET.Element("testsuites", name=view.header.suite)
+    challengers = {section.target for section in view.verdicts}
     for target in view.targets:
         rules = [rule for section in view.verdicts if section.target == target.name for rule in section.rules]
-        if view.verdicts and not rules:
+        if view.verdicts and target.name not in challengers:
             continue
         suite = _suite(root, f"{view.header.suite}.{target.name}", view.header.started)
         for row in sorted(view.cases, key=lambda row: row.place):
@@ -85,11 +86,13 @@ def _case_of_gate(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView]
     elif blamed:
         named = "; ".join(f"{_rule_name(rule)}: {_value(answers, rule.metric)}" for rule in blamed)
         _problem(case, "failure", clip(named, 300), Standing.FAILED.value, details)
-    elif any(answer.standing is Standing.FAILED for answer in answers):
-        told = _message(Standing.FAILED, [answer for answer in answers if answer.standing is Standing.FAILED])
-        _problem(case, "skipped", f"decided nothing against the target, and did not pass: {told}", "", details)
-    elif all(answer.standing is not Standing.PASSED for answer in answers):
-        _problem(case, "skipped", _message(Standing.UNJUDGED, answers), "", details)
+    else:
+        for standing in (Standing.ERROR, Standing.FAILED, Standing.UNJUDGED):
+            found = [answer for answer in answers if answer.standing is standing]
+            if found:
+                aside = "" if standing is Standing.UNJUDGED else "not held against the target by any rule that failed: "
+                _problem(case, "skipped", aside + _message(standing, found), "", details)
+                return
 
 
 def _missing(answers: Sequence[AnswerView], asked: Collection[str]) -> str:

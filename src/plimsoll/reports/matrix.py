@@ -6,6 +6,7 @@ fit go to a further table below. Words carry every meaning; colour only repeats 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -90,8 +91,15 @@ def _metric_rows(view: View, *, stacked: bool) -> list[Row]:
 def _metric_row(view: View, row: MetricRow, *, stacked: bool) -> Row:
     lower = not row.higher_is_better and row.kind != "label"
     hints = [*(["judged"] if row.judged else []), *(["lower is better"] if lower and not row.derived else [])]
+    if unit_apart(row) and not row.derived:
+        hints = [", ".join([row.unit, *hints])]
     name: tuple[Line, ...] = ((clip(row.name, NAME_WIDTH), "bold"), *((hint, "dim") for hint in hints))
     return Row(name, tuple(_figure(row, figure, view.header.cases, stacked=stacked) for figure in row.figures))
+
+
+def unit_apart(row: MetricRow) -> bool:
+    """Whether the unit stands under the metric's name, where it widens no column; not if the name says it."""
+    return row.unit not in ("", "USD", row.name)
 
 
 def _answered(target: TargetRow) -> tuple[Line, ...]:
@@ -114,9 +122,14 @@ def _figure(row: MetricRow, figure: Figure, cases: int, *, stacked: bool) -> tup
         lines.append(("no value", "red" if figure.lacking else "dim"))
     else:
         best = " best" if figure.best else ""
-        mean, style = number(figure.mean, row.unit) + best, "bold green" if figure.best else "bold"
+        unit = row.unit if row.derived or row.unit == "USD" else ""
+        mean, style = number(figure.mean, unit) + best, "bold green" if figure.best else "bold"
         limits = interval(figure.low, figure.high)
-        lines += [(mean, style), (limits, "dim")] if stacked else [(f"{mean}  {limits}", style)]
+        if row.derived:
+            # Its interval is wide and seldom asked for: a rule on it tells it, and so does the HTML report.
+            lines.append((mean, style))
+        else:
+            lines += [(mean, style), (limits, "dim")] if stacked else [(f"{mean}  {limits}", style)]
     if row.derived:
         return tuple(lines)
     if figure.lacking:
@@ -143,11 +156,17 @@ def _widths(rows: Sequence[Row], names: Sequence[str]) -> list[int]:
 
 
 def _panels(widths: Sequence[int], room: int) -> list[range]:
-    """Consecutive columns that fit side by side; at least one in each panel."""
+    """Consecutive columns that fit side by side; at least one in each panel, and about as many in each."""
+    widest = _filled(widths, room, len(widths))
+    even = _filled(widths, room, math.ceil(len(widths) / max(len(widest), 1)))
+    return even if len(even) == len(widest) else widest
+
+
+def _filled(widths: Sequence[int], room: int, most: int) -> list[range]:
     panels: list[range] = []
     start, used = 0, 0
     for place, width in enumerate(widths):
-        if place > start and used + width > room:
+        if place > start and (used + width > room or place - start == most):
             panels.append(range(start, place))
             start, used = place, 0
         used += width

@@ -239,6 +239,16 @@ class RuleRow(Struct, frozen=True, kw_only=True):
     """The cases for the worse that are listed with both answers: every flip, or the worst few of what changed."""
 
 
+class Way(StrEnum):
+    """How a case changed; what is shown first comes first."""
+
+    WORSE = "flipped for the worse"
+    """Some metric that it passed it no longer does, whatever else it gained."""
+    CHANGED = "changed most for the worse"
+    """It is among the worst changes of a metric that has no condition."""
+    BETTER = "flipped for the better"
+
+
 class FlippedMetric(Struct, frozen=True, kw_only=True):
     """A metric of which a case's value changed between baseline and challenger."""
 
@@ -266,9 +276,12 @@ class FlipRow(Struct, frozen=True, kw_only=True):
     after: str | None
 
     @property
-    def worse(self) -> bool:
-        """Some metric changed for the worse."""
-        return any(metric.worse for metric in self.metrics)
+    def way(self) -> Way:
+        """A flip outweighs a change without a condition, and one for the worse those for the better."""
+        flipped = [metric.worse for metric in self.metrics if metric.conditional]
+        if any(flipped):
+            return Way.WORSE
+        return Way.BETTER if flipped or not any(metric.worse for metric in self.metrics) else Way.CHANGED
 
 
 class VerdictSection(Struct, frozen=True, kw_only=True):

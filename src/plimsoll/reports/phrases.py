@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from plimsoll.reports.model import CaseRow, FlippedMetric, FlipRow, Header, RuleRow, Standing, VerdictSection
+from plimsoll.reports.model import CaseRow, FlippedMetric, FlipRow, Header, RuleRow, Standing, VerdictSection, Way
 from plimsoll.reports.text import count, interval, number
 from plimsoll.types import MetricKind
 
@@ -14,8 +14,12 @@ class FlipGroup(NamedTuple):
     """Cases that changed the same way."""
 
     title: str
-    worse: bool
     rows: tuple[FlipRow, ...]
+
+    @property
+    def worse(self) -> bool:
+        """Whether they are what a reader has to look at."""
+        return self.title != Way.BETTER
 
 
 BAD = (Standing.ERROR, Standing.FAILED, Standing.NOT_RUN)
@@ -54,21 +58,17 @@ def _beyond_the_estimate(rule: RuleRow) -> tuple[str, ...]:
 
 
 def flip_groups(flips: Sequence[FlipRow]) -> tuple[FlipGroup, ...]:
-    """The cases that changed under the titles they are shown with; a case that changed both ways is for the worse."""
-    worse = [row for row in flips if row.worse]
-    groups = (
-        FlipGroup("flipped for the worse", True, tuple(row for row in worse if row.metrics[0].conditional)),
-        FlipGroup("changed most for the worse", True, tuple(row for row in worse if not row.metrics[0].conditional)),
-        FlipGroup("flipped for the better", False, tuple(row for row in flips if not row.worse)),
-    )
+    """The cases that changed under the titles they are shown with."""
+    groups = (FlipGroup(way, tuple(row for row in flips if row.way is way)) for way in Way)
     return tuple(group for group in groups if group.rows)
 
 
 def flip_text(row: FlipRow) -> str:
-    """`token_f1 0.91 to 0.12, contains yes to no; better: is_brief no to yes`."""
-    worse = ", ".join(_change(metric) for metric in row.metrics if metric.worse)
-    better = ", ".join(_change(metric) for metric in row.metrics if not metric.worse)
-    return f"{worse}; better: {better}" if worse and better else worse or better
+    """`token_f1 0.91 to 0.12, contains yes to no; better: is_brief no to yes`; first what the case stands under."""
+    for_better = row.way is Way.BETTER
+    same = ", ".join(_change(metric) for metric in row.metrics if metric.worse is not for_better)
+    other = ", ".join(_change(metric) for metric in row.metrics if metric.worse is for_better)
+    return same + (f"; {'worse' if for_better else 'better'}: {other}" if other else "")
 
 
 def _change(metric: FlippedMetric) -> str:
@@ -76,7 +76,8 @@ def _change(metric: FlippedMetric) -> str:
     if metric.kind is MetricKind.BOOL and all(value in (0, 1) for value in values):
         before, after = ("yes" if value else "no" for value in values)
     else:
-        before, after = (number(value, metric.unit) for value in values)
+        unit = "" if metric.unit == metric.metric else metric.unit
+        before, after = number(metric.baseline, "USD" if unit == "USD" else ""), number(metric.challenger, unit)
     return f"{metric.metric} {before} to {after}"
 
 
@@ -119,10 +120,10 @@ def who(case: CaseRow) -> str:
 
 
 def _by_metrics(targets: Mapping[str, Mapping[str, None]]) -> str:
-    """`v1, brief (token_f1, contains), v2 (token_f1)`: targets that failed at the same are told together."""
+    """`v1, brief (token_f1, contains) · v2 (token_f1)`: targets that failed at the same are told together."""
     grouped: dict[tuple[str, ...], list[str]] = {}
     for name, metrics in targets.items():
         grouped.setdefault(tuple(metrics), []).append(name)
-    return ", ".join(
+    return " · ".join(
         ", ".join(names) + (f" ({', '.join(metrics)})" if metrics else "") for metrics, names in grouped.items()
     )

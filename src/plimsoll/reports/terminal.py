@@ -31,8 +31,8 @@ from plimsoll.reports.phrases import (
     who,
 )
 from plimsoll.reports.slices import telling_rows
-from plimsoll.reports.text import clip, count, fold, number, one_line, plain, seconds
-from plimsoll.types import Decision, MetricKind
+from plimsoll.reports.text import clip, count, fold, one_line, plain, seconds
+from plimsoll.types import Decision
 
 CASES_SHOWN = 5
 FLIPS_SHOWN_WORSE = 5
@@ -207,9 +207,7 @@ def _rule(rule: RuleRow, width: int) -> Text:
     return Text("\n").join(line for line in lines if line)
 
 
-def _print_flips(
-    flips: Sequence[FlipRow], after: str, console: Console, *, rest: str = "in the HTML report"
-) -> None:
+def _print_flips(flips: Sequence[FlipRow], after: str, console: Console, *, rest: str = "in the HTML report") -> None:
     for group in flip_groups(flips):
         _title(console, f"{group.title.capitalize()} ({count(len(group.rows), 'case')})")
         shown = FLIPS_SHOWN_WORSE if group.worse else FLIPS_SHOWN_BETTER

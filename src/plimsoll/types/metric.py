@@ -39,4 +39,5 @@ class Metric(Struct, frozen=True, kw_only=True):
     judged: bool = False
     """A model gave the value: it needs calibration before it is believed."""
     pass_if: str | None = None
-    """The condition that makes a case pass, e.g. `>= 0.6`; a bool metric passes when true."""
+    """The condition that makes a case pass, e.g. `>= 0.6`; without one a bool metric passes when
+    it is what its direction calls better: true, or false where lower is better."""

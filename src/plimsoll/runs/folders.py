@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from plimsoll.errors import ConfigError, UsageError, near_match
-from plimsoll.run.journal import read_end
-from plimsoll.run.plan import JOURNAL_FILE, PLAN_FILE, load_plan
+from plimsoll.runs.journal import read_end
+from plimsoll.runs.plan import JOURNAL_FILE, PLAN_FILE, load_plan
 
 
 def new_run_id(suite: str, now: datetime) -> str:

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from plimsoll import canonical
 from plimsoll.config import GatePolicy
 from plimsoll.errors import UsageError
-from plimsoll.gate.decide import decide
-from plimsoll.gate.envelope import VerificationError, decode, encode
+from plimsoll.gates.decide import decide
+from plimsoll.gates.envelope import VerificationError, decode, encode
 from plimsoll.types import Case, CellRecord, Report, RunRecord, Verdict
 from plimsoll.version import __version__
 

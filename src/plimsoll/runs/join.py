@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from plimsoll.run.engine import Done
-from plimsoll.run.journal import EndLine, Line, OutputLine, ScoreLine, read_journal
-from plimsoll.run.plan import JOURNAL_FILE, Plan, load_cases, load_plan
+from plimsoll.runs.engine import Done
+from plimsoll.runs.journal import EndLine, Line, OutputLine, ScoreLine, read_journal
+from plimsoll.runs.plan import JOURNAL_FILE, Plan, load_cases, load_plan
 from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Report, RunRecord, Score
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from plimsoll.errors import FailureKind, InfrastructureError
-from plimsoll.run.cache import CellCache
+from plimsoll.runs.cache import CellCache
 from plimsoll.types import Failed, Failure, Output, Scored, Skipped
 
 FAILED = Failed(failure=Failure(kind=FailureKind.EVALUATOR, message="x", remedy="y"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from plimsoll.gate.check import Claim
-from plimsoll.gate.evidence import Evidence, Pair
+from plimsoll.gates.check import Claim
+from plimsoll.gates.evidence import Evidence, Pair
 from plimsoll.stats import Reading
 from plimsoll.types import Flip
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from plimsoll.gate.check import Claim
-from plimsoll.gate.evidence import Evidence
+from plimsoll.gates.check import Claim
+from plimsoll.gates.evidence import Evidence
 from plimsoll.stats import Estimate, Range, mean_interval, percentile_interval, rate_interval
 
 Interval: TypeAlias = Callable[[float], Estimate]

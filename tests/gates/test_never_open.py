@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from pydantic import ValidationError
-from tests.gate.parts import BROKEN, Value, make_report, policy, rule, truths
+from tests.gates.parts import BROKEN, Value, make_report, policy, rule, truths
 
 from plimsoll.config import GatePolicy
 from plimsoll.errors import ExitCode, FailureKind, UsageError
-from plimsoll.gate import PolicyError, decide, with_baseline
+from plimsoll.gates import PolicyError, decide, with_baseline
 from plimsoll.types import Decision, Failed, Failure, Report, Scored, Skipped
 
 GOOD: list[Value] = [*truths(98, 2)]

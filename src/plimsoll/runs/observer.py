@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from plimsoll.run.plan import Plan
+from plimsoll.runs.plan import Plan
 from plimsoll.types import CellRecord
 
 

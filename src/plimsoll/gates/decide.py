@@ -7,10 +7,10 @@ measured and good, measured and bad, not measured well enough to tell.
 from __future__ import annotations
 
 from plimsoll.config import GatePolicy
-from plimsoll.gate.check import claims_of
-from plimsoll.gate.evidence import gather
-from plimsoll.gate.rules import find, result_of
-from plimsoll.gate.words import counted
+from plimsoll.gates.check import claims_of
+from plimsoll.gates.evidence import gather
+from plimsoll.gates.rules import find, result_of
+from plimsoll.gates.words import counted
 from plimsoll.stats import holm
 from plimsoll.types import Decision, Report, RuleResult, Verdict
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.gate.parts import make_report, policy, truths
+from tests.gates.parts import make_report, policy, truths
 
 from plimsoll import canonical
 from plimsoll.errors import UsageError
-from plimsoll.gate import (
+from plimsoll.gates import (
     KEY_VARIABLE,
     VerificationError,
     decide,
@@ -89,7 +89,7 @@ def test_the_envelope_is_dsse_around_an_in_toto_statement() -> None:
     assert set(envelope["signatures"][0]) == {"keyid", "sig"}
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["subject"] == [{"name": "desk/v2", "digest": {"sha256": BUNDLE.removeprefix("sha256:")}}]
-    assert statement["predicateType"].endswith("/gate/v1")
+    assert statement["predicateType"].endswith("gate:v1")
 
 
 def test_the_signature_is_over_the_pre_authentication_encoding() -> None:

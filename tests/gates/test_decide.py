@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from syrupy.assertion import SnapshotAssertion
-from tests.gate.parts import BROKEN, Value, make_report, policy, rule, truths
+from tests.gates.parts import BROKEN, Value, make_report, policy, rule, truths
 
 from plimsoll.config import GatePolicy
 from plimsoll.errors import FailureKind, UsageError
-from plimsoll.gate import decide, infrastructure_failure
+from plimsoll.gates import decide, infrastructure_failure
 from plimsoll.stats import clopper_pearson, mean_interval
 from plimsoll.types import Decision, EvaluatorInfo, Failed, Failure, Metric, MetricKind, Report, Verdict
 

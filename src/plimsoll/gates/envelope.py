@@ -16,7 +16,7 @@ import msgspec
 
 from plimsoll import canonical
 from plimsoll.errors import PlimsollError
-from plimsoll.gate.keys import key_id
+from plimsoll.gates.keys import key_id
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

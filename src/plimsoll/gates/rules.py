@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plimsoll.config import GatePolicy
-from plimsoll.gate.check import Claim
-from plimsoll.gate.evidence import Evidence
-from plimsoll.gate.figures import Interval, interval_of, line_of, mirrored
-from plimsoll.gate.flips import failing, flips
-from plimsoll.gate.words import advice, compared, counted, measured, percent, shown
+from plimsoll.gates.check import Claim
+from plimsoll.gates.evidence import Evidence
+from plimsoll.gates.figures import Interval, interval_of, line_of, mirrored
+from plimsoll.gates.flips import failing, flips
+from plimsoll.gates.words import advice, compared, counted, measured, percent, shown
 from plimsoll.stats import Estimate, detectable, p_value_above
 from plimsoll.types import Decision, RuleResult
 

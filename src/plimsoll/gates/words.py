@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from plimsoll.gate.check import Claim
-from plimsoll.gate.evidence import Evidence
-from plimsoll.gate.figures import Line, factor_of
+from plimsoll.gates.check import Claim
+from plimsoll.gates.evidence import Evidence
+from plimsoll.gates.figures import Line, factor_of
 from plimsoll.stats import Estimate, Method, cases_needed
 from plimsoll.stats.estimate import t_quantile
 from plimsoll.types import Decision
@@ -16,8 +16,20 @@ _HOPELESS = 100
 
 
 def shown(value: float) -> str:
-    """A figure with as many digits as people read."""
-    return f"{value:.4g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.2e}"
+    """A measured figure with at most three decimals, fewer as it grows; what is below 1 is never rounded to it."""
+    size = abs(value)
+    if size >= 10:
+        return f"{value:.{0 if size >= 100 else 1}f}"
+    if 0 < size < 0.01:
+        return f"{value:.2g}"
+    if size < 1 <= round(size, 3):
+        return f"{math.copysign(0.999, value)}"
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def written(value: float) -> str:
+    """A threshold as the policy writes it."""
+    return f"{value:.6g}"
 
 
 def percent(share: float) -> str:
@@ -57,10 +69,10 @@ def compared(line: Line, outcome: Decision) -> str:
     near, far = ("lower", "upper") if line.above else ("upper", "lower")
     side = "below" if line.above else "above"
     if outcome is Decision.PASS:
-        return f"the {near} limit is not {side} {shown(line.at)}"
+        return f"the {near} limit is not {side} {written(line.at)}"
     if outcome is Decision.FAIL:
-        return f"even the {far} limit is {side} {shown(line.at)}"
-    return f"the interval holds {shown(line.at)}, so it can't be told"
+        return f"even the {far} limit is {side} {written(line.at)}"
+    return f"the interval holds {written(line.at)}, so it can't be told"
 
 
 def advice(claim: Claim, evidence: Evidence, estimate: Estimate, line: Line, confidence: float) -> str:

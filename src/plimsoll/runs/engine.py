@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from plimsoll.errors import CellError, FailureKind, PlimsollError, boundary
 from plimsoll.evaluators.contract import Evaluator
 from plimsoll.evaluators.scoring import apply_pass_if, score, skipped, unscored
-from plimsoll.run.cache import CellCache
-from plimsoll.run.identity import generation_key, score_key
-from plimsoll.run.journal import Journal, OutputLine, ScoreLine
-from plimsoll.run.observer import Observer
-from plimsoll.run.plan import Plan
+from plimsoll.runs.cache import CellCache
+from plimsoll.runs.identity import generation_key, score_key
+from plimsoll.runs.journal import Journal, OutputLine, ScoreLine
+from plimsoll.runs.observer import Observer
+from plimsoll.runs.plan import Plan
 from plimsoll.targets.contract import RunnableTarget
 from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Outcome, Output, Score, Scored
 

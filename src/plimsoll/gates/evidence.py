@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from plimsoll.gate.check import Claim
+from plimsoll.gates.check import Claim
 from plimsoll.stats import Cell, Lack, LackKind, Reading, readings
 from plimsoll.types import Case, Report
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from plimsoll.errors import ConfigError, FailureKind, UsageError
-from plimsoll.run.journal import EndLine, Journal, OutputLine, ScoreLine, read_end, read_journal
+from plimsoll.runs.journal import EndLine, Journal, OutputLine, ScoreLine, read_end, read_journal
 from plimsoll.types import CellId, Failed, Failure, Output, Scored, Skipped
 
 FAILURE = Failure(kind=FailureKind.SERVER, message="HTTP 500", remedy="again")
@@ -69,7 +69,7 @@ def test_a_damaged_line_before_the_last_is_told_with_its_number(tmp_path):
 
 def test_two_processes_on_one_run_are_refused(tmp_path):
     hold = (
-        "import sys; from pathlib import Path; from plimsoll.run.journal import Journal\n"
+        "import sys; from pathlib import Path; from plimsoll.runs.journal import Journal\n"
         "with Journal(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(
@@ -87,7 +87,7 @@ def test_two_processes_on_one_run_are_refused(tmp_path):
 
 def test_what_was_appended_survives_kill_9(tmp_path):
     script = (
-        "import sys, os, signal; from pathlib import Path; from plimsoll.run.journal import Journal, EndLine\n"
+        "import sys, os, signal; from pathlib import Path; from plimsoll.runs.journal import Journal, EndLine\n"
         "with Journal(Path(sys.argv[1])) as journal:\n"
         "    for n in range(50): journal.append(EndLine(seconds=n, requests=n, complete=False))\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
