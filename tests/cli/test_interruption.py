@@ -56,7 +56,7 @@ def test_a_run_that_was_stopped_is_finished_by_resume_without_repeating_a_cell(
     assert f"{12 - finished} cells left" in resumed.err
     assert desk.requests - before == 12 - finished
     assert "complete: 12 of 12 cells answered" in resumed.out
-    assert "suite 'desk' has no unfinished run" in plimsoll(capsys, *RESUME).err
+    assert "is complete" in plimsoll(capsys, *RESUME).err
     # The interrupted session's requests count too, those in flight among them; a killed one could not tell.
     if sent == signal.SIGINT:
         assert f"{desk.requests} requests" in resumed.out
@@ -130,3 +130,16 @@ def test_only_failed_cells_run_again(workspace: Workspace, desk: Desk, capsys):
     assert "2 cells left" in ended.err
     assert "complete: 24 of 24 cells answered" in ended.out
     assert "has no failed cells" in plimsoll(capsys, *again).err
+
+
+def test_running_the_failed_cells_again_does_not_complete_a_run_that_owes_others(
+    unfinished: Path, desk: Desk, capsys
+):
+    journal = unfinished / "journal.jsonl"
+    whole = journal.read_bytes().splitlines(keepends=True)[:-1]
+    failed = b'{"kind":"output","cell":["v1","c0",0],"key":"","outcome":{"type":"failure","kind":"server",'
+    journal.write_bytes(b"".join(whole) + failed + b'"message":"HTTP 500","remedy":"later"}}\n')
+    ended = plimsoll(capsys, "run", "desk", "--no-track", "--only-failed")
+    assert ended.code == 4
+    assert "cells were not run: plimsoll run desk --resume" in " ".join(ended.out.split())
+    assert plimsoll(capsys, *RESUME).code == 0

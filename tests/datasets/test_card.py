@@ -87,7 +87,6 @@ def test_a_mapped_column_that_is_missing_is_named_as_the_file_has_it() -> None:
         from_rows([{"prmpt": "x"}, {"question": "x", "prompt": "y"}], card=card).check()
     assert str(caught.value).splitlines() == [
         "data:1: unknown field 'prmpt' (did you mean 'prompt'?)",
-        "data:1: missing field 'question' (column 'prompt') (did you mean 'prmpt'?)",
         "data:2: unknown field 'question' (the card reads 'question' from the column 'prompt')",
     ]
 
@@ -146,3 +145,15 @@ def test_a_slice_of_a_row_that_is_wrong_otherwise_counts_as_seen() -> None:
     with pytest.raises(ConfigError) as caught:
         from_rows([{"q": 1, "slices": ["a"], "weight": -1}], card=card).check()
     assert str(caught.value) == "data:1: weight is -1; a weight is positive and finite"
+
+
+def test_a_missing_field_is_told_unless_a_misspelt_one_asks_for_it() -> None:
+    card = card_of(question={"required": True}, expected={"required": True})
+    with pytest.raises(ConfigError) as caught:
+        from_rows([{"questoin": "x"}, {"question": "x", "expcted": "y", "epxected": "z"}], card=card).check()
+    assert str(caught.value).splitlines() == [
+        "data:1: unknown field 'questoin' (did you mean 'question'?)",
+        "data:1: missing field 'expected'",
+        "data:2: unknown field 'expcted' (did you mean 'expected'?)",
+        "data:2: unknown field 'epxected' (did you mean 'expected'?)",
+    ]

@@ -43,10 +43,7 @@ def test_a_frames_columns_are_checked_once_against_the_card() -> None:
     )
     with pytest.raises(ConfigError) as caught:
         from_frame(pd.DataFrame({"questoin": ["a", "b"]}), card=card).check()
-    assert str(caught.value) == (
-        "data: unknown column 'questoin' (did you mean 'question'?)\n"
-        "data: missing column 'question' (did you mean 'questoin'?)"
-    )
+    assert str(caught.value) == "data: unknown column 'questoin' (did you mean 'question'?)"
 
 
 def test_an_empty_frame_has_no_cases() -> None:

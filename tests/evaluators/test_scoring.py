@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators import apply_pass_if, evaluator_info, left_out, score, skipped, unscored
-from plimsoll.types import Case, Failed, Failure, Metric, MetricKind, Output, Score, Scored, Skipped, Usage
+from plimsoll.types import Case, Direction, Failed, Failure, Metric, MetricKind, Output, Score, Scored, Skipped, Usage
 
 CASE = Case(id="c1", inputs={})
 OUTPUT = Output(text="an answer")
@@ -352,3 +352,13 @@ def test_a_sample_is_the_same_whatever_the_order_and_grows_by_adding() -> None:
 
 def test_without_a_sample_no_case_is_left_out() -> None:
     assert left_out(giving(1), ["c1"], 0)(Case(id="c2", inputs={})) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "pass_if", "passed"), [(False, None, True), (True, None, False), (True, "true", True)]
+)
+def test_a_truth_value_of_which_less_is_better_passes_when_false(
+    value: bool, pass_if: str | None, passed: bool
+) -> None:
+    metric = msgspec.structs.replace(BOOL, direction=Direction.LOWER, pass_if=pass_if)
+    assert only(giving(value, metric)) == Scored(value=value, passed=passed)

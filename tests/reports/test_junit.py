@@ -97,3 +97,64 @@ def test_xml_is_valid_for_any_text(report):
     hostile = replace(report, cases=cases, cells=cells, run=replace(report.run, suite=bad))
     root = parsed(made(hostile, example_verdict(hostile)))
     assert "⟨U+001B⟩" in "".join(root.itertext())
+
+
+def ruled(report, outcome, metric="token_f1", **changes):
+    """The example's rule with flips of the first three cases (two of them for the worse)."""
+    return replace(example_verdict(report).rules[1], outcome=outcome, metric=metric, **changes)
+
+
+def gated(report, *rules):
+    outcomes = {rule.outcome for rule in rules}
+    outcome = next(outcome for outcome in (Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS) if outcome in outcomes)
+    return parsed(made(report, replace(example_verdict(report), outcome=outcome, rules=rules)))
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return example_report(flawless=True, hostile=False)
+
+
+def test_a_gate_that_passes_has_no_failed_test(whole):
+    assert Counter(results(parsed(made(whole)), "ferry-desk.port").values())["failure"] > 0
+    did_not_pass = [name for name, tag in results(parsed(made(whole)), "ferry-desk.port").items() if tag == "failure"]
+    # Of the metrics that did not pass, the rules ask for one, for the other one, and for none that a case could pass.
+    for metric, tags in (("exact_match", {"skipped"}), ("token_f1", {"passed"}), ("latency_p95", {"skipped"})):
+        root = gated(whole, ruled(whole, Decision.PASS, metric, slice=None))
+        assert (root.attrib["failures"], root.attrib["errors"]) == ("0", "0")
+        found = results(root, "ferry-desk.port")
+        assert {found[name] for name in did_not_pass} == tags
+
+
+def test_a_gates_tests_are_the_challengers_cases_and_the_rules(whole):
+    root = gated(whole, ruled(whole, Decision.PASS))
+    assert [suite.attrib["name"] for suite in root] == ["ferry-desk.port", "ferry-desk.port.gate"]
+    assert list(results(root, "ferry-desk.port")) == list(whole.cases)
+
+
+def test_a_case_fails_where_a_rule_that_failed_names_it(whole):
+    root = gated(
+        whole,
+        ruled(whole, Decision.FAIL),
+        ruled(whole, Decision.FAIL, "exact_match", flipped=(), failing=("ferry-007",)),
+        ruled(whole, Decision.INCONCLUSIVE, "relevance", flipped=(), failing=("ferry-008",)),
+    )
+    found = results(root, "ferry-desk.port")
+    assert [name for name, tag in found.items() if tag == "failure"] == ["ferry-001", "ferry-002", "ferry-007"]
+    assert Counter(results(root, "ferry-desk.port.gate").values()) == {"failure": 2, "error": 1}
+
+
+def test_in_a_gate_a_failed_cell_and_a_value_that_a_rule_lacks_are_errors(report):
+    found = results(gated(report, ruled(report, Decision.PASS)), "ferry-desk.port")
+    assert (found["ferry-013"], found["ferry-024"]) == ("error", "error")  # no answer, never run
+    unscored = [name for name, tag in results(parsed(made(report)), "ferry-desk.v2").items() if tag == "error"]
+    assert unscored
+    for metric, slice_, wanted in (
+        ("relevance", None, "error"),
+        ("token_f1", None, "passed"),
+        ("relevance", "unanswerable", "skipped"),
+    ):
+        rule = ruled(report, Decision.PASS, metric, slice=slice_, flipped=())
+        root = parsed(made(report, replace(example_verdict(report), target="v2", baseline="v1", rules=(rule,))))
+        tags = {results(root, "ferry-desk.v2")[name] for name in unscored}
+        assert tags == {wanted}

@@ -8,11 +8,11 @@ from rich.console import Console
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.reports.compare import Signal, build_comparison, signal_of
 from plimsoll.reports.terminal import render_compare, render_mistakes, render_run, render_verdict
-from plimsoll.reports.text import interval
+from plimsoll.reports.text import interval, number
 from plimsoll.reports.view import build_view
 from plimsoll.stats import summarise
 from plimsoll.testing.reports import HOSTILE_TEXTS, example_report, example_verdict
-from plimsoll.types import Decision
+from plimsoll.types import Decision, Flip
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -92,8 +92,10 @@ def test_no_figure_is_cut_short(width):
     text = shown(render_run, made(report), width)
     tables = text[: text.index("Failures (")]
     assert "…" not in tables
-    for figure in (figure for row in made(report).metrics for figure in row.figures if figure.mean is not None):
-        assert interval(figure.low, figure.high) in tables
+    for row in made(report).metrics:
+        for figure in (figure for figure in row.figures if figure.mean is not None):
+            wanted = number(figure.mean, row.unit) if row.derived else interval(figure.low, figure.high)
+            assert wanted in tables
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -165,3 +167,43 @@ def test_what_an_interval_of_a_difference_says(low, high, signal):
     turned = {Signal.BETTER: Signal.WORSE, Signal.WORSE: Signal.BETTER}.get(signal, signal)
     assert signal_of(low, high, higher_is_better=True) is signal
     assert signal_of(low, high, higher_is_better=False) is turned
+
+
+def test_a_comparison_writes_no_report_and_says_where_the_rest_is(report):
+    rule = example_verdict(report).rules[1]
+    flips = tuple(Flip(case=case, baseline=1.0, challenger=0.0) for case in list(report.cases)[:19])
+    comparison = build_comparison(report, summarise(report), "v1", "port", [replace(rule, flipped=flips)])
+    text = shown(render_compare, comparison)
+    assert "  14 more cases: `--json` lists all\n" in text
+    assert "HTML" not in text
+
+
+def test_a_verdict_tells_each_reason_once(report):
+    for outcome in (Decision.FAIL, Decision.INCONCLUSIVE):
+        verdict = example_verdict(report, outcome)
+        text = shown(render_verdict, made(report, verdicts=[verdict]), 200)
+        assert text.count(verdict.rules[1].reason) == 1
+
+
+def test_panels_hold_about_as_many_targets_each():
+    report = example_report(8, targets=[f"t{n}" for n in range(6)], hostile=False)
+    heads = [line.split() for line in shown(render_run, made(report)).split("\n") if re.match(r" +t\d", line)]
+    assert heads[:2] == [["t0", "t1", "t2"], ["t3", "t4", "t5"]]
+
+
+def test_of_many_slices_those_that_do_worse_than_the_whole_are_shown():
+    report = example_report(60, targets=("v1",), flawless=True, hostile=False)
+    worst = [case for case in report.cases if not right(report, case)]
+    cases = {
+        name: replace(case, slices=(*case.slices, f"part-{place % 6}", *(["wrong"] if name in worst else [])))
+        for place, (name, case) in enumerate(report.cases.items())
+    }
+    text = shown(render_run, made(replace(report, cases=cases)))
+    section = text[text.index("By slice, where a target does worse than on the whole") :]
+    assert section.split("\n")[3].split() == ["wrong:", "exact_match", "0"]
+    assert "more rows in the HTML report" in section
+
+
+def right(report, case):
+    (cell,) = (cell for cell in report.cells if cell.cell.case == case)
+    return getattr(cell.scores["exact_match"], "value", True)

@@ -2,7 +2,9 @@ import pytest
 from msgspec.structs import replace
 
 from plimsoll.errors import FailureKind
-from plimsoll.reports.model import Standing
+from plimsoll.reports.flips import CHANGES_LISTED
+from plimsoll.reports.model import Standing, Way
+from plimsoll.reports.phrases import failing_text, flip_groups, flip_text, who
 from plimsoll.reports.view import build_view
 from plimsoll.stats import summarise
 from plimsoll.testing.reports import example_report, example_verdict
@@ -15,6 +17,7 @@ from plimsoll.types import (
     EvaluatorInfo,
     Failed,
     Failure,
+    Flip,
     Metric,
     MetricKind,
     Output,
@@ -152,7 +155,7 @@ def test_failures_are_grouped_with_remedy_and_examples_of_different_messages():
 def test_rules_that_decided_come_first_and_flips_bring_both_answers(report):
     section = view_of(report, verdicts=[example_verdict(report)]).verdicts[0]
     assert [rule.outcome for rule in section.rules] == [Decision.FAIL, Decision.PASS]
-    assert [flip.worse for flip in section.flips] == [True, True, False]
+    assert [flip.way for flip in section.flips] == [Way.WORSE, Way.WORSE, Way.BETTER]
     assert section.flips[0].before == "A single may cost about 5 crowns."
     assert section.flips[0].after == "A single costs 5 crowns."
     assert section.flips[2].after == "(no answer, rate_limit: 429: too many requests, limit 60 per minute)"
@@ -172,8 +175,8 @@ def test_lower_is_better_turns_flips_round(report):
     verdict = example_verdict(report)
     rule = replace(verdict.rules[1], metric="latency_p95")
     section = view_of(report, verdicts=[replace(verdict, rules=(rule,))]).verdicts[0]
-    assert [flip.worse for flip in section.flips] == [True, False, False]
-    assert section.rules[0].unit == "s"
+    assert [(flip.case, flip.way) for flip in section.flips] == [("ferry-003", Way.CHANGED)]
+    assert (section.rules[0].worse, section.rules[0].better, section.rules[0].unit) == (1, 2, "s")
 
 
 def test_the_view_says_itself_what_limits_the_figures(view):
@@ -208,3 +211,91 @@ def test_an_empty_report_is_a_view_of_nothing():
     view = view_of(of({}, cases=0))
     assert view.cases == ()
     assert view.metrics[0].figures[0].mean is None
+
+
+def deciding(report, *flips, outcome=Decision.FAIL, metric="token_f1", **changes):
+    """A rule over `metric` with flips as (case's place, before, after)."""
+    names = list(report.cases)
+    flipped = tuple(Flip(case=names[place], baseline=before, challenger=after) for place, before, after in flips)
+    rule = example_verdict(report).rules[1]
+    return replace(rule, metric=metric, outcome=outcome, flipped=flipped, **changes)
+
+
+def section_of(report, *rules, **changes):
+    verdict = replace(example_verdict(report), rules=rules, **changes)
+    return view_of(report, verdicts=[verdict]).verdicts[0]
+
+
+def test_a_case_that_flips_by_several_rules_is_told_once_with_all_its_metrics(report):
+    section = section_of(
+        report,
+        deciding(report, (0, 0.9, 0.1), (1, 0.9, 0.2)),
+        deciding(report, (0, 0.9, 0.1), metric="token_f1", slice=None),
+        deciding(report, (0, 1.0, 0.0), (1, 0.0, 1.0), (2, 0.0, 1.0), metric="exact_match"),
+    )
+    worse, better = flip_groups(section.flips)
+    assert [(row.case, flip_text(row)) for row in worse.rows] == [
+        ("ferry-001", "token_f1 0.90 to 0.10, exact_match yes to no"),
+        ("ferry-002", "token_f1 0.90 to 0.20; better: exact_match no to yes"),
+    ]
+    assert [(row.case, flip_text(row)) for row in better.rows] == [("ferry-003", "exact_match no to yes")]
+
+
+def test_without_a_condition_only_the_worst_changes_of_a_rule_that_did_not_pass_are_listed(report):
+    changes = [(place, 0.9, 0.8 - place / 100) for place in range(9)] + [(10, 0.1, 0.9)]
+    failed = section_of(report, deciding(report, *changes, metric="relevance"))
+    assert [row.case for row in failed.flips] == [f"ferry-{place:03d}" for place in (9, 8, 7, 6, 5)]
+    assert len(failed.flips) == CHANGES_LISTED
+    assert {row.way for row in failed.flips} == {Way.CHANGED}
+    assert (failed.rules[0].worse, failed.rules[0].better, failed.rules[0].conditional) == (9, 1, False)
+    passed = section_of(report, deciding(report, *changes, metric="relevance", outcome=Decision.PASS))
+    assert passed.flips == ()
+
+
+def test_a_flip_for_the_better_outweighs_a_change_without_a_condition(report):
+    section = section_of(
+        report,
+        deciding(report, (0, 0.9, 0.1), metric="relevance"),
+        deciding(report, (0, 0.0, 1.0), metric="exact_match", outcome=Decision.PASS),
+    )
+    (row,) = section.flips
+    assert row.way is Way.BETTER
+    assert flip_text(row) == "exact_match no to yes; worse: relevance 0.90 to 0.10"
+
+
+def test_a_condition_of_the_cases_own_makes_flips_of_changes():
+    numeric = Metric(name="right")
+    cells = {("a", 0): Scored(value=0.9, passed=True), ("b", 0): Scored(value=0.2, passed=False)}
+    report = of(cells, cases=1, metric=numeric)
+    rule = replace(example_verdict(report).rules[1], metric="right", outcome=Decision.PASS)
+    rule = replace(rule, flipped=(Flip(case="c0", baseline=0.9, challenger=0.2),))
+    section = section_of(report, rule, target="b", baseline="a")
+    assert [row.way for row in section.flips] == [Way.WORSE]
+
+
+def test_the_head_of_a_verdict_names_the_rules_and_leaves_their_figures_to_them(report):
+    failed, open_ = deciding(report, slice=None), deciding(report, outcome=Decision.INCONCLUSIVE, metric="relevance")
+    reasons = (f"token_f1, some rule: {failed.reason}", "the policy was edited in this change")
+    assert section_of(report, failed, open_, reasons=reasons).reasons == (
+        "failed: token_f1, not worse than baseline by more than 0.05",
+        "can't tell: relevance on fares, not worse than baseline by more than 0.05",
+        "the policy was edited in this change",
+    )
+
+
+def test_a_score_that_lacks_its_answer_is_told_by_the_answers_failure_alone():
+    report = of({("a", 0): TIMEOUT, ("b", 0): True}, cases=1)
+    cells = tuple(replace(cell, scores={"right": Failed(failure=TIMEOUT)}) for cell in report.cells[:1])
+    groups = view_of(replace(report, cells=(*cells, report.cells[1]))).failures
+    assert [(group.of, group.count) for group in groups] == [("answer", 1)]
+
+
+def test_cases_that_a_reason_names_are_not_named_again(report):
+    rule = deciding(report, failing=("ferry-001",), reason="1 of 24 cases did not pass: ferry-001")
+    told, untold = section_of(report, rule, replace(rule, reason="one did not pass")).rules
+    assert (failing_text(told), failing_text(untold)) == ("", "does not pass: ferry-001")
+
+
+def test_targets_that_failed_at_the_same_are_told_together():
+    view = view_of(of({("a", 0): False, ("b", 0): False}, cases=1))
+    assert who(view.cases[0]) == "did not pass: a, b (right)"

@@ -1,11 +1,11 @@
-"""promptflow's published flows run unmodified, from a checkout, with their own sample data.
+"""promptflow's published flows run unmodified as a suite's targets, from a checkout, with their own sample data.
 
 Those that are missing here need another service, the network, or packages of their own: docs/promptflow.md says which.
 """
 
-import asyncio
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.targets.flow_parts import flow_target
 
-from plimsoll.config import ModelSettings, read_yaml
-from plimsoll.models import open_models
+from plimsoll.api import RunOptions, run_suite
+from plimsoll.config import Workspace, read_yaml
+from plimsoll.runs.observer import Silent
 from plimsoll.targets.flow_definition import flow_files
 from plimsoll.testing import ScriptedEndpoint
 from plimsoll.testing.endpoint import Reply
-from plimsoll.types import Case, Output
+from plimsoll.types import Output
 
 CHECKOUT = os.environ.get("PLIMSOLL_PROMPTFLOW_CHECKOUT")
 NO_CHECKOUT = "set PLIMSOLL_PROMPTFLOW_CHECKOUT to a checkout of microsoft/promptflow to run its published flows"
@@ -143,21 +143,40 @@ def first_row(folder):
     return {name: given["default"] for name, given in inputs.items()}
 
 
-async def run(example: Example) -> tuple[Output, ScriptedEndpoint]:
-    folder = Path(CHECKOUT or "") / "examples" / example.path
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Workspace:
+    """A workspace that holds the published examples, where their siblings are too."""
+    root = tmp_path_factory.mktemp("published")
+    shutil.copytree(Path(CHECKOUT or "") / "examples", root / "examples", symlinks=True)
+    (root / "suites").mkdir()
+    return Workspace.find(root)
+
+
+def run(example: Example, workspace: Workspace) -> tuple[Output, ScriptedEndpoint]:
+    """What `plimsoll run` makes of a suite with the example as its target and the first of its own rows as its case."""
+    row = first_row(workspace.root / "examples" / example.path)
+    (workspace.root / "cases.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     says = example.says
-    async with ScriptedEndpoint(says if callable(says) else lambda _body: says) as endpoint:
-        settings = ModelSettings(model="local-model", base_url=endpoint.base_url)
-        async with open_models({"m": settings}, 16, {}) as models:
-            target = flow_target(folder, models["m"], inputs=example.inputs)
-            async with target.open() as opened:
-                return await opened.run(Case(id="1", inputs=first_row(folder))), endpoint
+    with ScriptedEndpoint(says if callable(says) else lambda _body: says) as endpoint:
+        suite = {
+            "name": "published",
+            "dataset": "cases.jsonl",
+            "models": {"m": {"model": "local-model", "base_url": endpoint.base_url}},
+            "targets": {"it": {"flow": f"examples/{example.path}", "model": "m", "inputs": example.inputs}},
+            "evaluators": [{"regex": {"pattern": "."}}],
+        }
+        # JSON is YAML.
+        (workspace.root / "suites" / "published.yaml").write_text(json.dumps(suite), encoding="utf-8")
+        ran = run_suite(workspace, "published", RunOptions(reuse=False, track=False), Silent())
+    (record,) = ran.report.cells
+    assert isinstance(record.outcome, Output), record.outcome
+    return record.outcome, endpoint
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.path)
-def test_a_published_flow_runs_unmodified(example):
-    before = {path: path.stat().st_mtime_ns for path in flow_files(Path(CHECKOUT or "") / "examples" / example.path)}
-    output, endpoint = asyncio.run(run(example))
+def test_a_published_flow_runs_unmodified(example, workspace):
+    before = {path: path.stat().st_mtime_ns for path in flow_files(workspace.root / "examples" / example.path)}
+    output, endpoint = run(example, workspace)
     given = output.value if output.value is not None else output.text
     if isinstance(example.answer, dict) and output.value is None:
         given = {"answer": output.text, **output.extra}

@@ -214,6 +214,9 @@ def problem_of(prepared: Prepared, ran: Ran) -> str | None:
     if ran.given_up:
         reasons = "; ".join(sorted(set(ran.given_up.values())))
         return f"gave up before all cells were run: {reasons}"
+    if not ran.report.run.complete:
+        missing = ran.plan.size - len(ran.report.cells)
+        return f"{missing} of {ran.plan.size} cells were not run: plimsoll run {ran.plan.suite} --resume"
     return infrastructure_failure(ran.report, tuple(ran.plan.targets), prepared.suite.max_failed)
 
 

@@ -25,7 +25,7 @@ from plimsoll.models import open_models
 from plimsoll.models.connection import resolve_connections
 from plimsoll.runs.cache import CellCache
 from plimsoll.runs.engine import Done, Job, Tally, execute
-from plimsoll.runs.folders import new_run_id, newest_run
+from plimsoll.runs.folders import is_complete, new_run_id, newest_run
 from plimsoll.runs.join import read_done, read_failed, read_report
 from plimsoll.runs.journal import EndLine, Journal
 from plimsoll.runs.observer import Observer
@@ -57,6 +57,8 @@ class _Session:
     owed: Callable[[CellId], bool]
     left: int
     """Cells to work on."""
+    whole: bool = True
+    """When they are done, no cell of the plan is owed."""
 
 
 async def run_targets(
@@ -108,7 +110,7 @@ async def run_targets(
                         owed=session.owed,
                     )
                     await execute(job, session.done, tally)
-                finished = tally.complete
+                finished = tally.complete and session.whole
             finally:
                 # Also when we are interrupted: what was spent is part of the record, what was in flight too.
                 seconds = time.perf_counter() - started
@@ -126,15 +128,8 @@ def as_planned(prepared: Prepared, options: RunOptions) -> tuple[RunOptions, Pat
     if not (options.resume or options.only_failed):
         return options, None
     _refuse_clash(options)
-    wanted = None if options.only_failed else False
-    folder = newest_run(prepared.workspace.state / RUNS, prepared.suite.name, complete=wanted)
+    folder = newest_run(prepared.workspace.state / RUNS, prepared.suite.name, without=CHAMPION_TARGET)
     plan = load_plan(folder)
-    if CHAMPION_TARGET in plan.targets:
-        suite = prepared.suite.name
-        raise UsageError(
-            f"run {folder.name} is a gate's, with a champion in it",
-            remedy=f"plimsoll gate {suite}: what it finished is taken from the cache",
-        )
     # A target that the suite had and the run left out stays out; one that is new is a change to be told.
     before = set(_target_names(plan.settings))
     targets = tuple(name for name in prepared.targets if name in plan.targets or name not in before)
@@ -257,10 +252,13 @@ def _session(folder: Path, plan: Plan, *, resumed: bool, only_failed: bool) -> _
     """What is left to do; read while the run's lock is held, so that nobody else is doing it."""
     if not resumed:
         return _Session(Done(), lambda _cell: True, plan.size)
-    done = read_done(folder / JOURNAL_FILE)
+    done, failed = read_done(folder / JOURNAL_FILE), read_failed(folder / JOURNAL_FILE)
+    left = plan.size - len(done.outcomes)
     if not only_failed:
-        return _Session(done, lambda _cell: True, plan.size - len(done.outcomes))
-    failed = read_failed(folder / JOURNAL_FILE)
+        if is_complete(folder) and not failed:
+            raise UsageError(f"run {folder.name} is complete", remedy="there is nothing to resume; start a new run")
+        return _Session(done, lambda _cell: True, left)
     if not failed:
         raise UsageError(f"run {folder.name} has no failed cells", remedy="there is nothing to run again")
-    return _Session(done, failed.__contains__, len(failed))
+    without_output = sum(1 for cell in failed if cell not in done.outcomes)
+    return _Session(done, failed.__contains__, len(failed), whole=without_output == left)

@@ -6,7 +6,8 @@ passed is shown as passed: what has no answer is an error, what has no condition
 an error.
 
 With a verdict the tests say what it says: rules fail, and of the challenger's cases those that a rule which failed
-names. A case that does not pass a metric that decided nothing against it is skipped, for it did not pass either.
+names. Another case passes by the metrics that the rules ask for; where it does not pass one of them and no rule failed by
+it, it is skipped: it is nothing against the target, and no success.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from xml.etree import ElementTree as ET
 
-from plimsoll.reports.model import AnswerView, CaseRow, RuleRow, Standing, VerdictSection, View
+from plimsoll.reports.model import AnswerView, CaseRow, RuleRow, ScoreView, Standing, VerdictSection, View
 from plimsoll.reports.phrases import estimate_text, failing_text, rule_figures
 from plimsoll.reports.text import clip
 from plimsoll.stats import PERCENTILES
@@ -87,12 +88,19 @@ def _case_of_gate(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView]
         named = "; ".join(f"{_rule_name(rule)}: {_value(answers, rule.metric)}" for rule in blamed)
         _problem(case, "failure", clip(named, 300), Standing.FAILED.value, details)
     else:
-        for standing in (Standing.ERROR, Standing.FAILED, Standing.UNJUDGED):
-            found = [answer for answer in answers if answer.standing is standing]
-            if found:
-                aside = "" if standing is Standing.UNJUDGED else "not held against the target by any rule that failed: "
-                _problem(case, "skipped", aside + _message(standing, found), "", details)
-                return
+        _aside(case, [score for answer in answers for score in answer.scores if score.metric in asked], details)
+
+
+def _aside(case: ET.Element, asked: Sequence[ScoreView], details: str) -> None:
+    """A case that no failed rule names passes by what the rules ask for, or it is skipped."""
+    lacking = [score for score in asked if score.passed is False]
+    if lacking:
+        told = "; ".join(_told(score) for score in lacking)
+        _problem(
+            case, "skipped", clip(f"not held against the target by any rule that failed: {told}", 300), "", details
+        )
+    elif all(score.passed is None for score in asked):
+        _problem(case, "skipped", "no rule asks for a metric that this case could pass (pass_if)", "", details)
 
 
 def _missing(answers: Sequence[AnswerView], asked: Collection[str]) -> str:
@@ -145,11 +153,11 @@ def _message(standing: Standing, answers: Sequence[AnswerView]) -> str:
 def _bad_scores(answer: AnswerView, standing: Standing) -> list[str]:
     if standing is Standing.ERROR:
         return [f"{score.metric}: {score.note}" for score in answer.scores if score.state == "failed"]
-    return [
-        f"{score.metric} is {score.value}" + (f" ({score.note})" if score.note else "")
-        for score in answer.scores
-        if score.passed is False
-    ]
+    return [_told(score) for score in answer.scores if score.passed is False]
+
+
+def _told(score: ScoreView) -> str:
+    return f"{score.metric} is {score.value}" + (f" ({score.note})" if score.note else "")
 
 
 def _detail(answer: AnswerView, many: bool) -> str:

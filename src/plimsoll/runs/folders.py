@@ -40,17 +40,16 @@ def find_run(runs: Path, run_id: str) -> Path:
     raise UsageError(f"no run {run_id!r}", remedy=near_match(run_id, list(known)[:20]) or "there are no runs yet")
 
 
-def newest_run(runs: Path, suite: str, *, complete: bool | None = None) -> Path:
-    """The folder of a suite's newest run, complete or not as asked.
+def newest_run(runs: Path, suite: str, *, without: str) -> Path:
+    """The folder of a suite's newest run, complete or not, that has no target named `without`.
 
     Raises:
         UsageError: there is none.
     """
     for folder in run_folders(runs, suite):
-        if complete is None or is_complete(folder) is complete:
+        if without not in load_plan(folder).targets:
             return folder
-    what = {None: "run", True: "complete run", False: "unfinished run"}[complete]
-    raise UsageError(f"suite {suite!r} has no {what}", remedy=f"plimsoll run {suite}")
+    raise UsageError(f"suite {suite!r} has no run yet", remedy=f"plimsoll run {suite}")
 
 
 def is_complete(folder: Path) -> bool:
