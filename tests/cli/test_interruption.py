@@ -132,9 +132,7 @@ def test_only_failed_cells_run_again(workspace: Workspace, desk: Desk, capsys):
     assert "has no failed cells" in plimsoll(capsys, *again).err
 
 
-def test_running_the_failed_cells_again_does_not_complete_a_run_that_owes_others(
-    unfinished: Path, desk: Desk, capsys
-):
+def test_running_the_failed_cells_again_does_not_complete_a_run_that_owes_others(unfinished: Path, desk: Desk, capsys):
     journal = unfinished / "journal.jsonl"
     whole = journal.read_bytes().splitlines(keepends=True)[:-1]
     failed = b'{"kind":"output","cell":["v1","c0",0],"key":"","outcome":{"type":"failure","kind":"server",'

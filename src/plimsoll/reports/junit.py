@@ -6,8 +6,8 @@ passed is shown as passed: what has no answer is an error, what has no condition
 an error.
 
 With a verdict the tests say what it says: rules fail, and of the challenger's cases those that a rule which failed
-names. Another case passes by the metrics that the rules ask for; where it does not pass one of them and no rule failed by
-it, it is skipped: it is nothing against the target, and no success.
+names. Another case passes by the metrics that the rules ask for; where it does not, and no rule failed by it, it is
+skipped: nothing against the target, and no success.
 """
 
 from __future__ import annotations
