@@ -3,7 +3,7 @@
 `python docs/write_keys.py` after a change of a setting; a test compares the page with what this would write.
 """
 
-# ruff: noqa: INP001  # a script beside the pages, not a package
+# a script beside the pages, not a package
 
 from __future__ import annotations
 

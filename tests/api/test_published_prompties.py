@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def workspace(tmp_path_factory) -> Workspace:
     return Workspace.find(root)
 
 
-def sample_row(path: Path) -> dict:
+def sample_row(path: Path) -> dict[str, Any]:
     """The prompty's own sample, and a plain value of its type for each variable that it leaves out."""
     prompt = load_prompt(path)
     needed = {name: STAND_INS.get(entry.type or "string", "two") for name, entry in prompt.inputs.items()}
