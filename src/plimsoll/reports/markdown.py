@@ -59,7 +59,8 @@ def escape_line(text: str) -> str:
     """`text` as a line, or a list's item, of its own."""
     line = one_line(text)
     opening = _OPENING.match(line)
-    return _escaped(opening) + escape(line[opening.end() :]) if opening else escape(line)
+    # Not `escape`, which would cut the space after the opening.
+    return _escaped(opening) + _MEANING.sub(_escaped, line[opening.end() :]) if opening else escape(line)
 
 
 def _escaped(match: re.Match[str]) -> str:
