@@ -13,7 +13,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-demo: install ## the whole road on a real small model: evaluate, gate, promote, refuse (about 3 minutes)
+demo: install ## the whole road on a real small model: evaluate, gate, promote, refuse (3 to 4 minutes)
 	@$(BIN)/plimsoll demo
 
 demo-full: install ## the demo's suite over the full dataset (about 8 minutes)

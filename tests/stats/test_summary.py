@@ -108,3 +108,13 @@ def test_an_empty_report_has_a_summary() -> None:
 def test_a_summary_can_be_written_and_read_back() -> None:
     summary = summarise(example_report(20))
     assert msgspec.json.decode(msgspec.json.encode(summary), type=Summary) == summary
+
+
+def test_the_limits_of_a_mean_stay_where_the_metric_can_be() -> None:
+    values: list[Value] = [0.3, 0.7, 1.0]
+    wide = mean_interval([0.3, 0.7, 1.0], 0.95, span=Range(0, 1))
+    found = summarise(make_report({"v1": {"f1": values}})).targets["v1"].metrics["f1"]
+    assert wide.low is not None
+    assert wide.high is not None
+    assert wide.high > 1
+    assert (found.low, found.high) == (max(wide.low, 0.0), 1.0)

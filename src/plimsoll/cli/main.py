@@ -386,7 +386,7 @@ def demo(
         Path, typer.Option(help="The demo's workspace, made anew from the package; its cell cache is kept.")
     ] = Path("demo"),
 ) -> ExitCode:
-    """Walk the whole road on a real small model: evaluate, gate, promote, refuse. About three minutes."""
+    """Walk the whole road on a real small model: evaluate, gate, promote, refuse. Three to four minutes."""
     from plimsoll.cli import demo as walking
 
     return walking.run(folder)

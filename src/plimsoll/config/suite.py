@@ -165,6 +165,8 @@ class TargetSettings(Strict):
             "environment": ("flow",),
             "parameters": ("prompt",),
             "output": ("flow", "function", "http", "recorded"),
+            "model": ("prompt", "flow"),
+            "inputs": ("prompt", "flow", "function", "http"),
         }
         for key, kinds in only_for.items():
             if getattr(self, key) and self.kind not in kinds:

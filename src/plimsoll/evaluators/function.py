@@ -7,13 +7,11 @@ thread of its own, so that a slow one holds back nothing else; one that never re
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import inspect
-import threading
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union
 
@@ -25,6 +23,7 @@ from plimsoll.evaluators.base import EvaluatorSettings, Threshold, written
 from plimsoll.evaluators.contract import Returned
 from plimsoll.evaluators.declare import declared_metrics
 from plimsoll.evaluators.fields import lookup
+from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, MetricKind, Output
 
 _KINDS = {bool: MetricKind.BOOL, int: MetricKind.NUMERIC, float: MetricKind.NUMERIC, str: MetricKind.LABEL}
@@ -98,7 +97,7 @@ class FunctionEvaluator:
         if inspect.iscoroutinefunction(self.function):
             given = await self.function(**arguments)
         else:
-            given = await _in_thread(self.function, arguments)
+            given = await in_thread(partial(self.function, **arguments))
             given = await given if inspect.isawaitable(given) else given
         if len(self.parts) > 1 and isinstance(given, Mapping):
             return {self._full(str(name)): value for name, value in given.items()}
@@ -128,34 +127,6 @@ class FunctionEvaluator:
         if isinstance(wanted, dict):
             wanted = wanted.get(part.name)
         return part.pass_if if wanted is None else written(wanted)
-
-
-async def _in_thread(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    # Not asyncio.to_thread: its pool is small and is waited for at the end, so a function that hangs would hold up
-    # first the others and then the command's end. A daemon thread holds up nothing.
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[tuple[bool, Any]] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def finish(outcome: tuple[bool, Any]) -> None:
-        if not done.done():
-            done.set_result(outcome)
-
-    def work() -> None:
-        try:
-            outcome = (True, context.run(function, **arguments))
-        except BaseException as error:  # noqa: BLE001  # carried over to the caller, who classifies it
-            outcome = (False, error)
-        try:
-            loop.call_soon_threadsafe(finish, outcome)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits for this any more
-
-    threading.Thread(target=work, name=f"evaluator {getattr(function, '__name__', '')}", daemon=True).start()
-    returned, value = await done
-    if not returned:
-        raise value
-    return value
 
 
 def build_function(

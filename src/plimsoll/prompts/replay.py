@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from plimsoll.prompts.marks import CLOSE, OPEN
-from plimsoll.types import Message
+from plimsoll.types import Message, message_text
 
 DERIVED = frozenset({"messages", "chat_history", "question"})
 """Variables that a case's messages fill where its inputs don't."""
@@ -94,7 +94,7 @@ def _history_end(
     if last is None:
         return len(messages)
     own_question = "question" in names and "question" in given
-    if own_question and _text(messages[last]).strip() != str(given["question"]).strip():
+    if own_question and message_text(messages[last]).strip() != str(given["question"]).strip():
         return len(messages)
     return last
 
@@ -107,13 +107,6 @@ def _view(message: Message, index: int) -> dict[str, Any]:
 
 
 def _question(message: Message, index: int) -> str:
-    text = _text(message)
+    text = message_text(message)
     plain = isinstance(message.get("content"), str) and set(message) <= {"role", "content"}
     return text if plain else ReplayedText(text, index)
-
-
-def _text(message: Message) -> str:
-    content = message.get("content")
-    if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
-    return content or ""

@@ -20,6 +20,7 @@ from plimsoll.reports.text import clip, interval, number
 
 NAME_WIDTH = 26
 _GAP = 2
+_LEAST_LIMIT = 0.01
 _LABELS = 3
 
 Line = tuple[str, str]
@@ -124,7 +125,9 @@ def _figure(row: MetricRow, figure: Figure, cases: int, *, stacked: bool) -> tup
         best = " best" if figure.best else ""
         unit = row.unit if row.derived or row.unit == "USD" else ""
         mean, style = number(figure.mean, unit) + best, "bold green" if figure.best else "bold"
-        limits = interval(figure.low, figure.high)
+        # A lower limit that is rounded down is one still, and five targets fit side by side.
+        low = 0.0 if figure.low is not None and 0 < figure.low < _LEAST_LIMIT else figure.low
+        limits = interval(low, figure.high)
         if row.derived:
             # Its interval is wide and seldom asked for: a rule on it tells it, and so does the HTML report.
             lines.append((mean, style))

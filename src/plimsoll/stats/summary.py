@@ -182,6 +182,7 @@ def _summary(
     lacks = Counter(cell.kind for cell in every if isinstance(cell, Lack))
     verdicts = [cell.passed for cell in scored if cell.passed is not None]
     labels = Counter(cell.label for cell in scored if cell.label is not None)
+    span = Range(metric.low, metric.high)
     return MetricSummary(
         metric=name,
         kind=metric.kind,
@@ -189,8 +190,8 @@ def _summary(
         unit=metric.unit,
         judged=metric.judged,
         mean=None if estimate is None else estimate.value,
-        low=None if estimate is None else estimate.low,
-        high=None if estimate is None else estimate.high,
+        low=None if estimate is None else _within(estimate.low, span),
+        high=None if estimate is None else _within(estimate.high, span),
         n=sum(any(isinstance(cell, Reading) for cell in repeats) for repeats in cells.values()),
         scored=len(scored),
         failed=lacks[LackKind.FAILED],
@@ -199,3 +200,11 @@ def _summary(
         passed=sum(verdicts) if verdicts else None,
         labels=dict(sorted(labels.items(), key=lambda item: (-item[1], item[0]))),
     )
+
+
+def _within(limit: float | None, span: Range) -> float | None:
+    """A limit where the metric can be: with few cases t reaches beyond what is possible."""
+    if limit is None:
+        return None
+    above = limit if span.low is None else max(limit, span.low)
+    return above if span.high is None else min(above, span.high)

@@ -14,7 +14,7 @@ from typing import Any
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.targets.flow_definition import ChatForm, FlowDefinition
 from plimsoll.targets.values import bind
-from plimsoll.types import Case, Message
+from plimsoll.types import Case, Message, message_text
 
 _DATA_URI = re.compile(r"^data:image/([A-Za-z0-9.+*-]+);base64,(.*)$", re.DOTALL)
 
@@ -88,7 +88,7 @@ def _turns(chat: ChatForm, messages: Sequence[Message]) -> list[dict[str, Any]]:
             if not turns:
                 # A greeting: a turn without a question.
                 turns.append({"inputs": {chat.question: [] if chat.as_list else ""}, "outputs": {}})
-            turns[-1]["outputs"][chat.answer] = _plain(message)
+            turns[-1]["outputs"][chat.answer] = message_text(message)
     return turns
 
 
@@ -97,7 +97,7 @@ def _question(chat: ChatForm, message: Message) -> Any:
     parts = content if isinstance(content, list) else [{"type": "text", "text": str(content or "")}]
     images = any(part.get("type") == "image_url" for part in parts)
     if not images and not chat.as_list:
-        return _plain(message)
+        return message_text(message)
     return [_part(chat, part) for part in parts]
 
 
@@ -111,10 +111,3 @@ def _part(chat: ChatForm, part: Mapping[str, Any]) -> Any:
         return {"type": "image_url", "image_url": {"url": url}}
     inline = _DATA_URI.match(url)
     return {f"data:image/{inline[1]};base64": inline[2]} if inline else {"data:image/*;url": url}
-
-
-def _plain(message: Message) -> str:
-    content = message.get("content")
-    if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content if part.get("type") == "text")
-    return str(content or "")
