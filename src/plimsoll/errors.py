@@ -69,6 +69,9 @@ class Where:
         return f"{self.file}:{self.line}" if self.line else str(self.file)
 
 
+NO_SUCH_FILE = "no such file"
+
+
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One thing wrong in what the user wrote, with its place and its mend."""

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from plimsoll.errors import ConfigError, Mistake, Where, near_match
+from plimsoll.errors import NO_SUCH_FILE, ConfigError, Mistake, Where, near_match
 
 Place = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -64,7 +64,7 @@ def read_text(path: Path, shown: Path | str) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ConfigError([Mistake("no such file", Where(shown), near_match(path.name, siblings))]) from None
+        raise ConfigError([Mistake(NO_SUCH_FILE, Where(shown), near_match(path.name, siblings))]) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError([Mistake("not valid UTF-8", Where(shown, line), "save the file as UTF-8")]) from None

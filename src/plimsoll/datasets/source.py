@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from plimsoll.datasets.values import plain
-from plimsoll.errors import ConfigError, Mistake, Where, near_match
+from plimsoll.errors import NO_SUCH_FILE, ConfigError, Mistake, Where, near_match
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def open_binary(path: Path, shown: Path | str) -> BinaryIO:
         return path.open("rb")
     except FileNotFoundError:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ConfigError([Mistake("no such file", Where(shown), near_match(path.name, siblings))]) from None
+        raise ConfigError([Mistake(NO_SUCH_FILE, Where(shown), near_match(path.name, siblings))]) from None
     except OSError as error:
         raise ConfigError([Mistake(f"can't be read: {error.strerror}", Where(shown))]) from error
 
