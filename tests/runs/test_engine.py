@@ -301,3 +301,14 @@ def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
     done = read_done(tmp_path / "r1" / JOURNAL_FILE)
     assert {cell.case for cell in done.outcomes} == {"c0", "c1", "c2", "c3"}
     assert not read_report(tmp_path / "r1").run.complete
+
+
+def test_a_score_that_was_given_again_is_no_failure_any_more(tmp_path):
+    run(tmp_path, [Target()], [Exact(raises=True)], reuse=False)
+    journal = tmp_path / "r1" / JOURNAL_FILE
+    failed = read_failed(journal)
+    assert len(failed) == 12
+    target = Target()
+    run(tmp_path, [target], [Exact()], done=read_done(journal), owed=failed.__contains__, reuse=False)
+    assert target.calls.total() == 0
+    assert read_failed(journal) == frozenset()

@@ -286,7 +286,7 @@ def _seal_and_publish(
 
 def _doubts(prepared: Prepared, sides: _Sides, ran: Ran) -> Iterator[str]:
     """Why a promotion can't rest on the verdict."""
-    problem, record, suite = problem_of(prepared, ran), ran.report.run, prepared.suite
+    problem, record, suite = problem_of(ran, prepared.suite.max_failed), ran.report.run, prepared.suite
     if problem is not None:
         yield problem
     if sides.stored is not None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from plimsoll.api.results import REPORT_FILE, TRACKING_FILE, SuiteRun
-from plimsoll.api.runs import RUNS
+from plimsoll.api.results import REPORT_FILE, TRACKING_FILE, SuiteRun, problem_of
+from plimsoll.api.runs import RUNS, Ran
 from plimsoll.canonical import write_atomic
-from plimsoll.config import Workspace
+from plimsoll.config import Suite, Workspace
 from plimsoll.errors import UsageError
-from plimsoll.gates.infrastructure import infrastructure_failure
 from plimsoll.reports.html import render_html
 from plimsoll.reports.view import build_view
 from plimsoll.runs.folders import find_run, run_folders
@@ -20,6 +19,9 @@ from plimsoll.runs.plan import load_plan
 from plimsoll.stats import summarise
 from plimsoll.tracking import LoggedRun
 from plimsoll.types import Verdict
+
+# A plan keeps what differs from the default.
+_MAX_FAILED = Suite.model_fields["max_failed"].default
 
 
 def stored_run(workspace: Workspace, run_id: str | None = None, output: Path | None = None) -> SuiteRun:
@@ -41,7 +43,7 @@ def stored_run(workspace: Workspace, run_id: str | None = None, output: Path | N
     report = read_report(folder)
     summary = summarise(report)
     plan = load_plan(folder)
-    problem = infrastructure_failure(report, tuple(plan.targets), plan.settings.get("max_failed", 0.05))
+    problem = problem_of(Ran(folder, plan, report, {}), plan.settings.get("max_failed", _MAX_FAILED))
     view = build_view(report, summary, _verdicts(folder), [problem] if problem else [])
     html = output or folder / REPORT_FILE
     write_atomic(html, render_html(view).encode("utf-8"))

@@ -168,7 +168,7 @@ def publish(
         files: What else is logged with it, by artifact path.
     """
     report, summary = ran.report, summarise(ran.report)
-    problem = problem_of(prepared, ran)
+    problem = problem_of(ran, prepared.suite.max_failed)
     view = build_view(report, summary, verdicts, (*notes, *_notes(prepared, ran), *([problem] if problem else [])))
     html = ran.folder / REPORT_FILE
     write_atomic(html, render_html(view).encode("utf-8"))
@@ -209,7 +209,7 @@ def _log(
         return LoggedRun(unsynced=f"{error.message} ({error.remedy})" if error.remedy else error.message)
 
 
-def problem_of(prepared: Prepared, ran: Ran) -> str | None:
+def problem_of(ran: Ran, max_failed: float) -> str | None:
     """Why the run ends with the exit code for infrastructure; None where it need not."""
     if ran.given_up:
         reasons = "; ".join(sorted(set(ran.given_up.values())))
@@ -217,7 +217,7 @@ def problem_of(prepared: Prepared, ran: Ran) -> str | None:
     if not ran.report.run.complete:
         missing = ran.plan.size - len(ran.report.cells)
         return f"{missing} of {ran.plan.size} cells were not run: plimsoll run {ran.plan.suite} --resume"
-    return infrastructure_failure(ran.report, tuple(ran.plan.targets), prepared.suite.max_failed)
+    return infrastructure_failure(ran.report, tuple(ran.plan.targets), max_failed)
 
 
 def _notes(prepared: Prepared, ran: Ran) -> tuple[str, ...]:

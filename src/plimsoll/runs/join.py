@@ -37,16 +37,22 @@ def read_done(journal: Path) -> Done:
 
 
 def read_failed(journal: Path) -> frozenset[CellId]:
-    """The cells whose last outcome is a failure, or of which a score failed."""
-    failed: set[CellId] = set()
+    """The cells whose last outcome is a failure, or of which an evaluator's last scores hold one."""
+    failures: set[CellId] = set()
+    # Evaluators whose last scores of the cell's last output hold a failure.
+    broken: dict[CellId, set[str]] = {}
     for line in read_journal(journal):
         if isinstance(line, OutputLine):
-            failed.discard(line.cell)
+            broken.pop(line.cell, None)
+            failures.discard(line.cell)
             if isinstance(line.outcome, Failure):
-                failed.add(line.cell)
-        elif isinstance(line, ScoreLine) and any(isinstance(score, Failed) for score in line.scores.values()):
-            failed.add(line.cell)
-    return frozenset(failed)
+                failures.add(line.cell)
+        elif isinstance(line, ScoreLine):
+            evaluators = broken.setdefault(line.cell, set())
+            evaluators.discard(line.evaluator)
+            if any(isinstance(score, Failed) for score in line.scores.values()):
+                evaluators.add(line.evaluator)
+    return frozenset(failures | {cell for cell, evaluators in broken.items() if evaluators})
 
 
 def read_report(folder: Path) -> Report:
