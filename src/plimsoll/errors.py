@@ -212,6 +212,7 @@ class CellError(Exception):
         remedy: str | None = None,
         retry_after: float | None = None,
         requests: int = 0,
+        down: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -221,6 +222,8 @@ class CellError(Exception):
         """Seconds that the endpoint asked us to wait before trying again."""
         self.requests = requests
         """Requests that were sent to models before it was given up."""
+        self.down = down
+        """The endpoint as a whole is plainly down: nothing else that goes there is worth sending."""
 
 
 @contextmanager

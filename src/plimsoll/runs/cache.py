@@ -7,6 +7,7 @@ waited for it.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -65,8 +66,15 @@ class CellCache:
         found = self._get("output", key)
         return None if found is None else _output_decoder.decode(found)
 
-    def keep_output(self, key: str, output: Output) -> None:
-        """Keep an output."""
+    def keep_output(self, key: str, output: Output, cell: str, parts: Mapping[str, str]) -> None:
+        """Keep an output.
+
+        Args:
+            key: The generation's.
+            output: What was answered.
+            cell: Whose it is (`identity.cell_name`): with the parts, it explains later why a cell was not reused.
+            parts: What the key was made of (`identity.generation_parts`).
+        """
         self._put("output", key, msgspec.json.encode(msgspec.structs.replace(output, latency=None)))
 
     def scores(self, key: str) -> dict[str, Score] | None:
@@ -74,8 +82,8 @@ class CellCache:
         found = self._get("score", key)
         return None if found is None else _scores_decoder.decode(found)
 
-    def keep_scores(self, key: str, scores: dict[str, Score]) -> None:
-        """Keep an evaluator's scores, if it gave every one of them."""
+    def keep_scores(self, key: str, scores: dict[str, Score], cell: str, parts: Mapping[str, str]) -> None:
+        """Keep an evaluator's scores, if it gave every one of them; `cell` and `parts` as of an output."""
         if all(isinstance(score, Scored) for score in scores.values()):
             bare = {
                 name: msgspec.structs.replace(score, passed=None) if isinstance(score, Scored) else score

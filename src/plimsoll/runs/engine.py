@@ -16,7 +16,7 @@ from plimsoll.errors import CellError, FailureKind, PlimsollError, boundary
 from plimsoll.evaluators.contract import Evaluator
 from plimsoll.evaluators.scoring import apply_pass_if, score, skipped, unscored
 from plimsoll.runs.cache import CellCache
-from plimsoll.runs.identity import generation_key, score_key
+from plimsoll.runs.identity import cell_name, generation_key, generation_parts, score_key, score_parts
 from plimsoll.runs.journal import Journal, OutputLine, ScoreLine
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan
@@ -65,6 +65,8 @@ class Job:
     """Take outputs and scores from the cache; they are kept there in any case."""
     owed: Callable[[CellId], bool] = lambda _cell: True
     """Which cells this session may work on."""
+    stop: Callable[[], str | None] = lambda: None
+    """Asked before each cell: why no further one may begin (a spend cap is reached); None goes on."""
 
 
 @dataclass(slots=True)
@@ -74,11 +76,13 @@ class Tally:
     requests: int = 0
     given_up: dict[str, str] = field(default_factory=dict)
     """Lane → why it was given up."""
+    stopped: str | None = None
+    """Why no further cell was begun."""
 
     @property
     def complete(self) -> bool:
         """No cell is left owed."""
-        return not self.given_up
+        return not self.given_up and self.stopped is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,8 @@ class _Execution:
             return _Answered(cell, case, key, Failure.of(error), cached=False)
         self.tally.requests += output.usage.requests
         if key:
-            self.job.cache.keep_output(key, output)
+            parts = generation_parts(generation or {}, cell.repeat, self.job.plan.epoch)
+            self.job.cache.keep_output(key, output, cell_name(self.job.plan.suite, cell), parts)
         return _Answered(cell, case, key, output, cached=False)
 
     async def _score_all(self) -> None:
@@ -225,7 +230,8 @@ class _Execution:
             value.usage.requests for value in scores.values() if isinstance(value, Scored | Failed)
         )
         if key:
-            self.job.cache.keep_scores(key, scores)
+            name = cell_name(self.job.plan.suite, answered.cell, evaluator.name)
+            self.job.cache.keep_scores(key, scores, name, score_parts(evaluator, case, output))
         return key, scores
 
 

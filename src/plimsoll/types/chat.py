@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct, field
+
+Number = TypeVar("Number", int, float)
 
 Message: TypeAlias = dict[str, Any]
 """One message in OpenAI's form: `role`, and `content` (text or parts), `tool_calls`, `tool_call_id`, `name`."""
@@ -25,6 +27,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     completion_tokens: int | None = None
     requests: int = 0
     """Requests sent to models, with those that were sent again."""
+    cost: float | None = None
+    """USD, by the price known when it was answered; None is unknown."""
 
     @property
     def total_tokens(self) -> int | None:
@@ -34,13 +38,14 @@ class Usage(Struct, frozen=True, kw_only=True):
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: Usage) -> Usage:
-        def both(a: int | None, b: int | None) -> int | None:
+        def both(a: Number | None, b: Number | None) -> Number | None:
             return None if a is None or b is None else a + b
 
         return Usage(
             prompt_tokens=both(self.prompt_tokens, other.prompt_tokens),
             completion_tokens=both(self.completion_tokens, other.completion_tokens),
             requests=self.requests + other.requests,
+            cost=both(self.cost, other.cost),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import Struct, field
@@ -97,9 +98,11 @@ class Report(Struct, frozen=True, kw_only=True):
     """A run with all its cells: what is shown, logged, compared and decided on."""
 
     run: RunRecord
-    cases: dict[str, Case]
-    """Every planned case, in the dataset's order, also those of which no cell was finished."""
-    cells: tuple[CellRecord, ...]
+    cases: Mapping[str, Case]
+    """Every planned case, in the dataset's order, also those of which no cell was finished. May be read from a file as
+    it is asked for."""
+    cells: Sequence[CellRecord]
+    """In the order of targets, cases as planned, repeats. May be read from a file each time it is iterated."""
 
     @property
     def metrics(self) -> dict[str, Metric]:
