@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full test lint types layers unit docs lock schemas wheel clean
+.PHONY: help install demo demo-full test lint types layers unit docs bench lock schemas wheel clean
 
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The first Python on the path that is new enough; `make PYTHON=...` names another.
@@ -47,6 +47,10 @@ unit: install ## the tests; PYTEST_ARGS are passed on
 
 docs: install ## the documentation, without warnings, into docs/_build
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+bench: install ## every benchmark, into docs/benchmarks.md (about half an hour; needs nginx with its echo module)
+	@failed=; for part in engine peers render; do $(BIN)/python -m benchmarks.$$part || failed="$$failed $$part"; done; \
+		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 schemas: install ## write the published JSON Schemas (schemas/)
 	@$(BIN)/python -m plimsoll.api.schemas schemas

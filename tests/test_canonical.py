@@ -1,6 +1,9 @@
 """Canonical bytes and atomic files."""
 
+import json
 import math
+import sys
+from enum import StrEnum
 
 import pytest
 from hypothesis import given
@@ -39,6 +42,53 @@ def test_the_order_of_keys_does_not_change_a_digest(value):
 def test_equal_bytes_mean_equal_values(a, b):
     if canonical.dumps(a) == canonical.dumps(b):
         assert a == b or (isinstance(a, float) and math.isclose(a, b))
+
+
+def as_python_writes_it(value):
+    """The bytes that digests have always been over."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8")
+
+
+@given(json_values)
+def test_the_bytes_are_those_of_pythons_own_encoder(value):
+    assert canonical.dumps(value) == as_python_writes_it(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.floats(1e-5, 1e17) | st.floats(-1e-3, 1e-3))
+def test_a_float_has_pythons_own_form(number):
+    assert canonical.dumps([number]) == as_python_writes_it([number])
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0, 1e-4, 9.999e-5, 9999999999999998.0, 1e16, 5e-324, 2**64, -(10**30)])
+def test_a_number_at_the_edge_of_a_form_has_pythons_own(number):
+    assert canonical.dumps({"n": number}) == as_python_writes_it({"n": number})
+
+
+def test_every_character_is_escaped_as_by_python_and_sorted_by_code_point():
+    letters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    assert canonical.dumps("".join(letters)) == as_python_writes_it("".join(letters))
+    some = dict.fromkeys(reversed(letters[::97]), 1)
+    assert canonical.dumps(some) == as_python_writes_it(some)
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class Name(str):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("value", [Colour.RED, {Name("b"): 1, "a": 2}, [Name("x")], (1, (2.5, None))])
+def test_a_kind_of_text_or_list_is_written_as_what_it_is(value):
+    assert canonical.dumps(value) == as_python_writes_it(value)
+
+
+@pytest.mark.parametrize("value", [b"x", {1, 2}, object(), {"a": [b"x"]}])
+def test_a_value_without_a_json_form_is_refused(value):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        canonical.dumps(value)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"x": [float("-inf")]}])

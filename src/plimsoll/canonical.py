@@ -15,10 +15,19 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
+
 DIGEST_PREFIX = "sha256:"
 
 # Made once: json.dumps makes a new one for every call that isn't its default.
-_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_exact = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+# Ten times as fast. It writes large and small floats in another form, and takes keys and values that have no place
+# here: it is given only what `_is_plain` admits, of which both make the same bytes.
+_quick = msgspec.json.Encoder(order="sorted")
+
+_SAME_IN_BOTH = frozenset({str, int, bool, type(None)})
+_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e16
+"""Between them a float is written without an exponent."""
 
 
 def dumps(value: Any) -> bytes:
@@ -28,8 +37,28 @@ def dumps(value: Any) -> bytes:
         TypeError: a key is not a string, or a value has no JSON form.
         ValueError: a number is not finite, or a string can't be encoded as UTF-8.
     """
+    if _is_plain(value):
+        return _quick.encode(value)
     _refuse_other_keys(value)
-    return _encoder.encode(value).encode("utf-8")
+    return _exact.encode(value).encode("utf-8")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is of JSON's own types throughout, with string keys, and has no float in exponent form."""
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or (type(item) not in _SAME_IN_BOTH and not _is_plain(item)):
+                return False
+        return True
+    if kind is list or kind is tuple:
+        for item in value:  # noqa: SIM110  # a generator takes half as long again
+            if type(item) not in _SAME_IN_BOTH and not _is_plain(item):
+                return False
+        return True
+    if kind is float:
+        return value == 0 or _LEAST_PLAIN <= abs(value) < _MOST_PLAIN
+    return kind in _SAME_IN_BOTH
 
 
 def _refuse_other_keys(value: Any) -> None:
@@ -47,6 +76,14 @@ def _refuse_other_keys(value: Any) -> None:
 def digest(value: Any) -> str:
     """The tagged digest of a JSON value."""
     return digest_bytes(dumps(value))
+
+
+def digest_lines(values: Iterable[Any]) -> str:
+    """The tagged digest of JSON values in a row, one in memory at a time."""
+    whole = hashlib.sha256()
+    for value in values:
+        whole.update(dumps(value) + b"\n")
+    return DIGEST_PREFIX + whole.hexdigest()
 
 
 def digest_bytes(data: bytes) -> str:

@@ -35,7 +35,7 @@ _MEANINGS = {
     ExitCode.PASS: "done; of a gate: passed",
     ExitCode.FAIL: "the gate failed: measured, and not good enough",
     ExitCode.USAGE: "usage or configuration: nothing was measured",
-    ExitCode.INCONCLUSIVE: "inconclusive: too little was measured to tell",
+    ExitCode.INCONCLUSIVE: "inconclusive: too little was measured to tell, or the spend cap was reached",
     ExitCode.INFRASTRUCTURE: "infrastructure: provider down, or too many failed cells",
     ExitCode.INTERRUPTED: "interrupted; `plimsoll run --resume` goes on",
 }
@@ -167,6 +167,7 @@ class FailureKind(StrEnum):
     MISSING_FIELD = "missing_field"
     EVALUATOR = "evaluator"
     BAD_SCORE = "bad_score"
+    SPEND_CAP = "spend_cap"
 
     @property
     def retryable(self) -> bool:
@@ -198,6 +199,7 @@ _REMEDIES = {
     FailureKind.MISSING_FIELD: "give the case this field, or drop the evaluator for it",
     FailureKind.EVALUATOR: "the evaluator's own code failed",
     FailureKind.BAD_SCORE: "the evaluator must return a finite value inside its declared range",
+    FailureKind.SPEND_CAP: "raise --max-cost, and go on with --resume",
 }
 
 

@@ -14,7 +14,7 @@ from plimsoll.errors import ExitCode
 from plimsoll.testing import Reply, ScriptedEndpoint
 
 COMMANDS = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
-HEAVY = ("promptflow", "mlflow", "openai", "pandas", "pyarrow", "aiohttp", "scipy")
+HEAVY = ("promptflow", "mlflow", "openai", "genai_prices", "pandas", "pyarrow", "aiohttp", "scipy")
 PROMPT = """\
 ---
 model:

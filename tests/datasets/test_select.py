@@ -1,13 +1,15 @@
 """Samples and filters."""
 
 import hashlib
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.datasets import filter_cases, from_rows, sample
+from plimsoll.datasets import Selection, Summary, digest_cases, filter_cases, from_rows, select
 from plimsoll.errors import UsageError
 from plimsoll.types import Case
 
@@ -22,8 +24,16 @@ CASES = tuple(
 )
 
 
-def ids(cases: Iterator[Case] | list[Case]) -> list[str]:
+def ids(cases: Iterable[Case]) -> list[str]:
     return [case.id for case in cases]
+
+
+def found(cases: list[Case]) -> Summary:
+    return Summary(name="x", cases=len(cases), slices={}, groups=0, fields={}, digest=digest_cases(cases))
+
+
+def sample(cases: list[Case], n: int, seed: int) -> Selection:
+    return select(cases, found(cases), sample=n, seed=seed)
 
 
 def numbered(count: int) -> list[Case]:
@@ -34,7 +44,10 @@ def numbered(count: int) -> list[Case]:
 def test_a_sample_is_the_lowest_hashes_in_the_datasets_order(count: int, n: int, seed: int) -> None:
     cases = numbered(count)
     lowest = sorted(cases, key=lambda case: hashlib.sha256(f"{seed}:{case.id}".encode()).hexdigest())[:n]
-    assert sample(iter(cases), n, seed) == [case for case in cases if case in lowest]
+    drawn = sample(cases, n, seed)
+    assert list(drawn) == list(drawn) == [case for case in cases if case in lowest]
+    assert len(drawn) == len(lowest)
+    assert drawn.digest == digest_cases(lowest)
 
 
 def test_a_sample_depends_on_seed_and_ids_only() -> None:
@@ -46,13 +59,64 @@ def test_a_sample_depends_on_seed_and_ids_only() -> None:
 
 
 def test_a_dataset_can_be_sampled_itself() -> None:
-    assert len(sample(from_rows([{"q": number} for number in range(5)]), 3, 0)) == 3
+    dataset = from_rows([{"q": number} for number in range(5)])
+    assert len(list(select(dataset, dataset.check(), sample=3))) == 3
+
+
+def test_the_whole_is_selected_without_reading_it() -> None:
+    def unread() -> Iterator[Case]:
+        raise AssertionError
+        yield
+
+    whole = found(numbered(3))
+    for selection in (select(unread(), whole), select(unread(), whole, sample=3)):
+        assert (len(selection), selection.digest) == (3, whole.digest)
+
+
+def test_a_sample_is_drawn_from_what_the_filters_keep() -> None:
+    hard = [Case(id=str(number), inputs={}, slices=("hard",) if number % 3 == 0 else ()) for number in range(60)]
+    kept = list(filter_cases(hard, {"slice": "hard"}))
+    drawn = select(hard, found(hard), filters={"slice": "hard"}, sample=5, seed=7)
+    assert list(drawn) == list(sample(kept, 5, 7))
+    every = select(hard, found(hard), filters=[("slice", "hard")])
+    assert (list(every), len(every), every.digest) == (kept, 20, digest_cases(kept))
+    assert list(select(hard, found(hard), filters=[("slice", "hard")], sample=100)) == kept
+
+
+def test_a_selection_of_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="no case has slice=none"):
+        select(CASES, found(list(CASES)), filters={"slice": "none"}, sample=1)
+
+
+@dataclass(frozen=True)
+class Made:
+    """Cases that are made as they are read."""
+
+    count: int
+
+    def __iter__(self) -> Iterator[Case]:
+        for number in range(self.count):
+            yield Case(id=str(number), inputs={"q": f"{number} {'x' * 500}"}, digest=f"sha256:{number:064}")
+
+
+def test_selecting_holds_no_cases() -> None:
+    made = Made(5000)
+    summary = Summary(name="x", cases=5000, slices={}, groups=0, fields={}, digest="")
+    tracemalloc.start()
+    few = select(made, summary, sample=100)
+    most = select(made, summary, sample=4999)
+    read = sum(1 for _ in few) + sum(1 for _ in most)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert read == 5099
+    # The cases hold 5 MB.
+    assert peak < 2_500_000
 
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_a_sample_of_nothing_is_refused(n: int) -> None:
     with pytest.raises(UsageError, match=f"a sample of {n} cases can't be drawn"):
-        sample(CASES, n, 0)
+        sample(list(CASES), n, 0)
 
 
 @pytest.mark.parametrize(

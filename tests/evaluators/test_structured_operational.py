@@ -1,4 +1,4 @@
-"""JSON validity, latency and tokens."""
+"""JSON validity, latency, tokens and cost."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plimsoll.evaluators.operational import Latency, Tokens
+from plimsoll.evaluators.operational import Cost, Latency, Tokens
 from plimsoll.evaluators.structured import JsonValid
+from plimsoll.runs.identity import Keys, output_digest
 from plimsoll.types import Case, Output, Scored, Skipped, Usage
 
 CASE = Case(id="c1", inputs={})
@@ -86,3 +87,22 @@ def test_unknown_tokens_are_skipped_not_zero() -> None:
 
 def test_less_is_better() -> None:
     assert [metric.direction for metric in (*Latency().metrics, *Tokens().metrics)] == ["lower", "lower"]
+
+
+def test_cost_is_what_the_answer_took() -> None:
+    score = Cost().evaluate(CASE, Output(text="x", usage=Usage(requests=1, cost=0.0021)))
+    assert isinstance(score, Scored)
+    assert score.value == 0.0021
+
+
+def test_an_unknown_cost_is_skipped_and_one_of_nothing_is_not() -> None:
+    assert isinstance(Cost().evaluate(CASE, Output(text="x", usage=Usage(requests=1))), Skipped)
+    free = Cost().evaluate(CASE, Output(text="x", usage=Usage(requests=1, cost=0.0)))
+    assert isinstance(free, Scored)
+    assert free.value == 0.0
+
+
+def test_a_score_of_another_cost_is_another_score() -> None:
+    cheap, dear = (Output(text="x", usage=Usage(cost=cost)) for cost in (0.001, 0.002))
+    keys = Keys()
+    assert keys.score(Cost(), CASE, output_digest(cheap)) != keys.score(Cost(), CASE, output_digest(dear))

@@ -10,7 +10,7 @@ from plimsoll.testing import ScriptedEndpoint
 from plimsoll.types import ChatRequest
 
 QUESTION = ChatRequest(messages=({"role": "user", "content": "What is the capital of France?"},))
-QUICK = Backoff(initial=0.001, longest=0.01, jitter=0, budget=5)
+QUICK = Backoff(initial=0.001, longest=0.01, jitter=0)
 
 
 class Asked:

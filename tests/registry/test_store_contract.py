@@ -1,4 +1,4 @@
-"""One contract, two stores: in memory, and on MLflow with SQLite."""
+"""One contract, three stores: in memory, on MLflow with SQLite, and that one held by the writer process."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from plimsoll.config import Workspace
 from plimsoll.errors import InfrastructureError, UsageError
 from plimsoll.registry import champion, history
 from plimsoll.testing.store import MemoryRegistryStore
-from plimsoll.tracking import MlflowRegistryStore, TrackingStore, open_store
+from plimsoll.tracking import MlflowRegistryStore, MlflowWriter, TrackingStore, open_store
 from plimsoll.tracking.contract import RECORD_LIMIT, RegistryStore
 
 
-@pytest.fixture(params=["memory", pytest.param("mlflow", marks=pytest.mark.mlflow)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("mlflow", marks=pytest.mark.mlflow),
+        pytest.param("writer", marks=pytest.mark.mlflow),
+    ]
+)
 def store(request: pytest.FixtureRequest) -> Iterator[RegistryStore]:
     if request.param == "memory":
         yield MemoryRegistryStore()
         return
     workspace: Workspace = request.getfixturevalue("workspace")
+    if request.param == "writer":
+        with MlflowWriter(workspace) as writer:
+            yield writer.registry()
+        return
     with open_store(None, workspace, dict(os.environ)) as tracking:
         yield MlflowRegistryStore(tracking)
 

@@ -1,4 +1,5 @@
 import msgspec
+from msgspec.structs import replace
 
 from plimsoll.testing.reports import example_report
 from plimsoll.types import Failed, Output, Report, Scored, Skipped
@@ -11,7 +12,8 @@ def test_the_example_is_the_same_for_the_same_arguments_and_another_for_another_
 
 def test_the_example_can_be_written_and_read_as_json():
     report = example_report(60)
-    assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+    again = msgspec.json.decode(msgspec.json.encode(report), type=Report)
+    assert replace(again, cells=tuple(again.cells)) == report
 
 
 def test_the_example_holds_everything_that_a_report_can_hold():

@@ -10,11 +10,13 @@ import pytest
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators import evaluator_info
 from plimsoll.runs.cache import CellCache
-from plimsoll.runs.engine import Done, Job, Scorer, Tally, execute
-from plimsoll.runs.join import read_done, read_failed, read_report
+from plimsoll.runs.cases import StoredCases
+from plimsoll.runs.engine import Job, Scorer, Tally, execute
+from plimsoll.runs.index import index_journal
+from plimsoll.runs.join import held, read_report
 from plimsoll.runs.journal import EndLine, Journal
 from plimsoll.runs.observer import Silent
-from plimsoll.runs.plan import JOURNAL_FILE, Plan, save_plan
+from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan, save_plan
 from plimsoll.types import Case, CellId, Failed, Failure, Metric, MetricKind, Output, Scored, Skipped, TargetInfo, Usage
 
 CASES = [Case(id=f"c{n}", inputs={"n": n}, expected=str(n), digest=f"sha256:{n}") for n in range(12)]
@@ -101,24 +103,36 @@ def job_of(folder, targets, evaluators, *, observer=None, repeats=1, **options):
         save_plan(plan, CASES, run)
     scorers = [one if isinstance(one, Scorer) else Scorer(one) for one in evaluators]
     transforms = options.pop("transforms", {name: (lambda output: output) for name in named})
+    stored = StoredCases(run / CASES_FILE)
     with Journal(run) as journal, CellCache(folder / "cache.db") as cache:
         yield Job(
             plan=plan,
-            cases=CASES,
+            cases=stored,
             targets=named,
-            scorers=lambda _case: scorers,
+            scorers=scorers,
             transforms=transforms,
             journal=journal,
             cache=cache,
             observer=observer or Silent(),
+            done=index_journal(run / JOURNAL_FILE, plan, stored),
             **options,
         )
 
 
-def run(folder, targets, evaluators, *, done=None, **options):
+def index_of(folder):
+    run = folder / "r1"
+    return index_journal(run / JOURNAL_FILE, load_plan(run), StoredCases(run / CASES_FILE))
+
+
+def failed_cells(folder):
+    index = index_of(folder)
+    return {place for place in range(index.size) if index.is_failed(place)}
+
+
+def run(folder, targets, evaluators, **options):
     tally = Tally()
     with job_of(folder, targets, evaluators, **options) as job:
-        asyncio.run(execute(job, done or Done(), tally))
+        asyncio.run(execute(job, tally))
         job.journal.append(EndLine(seconds=1.0, requests=tally.requests, complete=tally.complete))
     return tally, read_report(folder / "r1")
 
@@ -203,10 +217,9 @@ def test_without_reuse_everything_is_generated_and_scored_again(tmp_path):
 
 def test_a_resumed_run_owes_what_failed_and_what_was_not_finished(tmp_path):
     first = Target(fails={1: FailureKind.SERVER})
-    run(tmp_path, [first], [Exact()], owed=lambda cell: int(cell.case[1:]) < 8, reuse=False)
-    done = read_done(tmp_path / "r1" / JOURNAL_FILE)
+    run(tmp_path, [first], [Exact()], owed=lambda place: place < 8, reuse=False)
     second, evaluator = Target(), Exact()
-    _, report = run(tmp_path, [second], [evaluator], done=done, reuse=False)
+    _, report = run(tmp_path, [second], [evaluator], reuse=False)
     assert sorted(second.calls) == [1, 8, 9, 10, 11]
     assert evaluator.calls == 5
     assert len(report.cells) == 12
@@ -214,13 +227,12 @@ def test_a_resumed_run_owes_what_failed_and_what_was_not_finished(tmp_path):
 
 
 def test_a_journal_cut_anywhere_resumes_to_the_same_report(tmp_path):
-    _, whole = run(tmp_path, [Target()], [Exact()], reuse=False)
+    whole = held(run(tmp_path, [Target()], [Exact()], reuse=False)[1])
     journal = tmp_path / "r1" / JOURNAL_FILE
     data = journal.read_bytes()
     for cut in range(0, len(data), 397):
         journal.write_bytes(data[:cut])
-        done = read_done(journal)
-        _, report = run(tmp_path, [Target()], [Exact()], done=done, reuse=False)
+        _, report = run(tmp_path, [Target()], [Exact()], reuse=False)
         assert {r.cell: (r.outcome, r.scores) for r in report.cells} == {
             r.cell: (r.outcome, r.scores) for r in whole.cells
         }
@@ -228,36 +240,93 @@ def test_a_journal_cut_anywhere_resumes_to_the_same_report(tmp_path):
 
 def test_the_failed_cells_are_those_whose_newest_line_failed(tmp_path):
     run(tmp_path, [Target(fails={1: FailureKind.SERVER, 2: FailureKind.SERVER})], [Exact()], reuse=False)
-    journal = tmp_path / "r1" / JOURNAL_FILE
-    assert read_failed(journal) == {CellId("t", "c1"), CellId("t", "c2")}
-    owed = read_failed(journal)
-    run(tmp_path, [Target()], [Exact()], done=read_done(journal), owed=owed.__contains__, reuse=False)
-    assert read_failed(journal) == frozenset()
+    owed = failed_cells(tmp_path)
+    assert owed == {index_of(tmp_path).place(CellId("t", case)) for case in ("c1", "c2")}
+    run(tmp_path, [Target()], [Exact()], owed=owed.__contains__, reuse=False)
+    assert failed_cells(tmp_path) == set()
 
 
-@pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.CONNECTION, FailureKind.NOT_FOUND])
-def test_a_lane_that_only_fails_to_be_reached_is_given_up(tmp_path, kind):
-    target = Target(fails=dict.fromkeys(range(12), kind), concurrency=1)
-    tally, report = run(tmp_path, [target], [Exact()])
-    assert target.calls.total() == 10
+def test_a_lane_whose_endpoint_is_down_is_given_up_and_the_others_go_on(tmp_path):
+    class Down(Target):
+        async def run(self, case):
+            if case.inputs["n"] == 4:
+                raise CellError(FailureKind.CONNECTION, "it is gone", remedy="start it", down=True)
+            return await super().run(case)
+
+    down, other = Down("a", lane="a", concurrency=1), Target("b", lane="b")
+    tally, report = run(tmp_path, [down, other], [Exact()])
+    assert (down.calls.total(), other.calls.total()) == (4, 12)
+    assert tally.given_up == {"a": "it is gone (start it)"}
     assert not tally.complete
-    assert "no 9" in tally.given_up["lane"]
     assert not report.run.complete
+    assert len(list(report.of_target("a"))) == 5
 
 
-def test_one_answer_shows_that_the_endpoint_is_there(tmp_path):
-    target = Target(fails=dict.fromkeys(range(1, 12), FailureKind.CONNECTION), concurrency=1)
+def test_cells_that_fail_one_by_one_give_up_nothing(tmp_path):
+    target = Target(fails=dict.fromkeys(range(12), FailureKind.CONNECTION), concurrency=1)
     tally, report = run(tmp_path, [target], [Exact()])
     assert tally.complete
     assert len(report.cells) == 12
+
+
+def test_a_reason_to_stop_leaves_the_rest_owed_and_a_resume_does_it(tmp_path):
+    target = Target(concurrency=1)
+    tally, report = run(
+        tmp_path, [target], [Exact()], stop=lambda: "enough" if target.calls.total() >= 5 else None, reuse=False
+    )
+    assert tally.stopped == "enough"
+    assert (len(report.cells), report.run.complete) == (5, False)
+    assert all(record.scores for record in report.cells)
+    _, report = run(tmp_path, [target], [Exact()], reuse=False)
+    assert (target.calls.total(), report.run.complete) == (12, True)
+
+
+def test_a_slow_judge_does_not_hold_back_generation(tmp_path):
+    """Far more answers than the scoring queue holds are there before the judge gives its first score."""
+
+    class Judge(Exact):
+        async def evaluate(self, case, output):
+            await everything.wait()
+            return output.text == case.expected
+
+    class Counting(Target):
+        async def run(self, case):
+            try:
+                return await super().run(case)
+            finally:
+                if self.calls.total() == 12 * 20:
+                    everything.set()
+
+    everything = asyncio.Event()
+    _, report = run(tmp_path, [Counting()], [Judge()], repeats=20, scored_at_once=2, reuse=False)
+    assert len(report.cells) == 240
+    assert all(record.scores["exact"] == Scored(value=True, passed=True) for record in report.cells)
+
+
+def test_slow_answers_do_not_hold_back_scoring(tmp_path):
+    class OneAtATime(Target):
+        async def run(self, case):
+            before = case.inputs["n"] - 1
+            while before not in scored and before >= 0:
+                await asyncio.sleep(0.001)
+            return await super().run(case)
+
+    class Noting(Exact):
+        def evaluate(self, case, output):
+            scored.add(case.inputs["n"])
+            return super().evaluate(case, output)
+
+    scored = set()
+    run(tmp_path, [OneAtATime()], [Noting()])
+    assert scored == set(range(12))
 
 
 def test_a_case_that_an_evaluator_leaves_out_is_skipped_with_the_reason(tmp_path):
     scorer = Scorer(Exact(), lambda case: None if case.id == "c1" else "not sampled")
     evaluators = [scorer.evaluator]
     with job_of(tmp_path, [Target()], evaluators) as job:
-        replaced = Job(**{**{f: getattr(job, f) for f in job.__slots__}, "scorers": lambda _case: [scorer]})
-        asyncio.run(execute(replaced, Done(), Tally()))
+        replaced = Job(**{**{f: getattr(job, f) for f in job.__slots__}, "scorers": [scorer]})
+        asyncio.run(execute(replaced, Tally()))
     report = read_report(tmp_path / "r1")
     given = {record.cell.case: record.scores["exact"] for record in report.cells}
     assert isinstance(given.pop("c1"), Scored)
@@ -290,7 +359,7 @@ def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
             return await super().run(case)
 
     async def interrupt(job):
-        task = asyncio.create_task(execute(job, Done(), Tally()))
+        task = asyncio.create_task(execute(job, Tally()))
         await asyncio.sleep(0.3)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -298,17 +367,16 @@ def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
 
     with job_of(tmp_path, [Slow()], [Exact()]) as job:
         asyncio.run(interrupt(job))
-    done = read_done(tmp_path / "r1" / JOURNAL_FILE)
-    assert {cell.case for cell in done.outcomes} == {"c0", "c1", "c2", "c3"}
-    assert not read_report(tmp_path / "r1").run.complete
+    report = read_report(tmp_path / "r1")
+    assert {record.cell.case for record in report.cells} == {"c0", "c1", "c2", "c3"}
+    assert not report.run.complete
 
 
 def test_a_score_that_was_given_again_is_no_failure_any_more(tmp_path):
     run(tmp_path, [Target()], [Exact(raises=True)], reuse=False)
-    journal = tmp_path / "r1" / JOURNAL_FILE
-    failed = read_failed(journal)
+    failed = failed_cells(tmp_path)
     assert len(failed) == 12
     target = Target()
-    run(tmp_path, [target], [Exact()], done=read_done(journal), owed=failed.__contains__, reuse=False)
+    run(tmp_path, [target], [Exact()], owed=failed.__contains__, reuse=False)
     assert target.calls.total() == 0
-    assert read_failed(journal) == frozenset()
+    assert failed_cells(tmp_path) == set()

@@ -25,7 +25,7 @@ CASE = Case(
     expected="Paris",
     slices=("s",),
 )
-QUICK = Backoff(initial=0.001, longest=0.01, jitter=0, budget=5)
+QUICK = Backoff(initial=0.001, longest=0.01, jitter=0)
 
 
 def reply(body="", status=200, **headers):

@@ -6,7 +6,7 @@ from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError, FailureKind, UsageError
 from plimsoll.models import open_models
 from plimsoll.prompts import load_prompt
-from plimsoll.runs.identity import generation_key, output_digest
+from plimsoll.runs.identity import Keys, output_digest
 from plimsoll.targets.prompt import PromptTarget
 from plimsoll.testing import ScriptedEndpoint, ScriptedModel
 from plimsoll.types import Case, ChatReply, TargetInfo, Usage
@@ -42,7 +42,7 @@ def run(target, case=CASE):
 
 
 def key(target, case=CASE):
-    return generation_key(target.generation(case), 0, "")
+    return Keys().generation(target.generation(case), 0)
 
 
 def test_the_rendered_messages_are_sent_and_the_reply_is_the_output(target):

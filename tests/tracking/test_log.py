@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plimsoll.config import Workspace
-from plimsoll.errors import FailureKind, UsageError
+from plimsoll.errors import FailureKind, InfrastructureError, UsageError
 from plimsoll.stats.summary import summarise
 from plimsoll.testing.reports import example_report
 from plimsoll.tracking import (
@@ -26,6 +26,7 @@ from plimsoll.tracking import (
     log_run,
     open_store,
 )
+from plimsoll.tracking.tables import SHOWN_ROWS
 from plimsoll.tracking.traces import is_failure
 from plimsoll.types import Failure, Report
 
@@ -95,7 +96,7 @@ def test_failures_leave_a_trace_with_scores_as_assessments_and_the_row_first(
     report = example_report(cases=16, targets=("v1",))
     logged = log(store, report, tmp_path)
     failures = {record.cell.case: record for record in report.of_target("v1") if is_failure(record)}
-    assert 0 < len(failures) < len(report.of_target("v1"))
+    assert 0 < len(failures) < len(list(report.of_target("v1")))
     traces = {
         trace.info.tags["plimsoll.case"]: trace
         for trace in store.client.search_traces(locations=[store.experiment_id], run_id=logged.targets["v1"])
@@ -122,7 +123,7 @@ def test_failures_leave_a_trace_with_scores_as_assessments_and_the_row_first(
 def test_how_many_traces_is_a_setting(store: TrackingStore, tmp_path: Path) -> None:
     report = example_report(cases=10, targets=("v1", "v2"))
     counts = log(store, report, tmp_path, trace=TraceSettings("all", limit=3)).traces
-    assert counts["v1"].wanted == len(report.of_target("v1"))
+    assert counts["v1"].wanted == len(list(report.of_target("v1")))
     assert (counts["v1"].sent, counts["v1"].arrived) == (3, 3)
     other = msgspec.structs.replace(report, run=msgspec.structs.replace(report.run, id="another"))
     assert log(store, other, tmp_path, trace=TraceSettings("none")).traces["v1"] == TraceCount()
@@ -201,7 +202,7 @@ def test_a_missing_file_and_a_broken_store_are_told_and_raise_nothing(store: Tra
     report = example_report(cases=2, targets=("v1",))
     attached = replace(attachments(tmp_path), files={"verdict.json": tmp_path / "nowhere.json"})
     logged = log_run(store, report, summarise(report), attached)
-    assert logged.unsynced == "verdict.json can't be read: No such file or directory"
+    assert logged.unsynced == "nowhere.json can't be read: No such file or directory"
 
     class Down(TrackingStore):
         def call(self, doing: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -226,10 +227,17 @@ def test_a_missing_file_and_a_broken_store_are_told_and_raise_nothing(store: Tra
 def test_a_verdict_is_attached_to_the_run_that_it_is_about(store: TrackingStore, tmp_path: Path) -> None:
     report = example_report(cases=2, targets=("v1",))
     logged = log(store, report, tmp_path)
-    run = attach(store, report.run.id, {"gate/verdict.json": b"{}"}, target="v1", tags={"plimsoll.verdict": "pass"})
+    verdict = tmp_path / "v.json"
+    verdict.write_text(f"{{}} {KEY}")
+    files = {"gate/verdict.json": verdict}
+    run = attach(store, report.run.id, files, target="v1", tags={"plimsoll.verdict": "pass"})
     assert run == logged.targets["v1"]
     assert store.client.get_run(run).data.tags["plimsoll.verdict"] == "pass"
     assert [file.path for file in store.client.list_artifacts(run, "gate")] == ["gate/verdict.json"]
+    there = store.client.download_artifacts(run, "gate/verdict.json", str(tmp_path))
+    assert Path(there).read_text() == "{} [OPENAI_API_KEY redacted]"
+    with pytest.raises(InfrastructureError, match=r"gone\.json can't be read: No such file"):
+        attach(store, report.run.id, {"verdict.json": tmp_path / "gone.json"})
     with pytest.raises(UsageError, match=r"run unknown is not in MLflow .*log it first"):
         attach(store, "unknown", {})
 
@@ -251,3 +259,14 @@ def test_an_api_key_is_in_nothing_that_is_written(store: TrackingStore, workspac
             assert KEY not in str(pq.read_table(path).to_pylist())
     database = (workspace.state / "mlflow.db").read_bytes()
     assert b"Incorrect API key provided: [OPENAI_API_KEY redacted]" in database
+
+
+def test_a_table_that_is_not_whole_says_so(store: TrackingStore, tmp_path: Path) -> None:
+    report = example_report(cases=SHOWN_ROWS + 1, targets=("v1",), flawless=True)
+    run = store.client.get_run(log(store, report, tmp_path, trace=TraceSettings("none")).targets["v1"])
+    assert run.data.tags["mlflow.note.content"] == (
+        "eval_results_table.json shows the first 1000 of 1001 cells; cells.parquet has all."
+    )
+    small = example_report(cases=4, targets=("v2",))
+    other = msgspec.structs.replace(small, run=msgspec.structs.replace(small.run, id="another"))
+    assert "mlflow.note.content" not in store.client.get_run(log(store, other, tmp_path).targets["v2"]).data.tags

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,10 +31,32 @@ def test_a_secret_is_replaced_by_its_name_in_text_json_urls_and_files() -> None:
     assert redactor.text(f"key {SECRET}, pass hunter22") == "key [OPENAI_API_KEY redacted], pass [redacted]"
     assert redactor.text(json.dumps({"key": SECRET})) == '{"key": "[OPENAI_API_KEY redacted]"}'
     assert "planted" not in redactor.text("?key=sk-p%22lant%2Fed%2B1234")
-    assert redactor.data(b"\xff" + SECRET.encode()) == b"\xff[OPENAI_API_KEY redacted]"
     assert redactor.value({SECRET: [1, None, (SECRET,)]}) == {
         "[OPENAI_API_KEY redacted]": [1, None, ["[OPENAI_API_KEY redacted]"]]
     }
+
+
+@pytest.mark.parametrize("secrets", [(SECRET,), ("abcdefgh", "abcdefgh-and-more"), ("-----BEGIN KEY-----\nMC4C",)])
+def test_a_copied_file_holds_no_secret_wherever_one_stands(tmp_path: Path, secrets: tuple[str, ...]) -> None:
+    redactor = Redactor({f"KEY_{number}": secret for number, secret in enumerate(secrets)})
+    block = 1 << 20
+    longest = max(map(len, secrets))
+    for shift in range(-1, longest + 1):
+        # The secret before last begins at each place around the end of a block; the last one ends the file.
+        text = "é".encode() + b"\xff" + b"." * (block - 3 - shift)
+        parts = [text, secrets[-1].encode(), b".", secrets[0].encode()]
+        (tmp_path / "source").write_bytes(b"".join(parts))
+        redactor.copy(tmp_path / "source", tmp_path / "copy")
+        marks = [f"[KEY_{len(secrets) - 1} redacted]".encode(), b"[KEY_0 redacted]"]
+        assert (tmp_path / "copy").read_bytes() == b"".join([text, marks[0], b".", marks[1]])
+
+
+def test_a_copied_file_without_a_secret_is_the_same(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 10_000
+    (tmp_path / "source").write_bytes(data)
+    for secrets in ({}, {"A_KEY": SECRET}):
+        Redactor(secrets).copy(tmp_path / "source", tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == data
 
 
 def test_of_two_secrets_that_start_alike_the_longer_leaves_no_rest() -> None:

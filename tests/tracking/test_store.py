@@ -82,20 +82,39 @@ def test_several_that_open_a_new_database_make_it_one_after_the_other(tmp_path: 
     inside: list[int] = []
     most: list[int] = []
 
-    def connect() -> None:
+    def make(path: Path) -> None:
         inside.append(1)
         most.append(len(inside))
         time.sleep(0.05)
-        with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS t (x)")
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE t (x)")
         inside.pop()
 
-    threads = [threading.Thread(target=sqlite.prepare, args=(tmp_path / "new.db", connect, 5.0)) for _ in range(4)]
+    threads = [threading.Thread(target=sqlite.prepare, args=(tmp_path / "new.db", make, 5.0)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1, 1, 1, 1]
+    assert most == [1]
+    assert [path.name for path in tmp_path.glob("*.db")] == ["new.db"]
+
+
+def test_a_database_whose_making_was_cut_short_is_made_anew(tmp_path: Path) -> None:
+    def cut_short(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE half (x)")
+        raise KeyboardInterrupt
+
+    def make(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE whole (x)")
+
+    with pytest.raises(KeyboardInterrupt):
+        sqlite.prepare(tmp_path / "new.db", cut_short, 5.0)
+    assert not (tmp_path / "new.db").exists()
+    sqlite.prepare(tmp_path / "new.db", make, 5.0)
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("whole",)]
 
 
 def test_a_locked_database_is_told_within_the_patience(workspace: Workspace) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -8,8 +9,8 @@ import pyarrow.parquet as pq
 from plimsoll.errors import FailureKind
 from plimsoll.testing.reports import example_report
 from plimsoll.tracking import Redactor
-from plimsoll.tracking.tables import rows, table_json, write_parquet
-from plimsoll.types import Failed, Failure, Report, Scored, Skipped
+from plimsoll.tracking.tables import CELLS, SHOWN_ROWS, TABLE, rows, table_json, write_parquet, write_tables
+from plimsoll.types import CellRecord, Failed, Failure, Report, Scored, Skipped
 
 NOTHING = Redactor({})
 
@@ -18,7 +19,7 @@ def test_every_cell_is_a_row_with_each_metrics_value_status_and_reason(tmp_path:
     report = example_report(cases=30, repeats=2)
     write_parquet(tmp_path / "cells.parquet", rows(report, "v1", NOTHING), report.metrics)
     table = pq.read_table(tmp_path / "cells.parquet").to_pylist()
-    records = report.of_target("v1")
+    records = list(report.of_target("v1"))
     assert [(row["case"], row["repeat"]) for row in table] == [(r.cell.case, r.cell.repeat) for r in records]
     for row, record in zip(table, records, strict=True):
         assert (row["output"] is None) == isinstance(record.outcome, Failure)
@@ -51,12 +52,40 @@ def test_the_table_for_the_browser_is_plain_json_without_secrets() -> None:
     report = example_report(cases=12, targets=("v1",))
     failure = Failure(kind=FailureKind.AUTH, message="wrong key sk-planted-123", remedy="check it")
     broken = type(report.cells[0])(cell=report.cells[0].cell, key="k", outcome=failure)
-    table = rows(
-        Report(run=report.run, cases=report.cases, cells=(broken, *report.cells[1:])),
-        "v1",
-        Redactor({"OPENAI_API_KEY": "sk-planted-123"}),
+    table = list(
+        rows(
+            Report(run=report.run, cases=report.cases, cells=(broken, *report.cells[1:])),
+            "v1",
+            Redactor({"OPENAI_API_KEY": "sk-planted-123"}),
+        )
     )
     shown = json.loads(table_json(table))
     assert len(shown["data"]) == len(table)
     assert "auth: wrong key [OPENAI_API_KEY redacted]" in shown["data"][0]
     assert "sk-planted" not in json.dumps(shown)
+
+
+def test_parquet_has_every_cell_and_the_table_for_the_browser_the_first_thousand(tmp_path: Path) -> None:
+    report = example_report(cases=SHOWN_ROWS + 500, targets=("v1",), flawless=True)
+    write_tables(tmp_path, report, "v1", NOTHING)
+    names = [record.cell.case for record in report.of_target("v1")]
+    assert pq.read_table(tmp_path / CELLS).column("case").to_pylist() == names
+    shown = json.loads((tmp_path / TABLE).read_bytes())
+    assert [row[shown["columns"].index("case")] for row in shown["data"]] == names[:SHOWN_ROWS]
+
+
+def test_rows_are_made_as_they_are_asked_for() -> None:
+    report = example_report(cases=3, targets=("v1",), flawless=True)
+    asked = []
+
+    class Cells(tuple[CellRecord, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[CellRecord]:
+            for record in super().__iter__():
+                asked.append(record.cell.case)
+                yield record
+
+    table = rows(Report(run=report.run, cases=report.cases, cells=Cells(report.cells)), "v1", NOTHING)
+    next(table)
+    assert len(asked) == 1

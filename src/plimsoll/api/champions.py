@@ -39,11 +39,12 @@ def bundle_spec(name: str, bundle: Bundle, folder: Path, known: Mapping[str, Mod
     """A materialised bundle as a target.
 
     A model that `known` has with other settings is renamed `NAME of TARGET`, so that both can be open at once; the
-    target's identity stays the bundle's.
+    target's identity stays the bundle's. What a model costs is no part of a bundle: it costs what `known` says.
     """
+    priced = {model: _priced(settings, known.get(model)) for model, settings in bundle.models.items()}
     names = {
         model: model if known.get(model, settings) == settings else f"{model} of {name}"
-        for model, settings in bundle.models.items()
+        for model, settings in priced.items()
     }
     settings = bundle.settings
     renamed = settings.model_copy(
@@ -52,5 +53,10 @@ def bundle_spec(name: str, bundle: Bundle, folder: Path, known: Mapping[str, Mod
             "connections": {key: names[model] for key, model in settings.connections.items()},
         }
     )
-    models = {names[model]: kept for model, kept in bundle.models.items()}
+    models = {names[model]: kept for model, kept in priced.items()}
     return describe(name, renamed, root=folder, models=models, bundle=bundle)
+
+
+def _priced(settings: ModelSettings, known: ModelSettings | None) -> ModelSettings:
+    same = known is not None and (known.model, known.base_url) == (settings.model, settings.base_url)
+    return settings.model_copy(update={"price": known.price}) if known is not None and same else settings

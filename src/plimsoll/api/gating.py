@@ -22,10 +22,8 @@ from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.prepare import Prepared, prepare
 from plimsoll.api.results import (
     REPORT_FILE,
-    StoreOpening,
     SuiteRun,
     interruptible,
-    opening_store,
     problem_of,
     publish,
 )
@@ -41,7 +39,7 @@ from plimsoll.runs.folders import find_run
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan, load_plan
-from plimsoll.tracking import MlflowRegistryStore, attach
+from plimsoll.tracking import MlflowWriter, StoredBaseline
 from plimsoll.types import Verdict
 
 GATE_FOLDER = "gate"
@@ -72,7 +70,7 @@ class _Sides:
 
     challenger: TargetSpec
     baseline: TargetSpec | None = None
-    stored: Path | None = None
+    stored: StoredBaseline | None = None
     """The run whose cells are the baseline's."""
 
     @property
@@ -105,9 +103,10 @@ def gate_suite(workspace: Workspace, name: str, options: GateOptions, observer: 
     policy = _policy(prepared, options)
     _refuse_clash(options)
     challenger = _challenger(prepared, policy, options)
-    needs_store = options.run.track or (policy.baseline == "champion" and not options.first)
-    with opening_store(workspace, wanted=needs_store or options.first) as store:
-        sides = _sides(prepared, policy, challenger, store, first=options.first)
+    with MlflowWriter(workspace) as writer:
+        if options.run.track:
+            writer.start()
+        sides = _sides(prepared, policy, challenger, writer, first=options.first)
         ran = (
             _existing(prepared, sides, options)
             if options.run_id
@@ -118,11 +117,10 @@ def gate_suite(workspace: Workspace, name: str, options: GateOptions, observer: 
             )
         )
         if sides.stored is not None:
-            baseline = read_report(sides.stored)
-            target = _only_target(sides, baseline.run.targets)
-            ran = Ran(ran.folder, ran.plan, with_baseline(ran.report, baseline, target), ran.given_up)
+            other = read_report(Path(sides.stored.folder))
+            ran = Ran(ran.folder, ran.plan, with_baseline(ran.report, other, sides.stored.target), ran.given_up)
         verdict = decide(ran.report, sides.challenger.name, sides.baseline_name, policy, first=options.first)
-        return _seal_and_publish(prepared, sides, policy, options=options, ran=ran, verdict=verdict, store=store)
+        return _seal_and_publish(prepared, sides, policy, options=options, ran=ran, verdict=verdict, writer=writer)
 
 
 def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:
@@ -163,32 +161,34 @@ def _challenger(prepared: Prepared, policy: GatePolicy, options: GateOptions) ->
 
 
 def _sides(
-    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, store: StoreOpening, *, first: bool
+    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, writer: MlflowWriter, *, first: bool
 ) -> _Sides:
     if first:
-        _refuse_first(prepared, store)
+        _refuse_first(prepared, writer)
         return _Sides(challenger)
     if policy.baseline == NO_BASELINE:
         return _Sides(challenger)
     if policy.baseline == CHAMPION_TARGET:
-        return _Sides(challenger, champion_spec(prepared, MlflowRegistryStore(store.get())))
+        return _Sides(challenger, champion_spec(prepared, writer.registry()))
     if policy.baseline in prepared.targets:
         if policy.baseline == challenger.name:
             raise UsageError(f"{challenger.name} can't be its own baseline", remedy="name another target, or champion")
         return _Sides(challenger, prepared.targets[policy.baseline])
     try:
-        return _Sides(challenger, stored=find_run(prepared.workspace.state / RUNS, policy.baseline))
+        folder = find_run(prepared.workspace.state / RUNS, policy.baseline)
     except UsageError:
         known = [CHAMPION_TARGET, NO_BASELINE, *prepared.targets]
         raise UsageError(
             f"the baseline {policy.baseline!r} is neither champion, none, a target of the suite, nor a run",
             remedy=near_match(policy.baseline, known),
         ) from None
+    target = _only_target(challenger.name, load_plan(folder).targets)
+    return _Sides(challenger, stored=StoredBaseline(folder=str(folder), target=target))
 
 
-def _refuse_first(prepared: Prepared, store: StoreOpening) -> None:
+def _refuse_first(prepared: Prepared, writer: MlflowWriter) -> None:
     suite = prepared.suite.name
-    if champion(MlflowRegistryStore(store.get()), suite) is not None:
+    if champion(writer.registry(), suite) is not None:
         raise UsageError(
             f"{suite} has a champion already, so --first does not apply",
             remedy=f"plimsoll gate {suite}, without --first",
@@ -234,9 +234,9 @@ def _changed_since(prepared: Prepared, plan: Plan) -> str | None:
     return None
 
 
-def _only_target(sides: _Sides, targets: Mapping[str, object]) -> str:
-    if sides.challenger.name in targets or len(targets) != 1:
-        return sides.challenger.name
+def _only_target(challenger: str, targets: Mapping[str, object]) -> str:
+    if challenger in targets or len(targets) != 1:
+        return challenger
     return next(iter(targets))
 
 
@@ -248,20 +248,20 @@ def _seal_and_publish(
     options: GateOptions,
     ran: Ran,
     verdict: Verdict,
-    store: StoreOpening,
+    writer: MlflowWriter,
 ) -> GateRun:
     folder = ran.folder / GATE_FOLDER / sides.challenger.name
     write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
-    tracked = store if options.run.track else StoreOpening(None)
     unsealed = next(_doubts(prepared, sides, ran), None)
     run = publish(
         prepared,
         ran,
         options.run,
-        tracked,
+        writer,
         verdicts=(verdict,),
         notes=(f"this verdict is no evidence for a promotion: {unsealed}",) if unsealed else (),
         files={VERDICT_FILE: folder / VERDICT_FILE},
+        baseline=sides.stored,
     )
     if unsealed is not None:
         # An older gate's over the same run must not stand beside a verdict that is no evidence.
@@ -274,10 +274,10 @@ def _seal_and_publish(
     materialise(bundle, folder / BUNDLE_FOLDER)
     path = folder / ATTESTATION_FILE
     write_atomic(path, envelope)
-    if tracked.wanted and run.logged is not None and run.logged.parent is not None:
+    if run.logged is not None and run.logged.parent is not None:
         try:
-            files = {ATTESTATION_FILE: envelope, REPORT_FILE: run.html.read_bytes()}
-            attach(tracked.get(), ran.plan.run, files, tags={"plimsoll.verdict": verdict.outcome.value})
+            files = {ATTESTATION_FILE: path, REPORT_FILE: run.html}
+            writer.attach(ran.plan.run, files, tags={"plimsoll.verdict": verdict.outcome.value})
         except PlimsollError as error:
             note = f"the attestation is not in MLflow: {error.message}"
             run = dataclasses.replace(run, view=replace(run.view, notes=(*run.view.notes, note)))
@@ -288,9 +288,10 @@ def _doubts(prepared: Prepared, sides: _Sides, ran: Ran) -> Iterator[str]:
     """Why a promotion can't rest on the verdict."""
     problem, record, suite = problem_of(ran, prepared.suite.max_failed), ran.report.run, prepared.suite
     if problem is not None:
-        yield problem
+        yield problem.message
     if sides.stored is not None:
-        yield f"the baseline's answers are those of run {sides.stored.name}, not generated beside the challenger's"
+        other = Path(sides.stored.folder).name
+        yield f"the baseline's answers are those of run {other}, not generated beside the challenger's"
     if sides.challenger.bundle is None:
         yield f"{sides.challenger.name} can't be bundled: {sides.challenger.unbundled}"
     if record.filters:

@@ -19,16 +19,18 @@ from typing import TYPE_CHECKING, Any
 from plimsoll import canonical
 from plimsoll.api.loop import run_blocking
 from plimsoll.config import Document
-from plimsoll.datasets import Dataset, digest_cases, from_frame, from_rows, open_dataset
+from plimsoll.datasets import Dataset, from_frame, from_rows, open_dataset
 from plimsoll.errors import UsageError
 from plimsoll.evaluators import BuildContext, build_evaluators, discover, evaluator_info, left_out
 from plimsoll.runs.cache import CellCache
-from plimsoll.runs.engine import Done, Job, Scorer, Tally, execute
+from plimsoll.runs.cases import StoredCases
+from plimsoll.runs.engine import Job, Scorer, Tally, execute
 from plimsoll.runs.folders import new_run_id
-from plimsoll.runs.join import read_report
+from plimsoll.runs.index import index_journal
+from plimsoll.runs.join import held, read_report
 from plimsoll.runs.journal import EndLine, Journal
 from plimsoll.runs.observer import Silent
-from plimsoll.runs.plan import Plan, save_plan
+from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, save_plan
 from plimsoll.stats import Summary, summarise
 from plimsoll.targets.function import CallableTarget
 from plimsoll.types import Report, Scored, TargetInfo
@@ -151,11 +153,9 @@ async def _run(
     folder: Path,
 ) -> Report:
     found = dataset.check()
-    cases = list(dataset)
     context = BuildContext(root=Path.cwd())
     built = build_evaluators(entries, discover(context.root), context, Document("evaluators", list(entries)), ())
-    ids = [case.id for case in cases]
-    scorers = [Scorer(evaluator, left_out(evaluator, ids, seed=0)) for evaluator in built]
+    scorers = [Scorer(evaluator, left_out(evaluator, (case.id for case in dataset), seed=0)) for evaluator in built]
     now = datetime.now(UTC)
     plan = Plan(
         run=new_run_id("evaluate", now),
@@ -164,26 +164,27 @@ async def _run(
         settings={},
         dataset=found.name,
         dataset_digest=found.digest,
-        cases=len(cases),
-        cases_digest=digest_cases(cases),
+        cases=found.cases,
+        cases_digest=found.digest,
         targets={name: target.info for name, target in targets.items()},
         evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in built},
         repeats=repeats,
     )
     run = folder / plan.run
-    save_plan(plan, cases, run)
-    tally = Tally()
+    save_plan(plan, dataset, run)
+    cases, tally = StoredCases(run / CASES_FILE), Tally()
     with Journal(run) as journal, CellCache(folder / "cache.db") as cache:
         job = Job(
             plan=plan,
             cases=cases,
             targets=targets,
-            scorers=lambda _case: scorers,
+            scorers=scorers,
             transforms={name: lambda output: output for name in targets},
             journal=journal,
             cache=cache,
             observer=Silent(),
+            done=index_journal(run / JOURNAL_FILE, plan, cases),
         )
-        await execute(job, Done(), tally)
+        await execute(job, tally)
         journal.append(EndLine(seconds=0.0, requests=tally.requests, complete=tally.complete))
-    return read_report(run)
+    return held(read_report(run))

@@ -24,6 +24,8 @@ class RunOptions:
     """Go on with the newest run of the suite that is not complete."""
     only_failed: bool = False
     """Work only on the failed cells of the newest run of the suite."""
+    max_cost: float | None = None
+    """USD that the run may spend on models; then it stops. None leaves it to the suite."""
     track: bool = True
     """Log to MLflow."""
     trigger: str = "local"

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from plimsoll.api.mistakes import Mistakes
 from plimsoll.api.policies import rule_mistakes, target_mistakes
-from plimsoll.api.scorers import build_scorers
+from plimsoll.api.scorers import build_scorers, particular_cases
 from plimsoll.api.targets import TargetSpec, describe, expand
 from plimsoll.config import (
     CaseDefaults,
@@ -33,6 +33,9 @@ from plimsoll.runs.engine import Scorer
 from plimsoll.targets.recorded import read_recorded
 from plimsoll.tracking import secrets_of
 from plimsoll.types import ChatReply, ChatRequest, EvaluatorInfo, Output
+
+DATASETS = "datasets"
+"""In the state folder: datasets that were checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,8 @@ class _Parts:
 
 
 def _dataset(workspace: Workspace, suite: Suite) -> tuple[Dataset, DatasetSummary]:
-    dataset = open_dataset(workspace.path(suite.dataset), suite.dataset, suite.defaults)
+    path, copies = workspace.path(suite.dataset), workspace.state / DATASETS
+    dataset = open_dataset(path, suite.dataset, suite.defaults, copies=copies)
     return dataset, dataset.check()
 
 
@@ -165,11 +169,9 @@ def _check_recorded(spec: TargetSpec) -> None:
 def _scorers(
     workspace: Workspace, suite: Suite, document: Document, dataset: tuple[Dataset, DatasetSummary] | None
 ) -> tuple[Scorer, ...]:
-    cases = []
-    if dataset is not None and dataset[1].particular:
-        cases = [case for case in dataset[0] if case.evaluators or case.pass_if]
+    own = () if dataset is None else particular_cases(*dataset)
     models = {name: UnopenedModel(name) for name in suite.models}
-    return build_scorers(suite, document, workspace.root, cases, models)
+    return build_scorers(suite, document, workspace.root, (), own=own, models=models)
 
 
 def _gate_mistakes(

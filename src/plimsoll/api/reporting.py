@@ -44,7 +44,7 @@ def stored_run(workspace: Workspace, run_id: str | None = None, output: Path | N
     summary = summarise(report)
     plan = load_plan(folder)
     problem = problem_of(Ran(folder, plan, report, {}), plan.settings.get("max_failed", _MAX_FAILED))
-    view = build_view(report, summary, _verdicts(folder), [problem] if problem else [])
+    view = build_view(report, summary, _verdicts(folder), [problem.message] if problem else [])
     html = output or folder / REPORT_FILE
     write_atomic(html, render_html(view).encode("utf-8"))
     return SuiteRun(

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from plimsoll.api.costs import cap_of, unseen_spending
 from plimsoll.api.git import git_state
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, prepare
-from plimsoll.api.runs import Ran, as_planned, run_targets, select_targets
+from plimsoll.api.runs import CHAMPION_TARGET, Ran, as_planned, run_targets, select_targets
 from plimsoll.canonical import write_atomic
-from plimsoll.config import Workspace, environment
-from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError
+from plimsoll.config import Workspace
+from plimsoll.errors import ExitCode, InterruptedRunError
 from plimsoll.gates import infrastructure_failure
 from plimsoll.reports.html import render_html
 from plimsoll.reports.model import View
@@ -28,12 +27,21 @@ from plimsoll.reports.view import build_view
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import CASES_FILE, PLAN_FILE, Plan
 from plimsoll.stats import Summary, summarise
-from plimsoll.tracking import Attachments, LoggedRun, TrackingStore, log_run, open_store
+from plimsoll.tracking import LoggedRun, LogRequest, MlflowWriter, StoredBaseline
 from plimsoll.types import CellRecord, Report, Verdict
 
+Running: TypeAlias = Coroutine[Any, Any, Ran]
 REPORT_FILE = "report.html"
 TRACKING_FILE = "mlflow.json"
 """Where a run was logged, so that a later command can say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a run does not end as done."""
+
+    message: str
+    exit_code: ExitCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +55,13 @@ class SuiteRun:
     html: Path
     logged: LoggedRun | None
     """None where nothing was to be logged."""
-    problem: str | None
-    """Why the run ends with the exit code for infrastructure."""
+    problem: Problem | None
+    """Why the run does not end as done."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """Pass, or infrastructure."""
-        return ExitCode.INFRASTRUCTURE if self.problem else ExitCode.PASS
+        """Pass, or the problem's."""
+        return self.problem.exit_code if self.problem else ExitCode.PASS
 
 
 def run_suite(workspace: Workspace, name: str, options: RunOptions, observer: Observer) -> SuiteRun:
@@ -70,16 +78,40 @@ def run_suite(workspace: Workspace, name: str, options: RunOptions, observer: Ob
         InterruptedRunError: Ctrl-C; what was finished is kept.
         PlimsollError: nothing could be run.
     """
-    prepared = prepare(workspace, name)
+    return run_prepared(prepare(workspace, name), options, observer)
+
+
+def run_prepared(
+    prepared: Prepared, options: RunOptions, observer: Observer, *, until: Callable[[Running], Running] | None = None
+) -> SuiteRun:
+    """The same for a suite that is prepared.
+
+    Args:
+        prepared: The suite.
+        options: How.
+        observer: Hears of each finished cell.
+        until: Wraps the running, so that it may end it early by an error of its own, which is then raised here.
+
+    Raises:
+        InterruptedRunError: Ctrl-C; what was finished is kept.
+        PlimsollError: nothing could be run.
+    """
     options, resumed = as_planned(prepared, options)
     specs = select_targets(prepared, options.targets)
-    with opening_store(workspace, wanted=options.track) as store:
-        working = partial(run_targets, prepared, specs, options, resumed=resumed)
+
+    def working(told: Observer) -> Running:
+        running = run_targets(prepared, specs, options, told, resumed=resumed)
+        return running if until is None else until(running)
+
+    with MlflowWriter(prepared.workspace) as writer:
+        if options.track:
+            # It imports MLflow while models answer.
+            writer.start()
         ran = interruptible(working, observer, again=f"plimsoll run {prepared.suite.name} --resume")
-        return publish(prepared, ran, options, store)
+        return publish(prepared, ran, options, writer)
 
 
-def interruptible(working: Callable[[Observer], Coroutine[Any, Any, Ran]], observer: Observer, *, again: str) -> Ran:
+def interruptible(working: Callable[[Observer], Running], observer: Observer, *, again: str) -> Ran:
     """Run targets; Ctrl-C becomes an error that says how to go on.
 
     Args:
@@ -114,47 +146,16 @@ class _Telling:
         self.observer.finished(record)
 
 
-class StoreOpening:
-    """A tracking store that opens while the first requests are in flight: MLflow is slow to import."""
-
-    def __init__(self, opening: Future[TrackingStore] | None) -> None:
-        self._opening = opening
-
-    @property
-    def wanted(self) -> bool:
-        """Whether anything is to be logged."""
-        return self._opening is not None
-
-    def get(self) -> TrackingStore:
-        """The store; waits until it is open.
-
-        Raises:
-            UsageError: the tracking URI names no store.
-            InfrastructureError: it can't be reached.
-        """
-        assert self._opening is not None, "asked for a store where none is wanted"
-        return self._opening.result()
-
-
-@contextmanager
-def opening_store(workspace: Workspace, *, wanted: bool) -> Iterator[StoreOpening]:
-    """Begin to open the workspace's tracking store."""
-    if not wanted:
-        yield StoreOpening(None)
-        return
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="plimsoll-tracking") as pool:
-        yield StoreOpening(pool.submit(open_store, None, workspace, environment(workspace.root)))
-
-
 def publish(
     prepared: Prepared,
     ran: Ran,
     options: RunOptions,
-    store: StoreOpening,
+    writer: MlflowWriter,
     *,
     verdicts: tuple[Verdict, ...] = (),
     notes: tuple[str, ...] = (),
     files: Mapping[str, Path] | None = None,
+    baseline: StoredBaseline | None = None,
 ) -> SuiteRun:
     """Sum up a run, write its report, and log it. A tracking server that fails costs a note, never the run.
 
@@ -162,66 +163,92 @@ def publish(
         prepared: The suite.
         ran: The run.
         options: Whether to log, and why it ran.
-        store: Where to.
+        writer: Logs it.
         verdicts: Of gates over it.
         notes: What else a reader must know, in sentences.
         files: What else is logged with it, by artifact path.
+        baseline: The other run whose cells are the report's champion.
+
+    Raises:
+        InterruptedRunError: Ctrl-C; the cells are kept.
     """
-    report, summary = ran.report, summarise(ran.report)
-    problem = problem_of(ran, prepared.suite.max_failed)
-    view = build_view(report, summary, verdicts, (*notes, *_notes(prepared, ran), *([problem] if problem else [])))
-    html = ran.folder / REPORT_FILE
-    write_atomic(html, render_html(view).encode("utf-8"))
-    logged = None
-    if store.wanted:
-        attached = {
-            REPORT_FILE: html,
-            PLAN_FILE: ran.folder / PLAN_FILE,
-            CASES_FILE: ran.folder / CASES_FILE,
-            **(files or {}),
-        }
-        logged = _log(prepared, ran, summary, trigger=options.trigger, store=store, files=attached)
-        write_atomic(ran.folder / TRACKING_FILE, msgspec.json.encode(logged))
-        if logged.unsynced:
-            view = replace(view, notes=(*view.notes, f"not everything is in MLflow: {logged.unsynced}"))
-    return SuiteRun(
-        report=report, summary=summary, view=view, folder=ran.folder, html=html, logged=logged, problem=problem
+    with _writing_up(ran.plan.run):
+        report, summary = ran.report, summarise(ran.report)
+        problem = problem_of(ran, prepared.suite.max_failed)
+        told = (*notes, *_notes(prepared, ran, options), *([problem.message] if problem else []))
+        view = build_view(report, summary, verdicts, told)
+        html = ran.folder / REPORT_FILE
+        write_atomic(html, render_html(view).encode("utf-8"))
+        logged = None
+        if options.track:
+            every = {name: ran.folder / name for name in (REPORT_FILE, PLAN_FILE, CASES_FILE)} | dict(files or {})
+            logged = writer.log(_request(prepared, ran, options.trigger, summary, files=every, baseline=baseline))
+            write_atomic(ran.folder / TRACKING_FILE, msgspec.json.encode(logged))
+            if logged.unsynced:
+                view = replace(view, notes=(*view.notes, f"not everything is in MLflow: {logged.unsynced}"))
+        return SuiteRun(
+            report=report, summary=summary, view=view, folder=ran.folder, html=html, logged=logged, problem=problem
+        )
+
+
+def _request(
+    prepared: Prepared,
+    ran: Ran,
+    trigger: str,
+    summary: Summary,
+    *,
+    files: Mapping[str, Path],
+    baseline: StoredBaseline | None,
+) -> LogRequest:
+    branch = git_state(prepared.workspace.root).branch
+    return LogRequest(
+        folder=str(ran.folder),
+        summary=summary,
+        files={name: str(path) for name, path in files.items()},
+        suite_text=prepared.path.read_text(encoding="utf-8"),
+        tags={"trigger": trigger} | ({"branch": branch} if branch else {}),
+        baseline=baseline,
     )
 
 
-def _log(
-    prepared: Prepared,
-    ran: Ran,
-    summary: Summary,
-    *,
-    trigger: str,
-    store: StoreOpening,
-    files: Mapping[str, Path],
-) -> LoggedRun:
-    tags = {"trigger": trigger}
-    branch = git_state(prepared.workspace.root).branch
-    if branch:
-        tags["branch"] = branch
-    suite_text = prepared.path.read_text(encoding="utf-8")
+@contextmanager
+def _writing_up(run: str) -> Iterator[None]:
     try:
-        return log_run(store.get(), ran.report, summary, Attachments(files=files, suite_text=suite_text, tags=tags))
-    except PlimsollError as error:
-        return LoggedRun(unsynced=f"{error.message} ({error.remedy})" if error.remedy else error.message)
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"interrupted while run {run} was reported and logged; its cells are kept", remedy=f"plimsoll report {run}"
+        ) from None
 
 
-def problem_of(ran: Ran, max_failed: float) -> str | None:
-    """Why the run ends with the exit code for infrastructure; None where it need not."""
+def problem_of(ran: Ran, max_failed: float) -> Problem | None:
+    """Why the run does not end as done: its provider, too many failed cells, or its spend cap; None where it does."""
+    broken = _infrastructure_problem(ran, max_failed)
+    if broken is not None:
+        return Problem(broken, ExitCode.INFRASTRUCTURE)
+    stopped, suite = ran.report.run.stopped, ran.plan.suite
+    if stopped is None:
+        return None
+    again = f"plimsoll run {suite} --resume --max-cost USD"
+    if CHAMPION_TARGET in ran.plan.targets:
+        again = f"plimsoll gate {suite} with a higher --max-cost; what is finished is taken from the cache"
+    done = f"{len(ran.report.cells):,} of {ran.plan.size:,} cells are finished"
+    return Problem(f"{stopped}; {done}; to go on: {again}", ExitCode.INCONCLUSIVE)
+
+
+def _infrastructure_problem(ran: Ran, max_failed: float) -> str | None:
     if ran.given_up:
         reasons = "; ".join(sorted(set(ran.given_up.values())))
         return f"gave up before all cells were run: {reasons}"
-    if not ran.report.run.complete:
+    if not ran.report.run.complete and ran.report.run.stopped is None:
         missing = ran.plan.size - len(ran.report.cells)
         return f"{missing} of {ran.plan.size} cells were not run: plimsoll run {ran.plan.suite} --resume"
     return infrastructure_failure(ran.report, tuple(ran.plan.targets), max_failed)
 
 
-def _notes(prepared: Prepared, ran: Ran) -> tuple[str, ...]:
-    notes = []
+def _notes(prepared: Prepared, ran: Ran, options: RunOptions) -> tuple[str, ...]:
+    unseen = unseen_spending(ran.plan, cap_of(prepared, options))
+    notes = [unseen] if unseen else []
     judged = sorted(name for name, metric in ran.report.metrics.items() if metric.judged)
     if judged:
         notes.append(

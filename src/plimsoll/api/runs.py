@@ -11,26 +11,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from plimsoll.api.costs import open_ledger, refuse_unpriced
 from plimsoll.api.git import git_state
 from plimsoll.api.mistakes import Mistakes
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, transform_of
-from plimsoll.api.scorers import build_scorers
+from plimsoll.api.scorers import build_scorers, particular_cases
 from plimsoll.api.targets import TargetSpec, open_targets
 from plimsoll.config import ModelSettings, environment
-from plimsoll.datasets import digest_cases, filter_cases, sample
+from plimsoll.datasets import Selection, select
 from plimsoll.errors import UsageError, near_match
 from plimsoll.evaluators import Evaluator, evaluator_info
 from plimsoll.models import open_models
 from plimsoll.models.connection import resolve_connections
 from plimsoll.runs.cache import CellCache
-from plimsoll.runs.engine import Done, Job, Tally, execute
+from plimsoll.runs.cases import StoredCases
+from plimsoll.runs.engine import Job, Tally, execute
 from plimsoll.runs.folders import is_complete, new_run_id, newest_run
-from plimsoll.runs.join import read_done, read_failed, read_report
+from plimsoll.runs.index import JournalIndex, index_journal
+from plimsoll.runs.join import read_report
 from plimsoll.runs.journal import EndLine, Journal
 from plimsoll.runs.observer import Observer
-from plimsoll.runs.plan import JOURNAL_FILE, Plan, load_plan, refuse_changes, save_plan
-from plimsoll.types import Case, CellId, Report
+from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan, refuse_changes, save_plan
+from plimsoll.types import Report
 
 CHAMPION_TARGET = "champion"
 """What the champion is called beside the challenger."""
@@ -53,10 +56,11 @@ class Ran:
 class _Session:
     """One sitting at a run: what is done already, and what may be worked on."""
 
-    done: Done
-    owed: Callable[[CellId], bool]
+    done: JournalIndex
     left: int
     """Cells to work on."""
+    owed: Callable[[int], bool] | None = None
+    """Which of those owed, by number; None is all."""
     whole: bool = True
     """When they are done, no cell of the plan is owed."""
 
@@ -82,16 +86,22 @@ async def run_targets(
     """
     environ = environment(prepared.workspace.root)
     cases = select_cases(prepared, options)
-    settings = _models(prepared, specs)
-    _check_connections(prepared, settings, environ)
-    async with open_models(settings, prepared.suite.concurrency, environ) as models:
-        scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace.root, cases, models)
+    settings = models_of(prepared, specs)
+    check_connections(prepared, settings, environ)
+    spend = open_ledger(prepared, options, resumed)
+    refuse_unpriced(prepared, settings, environ, spend)
+    prices = prepared.workspace.settings.prices
+    async with open_models(settings, prepared.suite.concurrency, environ, spend=spend, prices=prices) as models:
+        own = particular_cases(cases, prepared.found)
+        scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace.root, cases, own=own, models=models)
         planned = _plan(
             prepared, specs, cases=cases, evaluators=[scorer.evaluator for scorer in scorers], options=options
         )
         folder, plan = _run_folder(prepared, planned, cases, resumed)
         with Journal(folder) as journal, CellCache(prepared.workspace.state / CACHE) as cache:
-            session = _session(folder, plan, resumed=resumed is not None, only_failed=options.only_failed)
+            stored = StoredCases(folder / CASES_FILE)
+            done = index_journal(folder / JOURNAL_FILE, plan, stored)
+            session = _session(folder, done, resumed=resumed is not None, only_failed=options.only_failed)
             observer.planned(plan, session.left)
             tally, started = Tally(), time.perf_counter()
             finished = False
@@ -99,23 +109,34 @@ async def run_targets(
                 async with open_targets(specs, models, environ, prepared.suite.concurrency) as targets:
                     job = Job(
                         plan=plan,
-                        cases=cases,
+                        cases=stored,
                         targets=targets,
-                        scorers=lambda _case: scorers,
+                        scorers=scorers,
                         transforms={name: transform_of(spec) for name, spec in specs.items()},
                         journal=journal,
                         cache=cache,
                         observer=observer,
+                        done=session.done,
                         reuse=options.reuse,
                         owed=session.owed,
+                        stop=spend.why_stop,
                     )
-                    await execute(job, session.done, tally)
+                    await execute(job, tally)
                 finished = tally.complete and session.whole
             finally:
                 # Also when we are interrupted: what was spent is part of the record, what was in flight too.
                 seconds = time.perf_counter() - started
                 requests = sum(model.requests for model in models.values())
-                journal.append(EndLine(seconds=seconds, requests=requests, complete=finished))
+                journal.append(
+                    EndLine(
+                        seconds=seconds,
+                        requests=requests,
+                        complete=finished,
+                        cost=spend.cost,
+                        # Anew: what was in flight when it stopped was paid since.
+                        stopped=spend.why_stop() if tally.stopped else None,
+                    )
+                )
     return Ran(folder, plan, read_report(folder), tally.given_up)
 
 
@@ -159,15 +180,15 @@ def _refuse_clash(options: RunOptions) -> None:
         raise UsageError(f"{flag} goes on with a run as it was planned", remedy=f"leave {clash} out")
 
 
-def select_cases(prepared: Prepared, options: RunOptions) -> list[Case]:
+def select_cases(prepared: Prepared, options: RunOptions) -> Selection:
     """The cases that a run is to work on: filtered, then sampled.
 
     Raises:
         UsageError: the filter matches none.
     """
-    found = list(filter_cases(prepared.dataset, options.filters) if options.filters else prepared.dataset)
     size = prepared.suite.sample if options.sample is None else options.sample
-    return sample(found, size, prepared.suite.seed) if size else found
+    seed = prepared.suite.seed
+    return select(prepared.dataset, prepared.found, filters=options.filters, sample=size or None, seed=seed)
 
 
 def select_targets(prepared: Prepared, names: Sequence[str]) -> dict[str, TargetSpec]:
@@ -184,13 +205,18 @@ def select_targets(prepared: Prepared, names: Sequence[str]) -> dict[str, Target
     return {name: spec for name, spec in prepared.targets.items() if not names or name in names}
 
 
-def _models(prepared: Prepared, specs: Mapping[str, TargetSpec]) -> dict[str, ModelSettings]:
+def models_of(prepared: Prepared, specs: Mapping[str, TargetSpec]) -> dict[str, ModelSettings]:
+    """The models that targets and judges ask, by their name in the run."""
     judges = {name: prepared.suite.models[name] for name in sorted(prepared.judges)}
     return judges | {name: model for spec in specs.values() for name, model in spec.models.items()}
 
 
-def _check_connections(prepared: Prepared, models: Mapping[str, ModelSettings], environ: Mapping[str, str]) -> None:
-    """Tell with its line what each model lacks, before any is opened."""
+def check_connections(prepared: Prepared, models: Mapping[str, ModelSettings], environ: Mapping[str, str]) -> None:
+    """Tell with its line what each model lacks, before any is opened.
+
+    Raises:
+        ConfigError: what is missing, of all models.
+    """
     mistakes = Mistakes(prepared.document)
     for name, settings in models.items():
         mistakes.of(("models", name), partial(resolve_connections, {name: settings}, environ))
@@ -201,7 +227,7 @@ def _plan(
     prepared: Prepared,
     specs: Mapping[str, TargetSpec],
     *,
-    cases: Sequence[Case],
+    cases: Selection,
     evaluators: Sequence[Evaluator],
     options: RunOptions,
 ) -> Plan:
@@ -215,7 +241,7 @@ def _plan(
         dataset=prepared.found.name,
         dataset_digest=prepared.found.digest,
         cases=len(cases),
-        cases_digest=digest_cases(cases),
+        cases_digest=cases.digest,
         targets={name: spec.info for name, spec in specs.items()},
         evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in evaluators},
         repeats=options.repeats or suite.repeats,
@@ -233,7 +259,7 @@ def _settings(prepared: Prepared) -> dict[str, Any]:
     return settings
 
 
-def _run_folder(prepared: Prepared, plan: Plan, cases: Sequence[Case], resumed: Path | None) -> tuple[Path, Plan]:
+def _run_folder(prepared: Prepared, plan: Plan, cases: Selection, resumed: Path | None) -> tuple[Path, Plan]:
     """The folder and plan to work on: new ones, or those of the run that is resumed.
 
     Raises:
@@ -248,17 +274,16 @@ def _run_folder(prepared: Prepared, plan: Plan, cases: Sequence[Case], resumed: 
     return resumed, before
 
 
-def _session(folder: Path, plan: Plan, *, resumed: bool, only_failed: bool) -> _Session:
+def _session(folder: Path, done: JournalIndex, *, resumed: bool, only_failed: bool) -> _Session:
     """What is left to do; read while the run's lock is held, so that nobody else is doing it."""
+    left = done.size - done.finished + done.failures
     if not resumed:
-        return _Session(Done(), lambda _cell: True, plan.size)
-    done, failed = read_done(folder / JOURNAL_FILE), read_failed(folder / JOURNAL_FILE)
-    left = plan.size - len(done.outcomes)
+        return _Session(done, left)
+    failed = sum(done.is_failed(place) for place in range(done.size))
     if not only_failed:
         if is_complete(folder) and not failed:
             raise UsageError(f"run {folder.name} is complete", remedy="there is nothing to resume; start a new run")
-        return _Session(done, lambda _cell: True, left)
+        return _Session(done, left)
     if not failed:
         raise UsageError(f"run {folder.name} has no failed cells", remedy="there is nothing to run again")
-    without_output = sum(1 for cell in failed if cell not in done.outcomes)
-    return _Session(done, failed.__contains__, len(failed), whole=without_output == left)
+    return _Session(done, failed, done.is_failed, whole=done.failures == left)

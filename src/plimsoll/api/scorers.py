@@ -7,13 +7,15 @@ its line, and never a condition that silently applies to nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from plimsoll import canonical
 from plimsoll.api.mistakes import Mistakes
 from plimsoll.config import Document, Suite, parse_condition
+from plimsoll.datasets import Summary
 from plimsoll.errors import Mistake, near_match
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover, left_out
 from plimsoll.evaluators.base import misfit
@@ -23,7 +25,13 @@ from plimsoll.types import Case, Metric
 
 
 def build_scorers(
-    suite: Suite, document: Document, root: Path, cases: Sequence[Case], models: Mapping[str, ChatModel]
+    suite: Suite,
+    document: Document,
+    root: Path,
+    cases: Iterable[Case],
+    *,
+    own: Iterable[Case],
+    models: Mapping[str, ChatModel],
 ) -> tuple[Scorer, ...]:
     """The scorers of a suite over cases.
 
@@ -31,7 +39,8 @@ def build_scorers(
         suite: The suite.
         document: Its file.
         root: The workspace's root.
-        cases: Those that are scored; to check a suite, those with evaluators or conditions of their own are enough.
+        cases: Those that are scored; none are needed to check a suite. Read again each time.
+        own: Those with evaluators or conditions of their own. Read again each time.
         models: What judges may ask; they need not be open.
 
     Raises:
@@ -41,46 +50,70 @@ def build_scorers(
     mistakes, registry = Mistakes(document), discover(root)
     context = BuildContext(root=root, models=models)
     shared = mistakes.of(("evaluators",), partial(build_evaluators, suite.evaluators, registry, context, document))
-    ids = [case.id for case in cases]
-    scorers = [Scorer(evaluator, left_out(evaluator, ids, suite.seed)) for evaluator in shared or ()]
+    scorers = [
+        Scorer(evaluator, left_out(evaluator, (case.id for case in cases), suite.seed)) for evaluator in shared or ()
+    ]
     metrics = {metric.name: metric for scorer in scorers for metric in scorer.evaluator.metrics}
-    for entry, asking in _own_entries(cases).items():
-        place = _written_at(suite, document, json.loads(entry), asking[0])
+    for entry, asking in _own_entries(own).items():
+        place = _written_at(suite, document, json.loads(entry), asking.line)
         building = partial(build_evaluators, [json.loads(entry)], registry, context, place, (), taken=tuple(metrics))
-        own = mistakes.of((), building) or ()
-        metrics |= {metric.name: metric for evaluator in own for metric in evaluator.metrics}
-        wanted = frozenset(case.id for case in asking)
-        scorers += [Scorer(evaluator, _only(evaluator, wanted)) for evaluator in own]
+        built = mistakes.of((), building) or ()
+        metrics |= {metric.name: metric for evaluator in built for metric in evaluator.metrics}
+        scorers += [Scorer(evaluator, _only(evaluator, asking.ids)) for evaluator in built]
     if not mistakes.found:
         # Not before every metric is known: a condition may be on one whose evaluator is broken.
-        for mistake in _condition_mistakes(suite, document, cases, metrics):
+        for mistake in _condition_mistakes(suite, document, own, metrics):
             mistakes.add(mistake)
     mistakes.raise_any()
     return tuple(scorers)
 
 
-def _own_entries(cases: Sequence[Case]) -> dict[str, list[Case]]:
-    entries: dict[str, list[Case]] = {}
+@dataclass(frozen=True, slots=True)
+class ParticularCases:
+    """Those of a dataset that have evaluators or conditions of their own, read again each time."""
+
+    cases: Iterable[Case]
+
+    def __iter__(self) -> Iterator[Case]:
+        return (case for case in self.cases if case.evaluators or case.pass_if)
+
+
+def particular_cases(cases: Iterable[Case], found: Summary) -> Iterable[Case]:
+    """The cases with evaluators or conditions of their own; none are looked for where `found` says there are none."""
+    return ParticularCases(cases) if found.particular else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The cases that ask for an evaluator beside the suite's."""
+
+    line: int
+    """Of the first one."""
+    ids: set[str]
+
+
+def _own_entries(cases: Iterable[Case]) -> dict[str, _Asking]:
+    entries: dict[str, _Asking] = {}
     for case in cases:
         for entry in case.evaluators:
-            entries.setdefault(canonical.dumps(entry).decode(), []).append(case)
+            entries.setdefault(canonical.dumps(entry).decode(), _Asking(case.line, set())).ids.add(case.id)
     return entries
 
 
-def _written_at(suite: Suite, document: Document, entry: object, case: Case) -> Document:
+def _written_at(suite: Suite, document: Document, entry: object, line: int) -> Document:
     """The place of an entry as a document of its own: the suite's defaults, or the first case that has it."""
     if entry in suite.defaults.evaluators:
         where = document.where(("defaults", "evaluators", suite.defaults.evaluators.index(entry)))
         return Document(document.file, None, {(): where.line or 1})
-    return Document(suite.dataset, None, {(): case.line})
+    return Document(suite.dataset, None, {(): line})
 
 
-def _only(evaluator: Evaluator, wanted: frozenset[str]) -> Callable[[Case], str | None]:
+def _only(evaluator: Evaluator, wanted: set[str]) -> Callable[[Case], str | None]:
     return lambda case: None if case.id in wanted else f"the case does not ask for {evaluator.name}"
 
 
 def _condition_mistakes(
-    suite: Suite, document: Document, cases: Sequence[Case], metrics: Mapping[str, Metric]
+    suite: Suite, document: Document, cases: Iterable[Case], metrics: Mapping[str, Metric]
 ) -> Iterator[Mistake]:
     for name, condition in suite.defaults.pass_if.items():
         problem = _condition_mistake(name, condition, metrics)

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from plimsoll import canonical
 from plimsoll.config import ModelSettings, Suite, TargetSettings, substitute
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
+from plimsoll.models.contract import ChatModel
 from plimsoll.prompts import Prompt, load_prompt
 from plimsoll.registry import Bundle, make_bundle
 from plimsoll.targets.code import source_files
@@ -23,9 +24,6 @@ from plimsoll.targets.http import HttpTarget
 from plimsoll.targets.prompt import PromptTarget
 from plimsoll.targets.recorded import RecordedTarget, read_recorded
 from plimsoll.types import TargetInfo
-
-if TYPE_CHECKING:
-    from plimsoll.models.openai_client import OpenAIChatModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,10 @@ def describe(
     else:
         identity = {
             "settings": settings.model_dump(mode="json", exclude_defaults=True),
-            "models": {key: model.model_dump(mode="json", exclude_defaults=True) for key, model in used.items()},
+            "models": {
+                key: model.model_dump(mode="json", exclude_defaults=True, exclude={"price"})
+                for key, model in used.items()
+            },
             "files": {str(path): canonical.digest_file(path) for path in files},
         }
         digest = canonical.digest(identity)
@@ -212,7 +213,7 @@ def _bundle(
 @asynccontextmanager
 async def open_targets(
     specs: Mapping[str, TargetSpec],
-    models: Mapping[str, OpenAIChatModel],
+    models: Mapping[str, ChatModel],
     environ: Mapping[str, str],
     default_concurrency: int,
 ) -> AsyncIterator[dict[str, RunnableTarget]]:
@@ -227,7 +228,7 @@ async def open_targets(
 
 
 def _target(
-    spec: TargetSpec, models: Mapping[str, OpenAIChatModel], environ: Mapping[str, str], default_concurrency: int
+    spec: TargetSpec, models: Mapping[str, ChatModel], environ: Mapping[str, str], default_concurrency: int
 ) -> Target:
     settings = spec.settings
     if spec.prompt is not None:

@@ -14,7 +14,7 @@ from plimsoll.api.gating import GateRun, gate_suite
 from plimsoll.api.options import GateOptions
 from plimsoll.api.promotion import history_of, promote_suite, rollback_suite, verify_suite
 from plimsoll.canonical import short
-from plimsoll.cli.console import mute_retries, print_json, print_place, print_result, to_stderr, to_stdout
+from plimsoll.cli.console import mute_retries, print_json, print_place, print_result, prints_aside, to_stderr, to_stdout
 from plimsoll.cli.evaluate import each_suite, form_of, suite_names
 from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
@@ -42,10 +42,11 @@ def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: b
     if len(names) > 1 and (files.markdown or files.junit or options.run_id or options.target):
         raise UsageError("these options are about one suite", remedy=f"name one of: {', '.join(names)}")
     ended: list[GateRun] = []
-    with RunProgress(to_stderr()) as progress:
+    with RunProgress(to_stderr(), cap=options.run.max_cost) as progress:
 
         def one(name: str) -> ExitCode:
-            found = gate_suite(workspace, name, options, progress)
+            with prints_aside():
+                found = gate_suite(workspace, name, options, progress)
             ended.append(found)
             _write(found, files)
             if not as_json:

@@ -11,7 +11,16 @@ from plimsoll.api.comparing import compare_targets
 from plimsoll.api.options import RunOptions
 from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun, run_suite
-from plimsoll.cli.console import mute_retries, print_json, print_place, print_result, show_error, to_stderr, to_stdout
+from plimsoll.cli.console import (
+    mute_retries,
+    print_json,
+    print_place,
+    print_result,
+    prints_aside,
+    show_error,
+    to_stderr,
+    to_stdout,
+)
 from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError, UsageError, first_that_applies
@@ -51,14 +60,15 @@ def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCode
     mute_retries()
     workspace = Workspace.find()
     ended: list[SuiteRun] = []
-    with RunProgress(to_stderr()) as progress:
+    with RunProgress(to_stderr(), cap=options.max_cost) as progress:
 
         def one(name: str) -> ExitCode:
-            ran = run_suite(workspace, name, options, progress)
+            with prints_aside():
+                ran = run_suite(workspace, name, options, progress)
             ended.append(ran)
             if not as_json:
                 progress.pause()
-                _show(ran, workspace)
+                show_run(ran, workspace)
             return ran.exit_code
 
         code, mistakes = each_suite(suite_names(workspace, given), one)
@@ -110,7 +120,7 @@ def report(run_id: str | None, output: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(run_document([form_of(ran)], ran.exit_code))
     else:
-        _show(ran, workspace)
+        show_run(ran, workspace)
 
 
 def form_of(ran: SuiteRun) -> RunForm:
@@ -119,7 +129,8 @@ def form_of(ran: SuiteRun) -> RunForm:
     return run_form(ran.report, ran.summary, mlflow_run_id=logged, html=str(ran.html))
 
 
-def _show(ran: SuiteRun, workspace: Workspace) -> None:
+def show_run(ran: SuiteRun, workspace: Workspace) -> None:
+    """A run, and where its report is."""
     console = to_stdout()
     render_run(ran.view, console)
     console.print()

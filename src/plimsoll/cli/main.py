@@ -46,6 +46,10 @@ FilterOption = Annotated[
     typer.Option("--filter", metavar="FIELD=VALUE", help="Only such cases; slice, group, id or an input. Repeatable."),
 ]
 RepeatsOption = Annotated[int | None, typer.Option(min=1, help="Answers for each case; over the suite's.")]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option(metavar="USD", help="Stop, to be resumed, before models have cost more; over the suite's."),
+]
 NoCacheFlag = Annotated[bool, typer.Option("--no-cache", help="Generate and score anew what the cache holds.")]
 FreshFlag = Annotated[bool, typer.Option("--fresh", help="Draw new samples, kept apart from all older ones.")]
 NoTrackFlag = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")]
@@ -182,13 +186,19 @@ def run(  # each is a flag
     sample: SampleOption = None,
     filters: FilterOption = None,
     repeats: RepeatsOption = None,
+    max_cost: MaxCostOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest run that is not finished.")] = False,
     only_failed: Annotated[
         bool, typer.Option("--only-failed", help="Run the failed cells of the newest run again.")
     ] = False,
     no_cache: NoCacheFlag = False,
     fresh: FreshFlag = False,
-    no_track: NoTrackFlag = False,
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Log to MLflow. Default: yes; with --watch no.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay; when a file is saved run what it changes, and show what flipped.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> ExitCode:
     r"""Run suites: plan, generate, score, log. Only what changed runs again; Ctrl-C leaves a run to --resume.
@@ -198,6 +208,7 @@ def run(  # each is a flag
     plimsoll run support-qa --sample 20   twenty cases, the same ones each time
     plimsoll run support-qa --filter slice=critical
     plimsoll run support-qa --resume      go on after Ctrl-C or a crash
+    plimsoll run support-qa --watch       again at each save
     """
     from plimsoll.api.options import RunOptions
     from plimsoll.cli import evaluate
@@ -206,13 +217,18 @@ def run(  # each is a flag
         sample=sample,
         filters=evaluate.filter_pairs(filters or ()),
         repeats=repeats,
+        max_cost=max_cost,
         targets=tuple(target or ()),
         reuse=not no_cache,
         fresh=fresh,
         resume=resume,
         only_failed=only_failed,
-        track=not no_track,
+        track=not watch if track is None else track,
     )
+    if watch:
+        from plimsoll.cli import watching
+
+        return watching.watch(suites or (), options, as_json=as_json)
     return evaluate.run(suites or (), options, as_json=as_json)
 
 
@@ -258,6 +274,7 @@ def gate(  # each is a flag
     sample: SampleOption = None,
     filters: FilterOption = None,
     repeats: RepeatsOption = None,
+    max_cost: MaxCostOption = None,
     no_cache: NoCacheFlag = False,
     fresh: FreshFlag = False,
     no_track: NoTrackFlag = False,
@@ -280,6 +297,7 @@ def gate(  # each is a flag
             sample=sample,
             filters=filter_pairs(filters or ()),
             repeats=repeats,
+            max_cost=max_cost,
             reuse=not no_cache,
             fresh=fresh,
             track=not no_track,
@@ -363,6 +381,46 @@ def try_(
     from plimsoll.cli import trying
 
     trying.try_(prompt, variables or (), model=model, base_url=base_url, send=not render_only, as_json=as_json)
+
+
+@app.command()
+def cache(  # each is a flag
+    *,
+    explain: Annotated[
+        str | None, typer.Option(metavar="SUITE", help="Say of each cell whether it would be reused, and why not.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="With --explain: only this target.")] = None,
+    case: Annotated[str | None, typer.Option(metavar="ID", help="With --explain: this case, in full.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Make it smaller; by itself: --older-than 30d.")] = False,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="30d", help="With --prune: remove what was not used for so long.")
+    ] = None,
+    max_size: Annotated[
+        str | None, typer.Option(metavar="500MB", help="With --prune: remove what was used longest ago beyond this.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    r"""Show the cell cache: what it holds; why a cell is reused or not; make it smaller. Sends nothing.
+
+    \b
+    plimsoll cache --explain support-qa             what changed, counted by reason
+    plimsoll cache --explain support-qa --case 17   one case in full
+    plimsoll cache --prune --older-than 30d --max-size 500MB
+    """
+    from plimsoll.cli import caching
+
+    if explain is not None and prune:
+        raise UsageError("--explain and --prune are two questions", remedy="ask one at a time")
+    if explain is None and not (target is None and case is None):
+        raise UsageError("--target and --case belong to --explain", remedy="plimsoll cache --explain SUITE --case ID")
+    if not prune and not (older_than is None and max_size is None):
+        raise UsageError("--older-than and --max-size belong to --prune", remedy="plimsoll cache --prune …")
+    if explain is not None:
+        caching.explain(explain, target, case, as_json=as_json)
+    elif prune:
+        caching.prune(older_than, max_size, as_json=as_json)
+    else:
+        caching.show(as_json=as_json)
 
 
 @app.command()

@@ -1,83 +1,159 @@
-"""Progress of a run: a live line on a terminal, plain lines elsewhere."""
+"""Progress of a run on stderr: a live table on a terminal, plain lines elsewhere.
+
+A terminal shows a line for each target, as many as fit, then one for the whole run with what is left of it. It is drawn
+at most eight times a second and by a thread of its own; hearing of a cell only counts it.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
+from rich.text import Text
 
-from plimsoll.reports.text import count
+from plimsoll.cli.counts import Counts, Pace, total
+from plimsoll.cli.progress_table import Row, Whole, shown_rows, status_line, table_of, words_of
+from plimsoll.reports.text import count, seconds
 from plimsoll.runs.plan import Plan
 from plimsoll.types import CellRecord
 
 _PLAIN_EVERY = 10.0
+_DRAWN_A_SECOND = 8
 
 
 class RunProgress:
-    """Shows how many cells are done, failed and cached. A context manager."""
+    """Tells how a run goes, and the next one after it. A context manager."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(
+        self, console: Console, *, cap: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Nothing is shown yet.
+
+        Args:
+            console: Where; whether it can be drawn upon anew decides the form.
+            cap: The most that a run may spend, in USD, over what its suite says.
+            clock: Seconds, from any start.
+        """
         self._console = console
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        self._suite = ""
-        self._owed = self._done = self._failed = self._cached = 0
-        self._said = time.monotonic()
+        self._cap = cap
+        self._clock = clock
+        self._shown: _Shown | None = None
+        self._live: Live | None = None
+        self._said = 0.0
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"),
-                TimeRemainingColumn(compact=True),
-                console=self._console,
-                transient=True,
-            )
-            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def pause(self) -> None:
-        """Clear the live line, so that a result can be printed."""
-        if self._bar is not None and self._task is not None:
-            self._bar.remove_task(self._task)
-            self._bar.refresh()
-            self._task = None
+        self.pause()
 
     def planned(self, plan: Plan, owed: int) -> None:
         """Say what is about to run."""
-        self._suite, self._owed = plan.suite, owed
-        self._done = self._failed = self._cached = 0
-        shape = f"{count(len(plan.targets), 'target')} × {count(plan.cases, 'case')}" + (
-            f" × {plan.repeats} repeats" if plan.repeats > 1 else ""
-        )
-        left = "" if owed == plan.size else f", {owed} cells left"
-        self._console.print(f"{plan.suite}: {shape}{left}  (run {plan.run})", soft_wrap=True)
-        if self._bar is not None:
-            self._task = self._bar.add_task(plan.suite, total=owed, note="")
+        self.pause()
+        drawn = self._console.is_interactive
+        self._console.print(Text(_headline(plan, owed)), soft_wrap=not drawn)
+        cap = plan.settings.get("max_cost") if self._cap is None else self._cap
+        self._shown = _Shown(plan, owed, cap, self._clock)
+        self._said = self._clock()
+        if drawn:
+            self._live = Live(
+                self._shown,
+                console=self._console,
+                refresh_per_second=_DRAWN_A_SECOND,
+                transient=True,
+            )
+            self._live.start()
 
     def finished(self, record: CellRecord) -> None:
         """Count a cell."""
-        self._done += 1
-        self._failed += record.output is None
-        self._cached += record.cached
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._done, note=self._note())
-        elif time.monotonic() - self._said > _PLAIN_EVERY:
-            self._said = time.monotonic()
-            self._console.print(f"{self._suite}: {self._done} of {self._owed} cells{self._note()}", soft_wrap=True)
+        if self._shown is None:
+            return
+        now = self._clock()
+        self._shown.add(record, now)
+        if self._live is None and now - self._said >= _PLAIN_EVERY:
+            self._said = now
+            self._console.print(Text(self._shown.line(now)), soft_wrap=True)
 
-    def _note(self) -> str:
-        failed = f" {self._failed} failed" if self._failed else ""
-        cached = f" {self._cached} cached" if self._cached else ""
-        return failed + cached
+    def pause(self) -> None:
+        """The run is over, or something is to be printed: clear the table, or say how it went."""
+        if self._live is not None:
+            self._live.stop()
+        elif self._shown is not None:
+            self._console.print(Text(self._shown.last_line(self._clock())), soft_wrap=True)
+        self._live = self._shown = None
+
+
+class _Shown:
+    """One run as it is shown; rich asks for it whenever it draws."""
+
+    def __init__(self, plan: Plan, owed: int, cap: float | None, clock: Callable[[], float]) -> None:
+        self._suite = plan.suite
+        self._owed = owed
+        self._cap = cap
+        self._clock = clock
+        self._began = clock()
+        self._counts = {name: Counts() for name in plan.targets}
+        self._paces = {name: Pace(self._began) for name in plan.targets}
+        self._pace = Pace(self._began)
+        self._done = 0
+        # What a resumed run still owes is known of the whole alone.
+        self._each = plan.cases * plan.repeats if owed == plan.size else None
+
+    def add(self, record: CellRecord, now: float) -> None:
+        name = record.cell.target
+        counts = self._counts[name]
+        counts.add(record)
+        self._paces[name].mark(now, counts.done)
+        self._done += 1
+        self._pace.mark(now, self._done)
+
+    def line(self, now: float) -> str:
+        """How far it is."""
+        return f"{self._suite}: {', '.join(words_of(self._whole(now)))}"
+
+    def last_line(self, now: float) -> str:
+        """How it went."""
+        whole = self._whole(now)
+        return f"{self._suite}: {', '.join(words_of(whole, ended=True))}, in {seconds(whole.elapsed)}"
+
+    def _whole(self, now: float) -> Whole:
+        counts = total(self._counts.values())
+        rate = self._pace.rate(now, counts.done)
+        return Whole(counts, self._owed, rate=rate, elapsed=now - self._began, left=self._left(now), cap=self._cap)
+
+    def _left(self, now: float) -> float | None:
+        """Seconds until the slowest target is done; None where one of them has no pace yet."""
+        if self._each is None:
+            rate = self._pace.rate(now, self._done)
+            return None if rate is None else max(self._owed - self._done, 0) / rate
+        longest = 0.0
+        for name, counts in self._counts.items():
+            owed = self._each - counts.done
+            rate = self._paces[name].rate(now, counts.done)
+            if owed > 0 and rate is None:
+                return None
+            longest = max(longest, owed / rate if rate else 0.0)
+        return longest
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        now = self._clock()
+        rows = [
+            Row(name, counts, self._each, rate=self._paces[name].rate(now, counts.done))
+            for name, counts in self._counts.items()
+        ]
+        whole = self._whole(now)
+        rows = shown_rows(rows, whole, console.size.height)
+        yield Group(table_of(rows, options.max_width), status_line(whole, options.max_width))
+
+
+def _headline(plan: Plan, owed: int) -> str:
+    shape = f"{count(len(plan.targets), 'target')} × {count(plan.cases, 'case')}"
+    repeats = f" × {plan.repeats} repeats" if plan.repeats > 1 else ""
+    left = "" if owed == plan.size else f", {owed:,} cells left"
+    return f"{plan.suite}: {shape}{repeats}{left}  (run {plan.run})"

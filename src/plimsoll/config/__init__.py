@@ -4,12 +4,13 @@ from plimsoll.config.document import Document, Strict, mistakes_of, parse_yaml, 
 from plimsoll.config.environment import environment, substitute
 from plimsoll.config.policy import GatePolicy, Rule
 from plimsoll.config.project import STATE_FOLDER, ProjectSettings, Workspace
-from plimsoll.config.quantities import Bound, Condition, parse_bound, parse_condition, parse_seconds
+from plimsoll.config.quantities import Bound, Condition, parse_bound, parse_bytes, parse_condition, parse_seconds
 from plimsoll.config.suite import (
     CaseDefaults,
     EvaluatorEntry,
     HttpSettings,
     ModelSettings,
+    PriceSettings,
     Suite,
     TargetSettings,
     TransformStep,
@@ -25,6 +26,7 @@ __all__ = [
     "GatePolicy",
     "HttpSettings",
     "ModelSettings",
+    "PriceSettings",
     "ProjectSettings",
     "Rule",
     "Strict",
@@ -35,6 +37,7 @@ __all__ = [
     "environment",
     "mistakes_of",
     "parse_bound",
+    "parse_bytes",
     "parse_condition",
     "parse_seconds",
     "parse_yaml",

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from plimsoll.config.document import Document, Strict, read_text, read_yaml, validate
-from plimsoll.config.suite import Suite
+from plimsoll.config.suite import PriceEntry, Suite
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where, near_match
 
 STATE_FOLDER = ".plimsoll"
@@ -28,6 +28,9 @@ class ProjectSettings(Strict):
         default_factory=list, description="Files with the public keys (PEM) whose attestations are trusted."
     )
     require_signature: bool = Field(False, description="Promote only on signed attestations.")
+    prices: dict[str, PriceEntry] = Field(
+        default_factory=dict, description="Model's name at its endpoint → its price, over the provider's list price."
+    )
 
 
 @dataclass(frozen=True, slots=True)

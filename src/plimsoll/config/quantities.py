@@ -1,4 +1,4 @@
-"""Quantities as people write them: `2.5 s`, `500 ms`, `7 d`, `1.10 × baseline`, `>= 0.6`."""
+"""Quantities as people write them: `2.5 s`, `500 ms`, `7 d`, `500 MB`, `1.10 × baseline`, `>= 0.6`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"^\s*([0-9.]+)\s*(ms|s|min|m|h|d)?\s*$")
+_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_SIZE = re.compile(r"^\s*([0-9.]+)\s*([kmg]?i?b)\s*$", re.IGNORECASE)
 _RATIO = re.compile(r"^\s*([0-9.]+)\s*[x×*]\s*baseline\s*$")
 _CONDITION = re.compile(r"^\s*(>=|<=|==|!=|>|<|≥|≤)\s*(.+?)\s*$")
 
@@ -38,6 +40,25 @@ Seconds = Annotated[
     BeforeValidator(parse_seconds),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "examples": ["2.5 s", "500 ms"]}]}),
 ]
+
+
+def parse_bytes(value: str) -> int:
+    """Bytes, from text with a unit: MB is a million, MiB 2²⁰.
+
+    Raises:
+        ValueError: it is something else, or not positive.
+    """
+    match = _SIZE.match(value)
+    unit = _BYTES.get(match[2].upper()) if match else None
+    try:
+        size = int(float(match[1]) * unit) if match and unit else None
+    except ValueError:
+        size = None
+    if size is None:
+        raise ValueError(f"not a size: {value!r}; write for example 500 MB, 2 GB, 64 MiB")
+    if size <= 0:
+        raise ValueError(f"a size is positive: {value!r}")
+    return size
 
 
 @dataclass(frozen=True, slots=True)

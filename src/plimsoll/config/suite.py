@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
     NonNegativeInt,
     PositiveFloat,
@@ -33,8 +34,30 @@ _ONLY_FOR = {
     "api_version": ("azure",),
     "auth": ("azure",),
     "headers": ("openai", "azure"),
+    "max_concurrency": ("openai", "azure"),
+    "requests_per_minute": ("openai", "azure"),
+    "tokens_per_minute": ("openai", "azure"),
+    "quota": ("openai", "azure"),
 }
 """Setting of a model → the providers to which it means something."""
+
+
+class PriceSettings(Strict):
+    """What a model's tokens cost, in USD per million."""
+
+    input: float = Field(ge=0, allow_inf_nan=False, description="USD per million tokens of prompts.")
+    output: float = Field(ge=0, allow_inf_nan=False, description="USD per million tokens of answers.")
+    cached_input: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="Of prompt tokens that the provider had cached; default: input."
+    )
+
+
+def _free(value: Any) -> Any:
+    return {"input": 0, "output": 0} if value == 0 and not isinstance(value, bool) else value
+
+
+PriceEntry = Annotated[PriceSettings, BeforeValidator(_free, json_schema_input_type=PriceSettings | Literal[0])]
+"""A price; 0 is one that charges nothing."""
 
 
 class ModelSettings(Strict):
@@ -54,9 +77,32 @@ class ModelSettings(Strict):
         "key", description="azure only: by key, or by DefaultAzureCredential (needs the extra azure)."
     )
     headers: dict[str, str] = Field(default_factory=dict, description="Sent with every request.")
-    concurrency: PositiveInt | None = Field(None, description="Requests at once; default: the suite's.")
+    concurrency: PositiveInt | Literal["adaptive"] | None = Field(
+        None,
+        description="Requests at once, or adaptive: as many as the endpoint bears, found out as it goes. "
+        "Default: the suite's.",
+    )
+    max_concurrency: PositiveInt | None = Field(
+        None, description="With adaptive concurrency: the most requests at once. Default: 64."
+    )
+    requests_per_minute: PositiveInt | None = Field(
+        None, description="Most requests in any minute, those that are sent again too. Default: no limit of ours."
+    )
+    tokens_per_minute: PositiveInt | None = Field(
+        None, description="Most tokens of prompts and answers in any minute. Default: no limit of ours."
+    )
+    quota: Name | None = Field(
+        None,
+        description="Models with the same name here share their limits. Default: those of the same address, key and "
+        "model do.",
+    )
     timeout: Seconds = Field(60.0, description="For one request, in seconds or with a unit.")
     retries: NonNegativeInt = Field(4, description="How often a request that may succeed later is sent again.")
+    give_up_after: Seconds = Field(
+        180.0,
+        description="A request that has taken so long, with waits between attempts, is not sent again; waiting for "
+        "limits is not counted. In seconds or with a unit.",
+    )
     reasoning: bool | None = Field(
         None,
         description="A reasoning model: max_completion_tokens instead of max_tokens, no temperature. "
@@ -70,6 +116,11 @@ class ModelSettings(Strict):
     response_format: dict[str, Any] | None = Field(None, description="As in the API: a JSON schema, for example.")
     extra_body: dict[str, Any] = Field(
         default_factory=dict, description="Further fields of the request, sent as they are."
+    )
+    price: PriceEntry | None = Field(
+        None,
+        description="USD per million tokens, or 0. Default: the project's for this model, else the provider's list "
+        "price where that is known.",
     )
 
     @field_validator("api_key")
@@ -87,6 +138,14 @@ class ModelSettings(Strict):
         if value and value != "key" and provider is not None and provider not in _ONLY_FOR[str(info.field_name)]:
             raise ValueError(f"has no meaning for the provider {provider}; remove it")
         return value
+
+    @model_validator(mode="after")
+    def _concurrency_fits(self) -> ModelSettings:
+        if self.max_concurrency is not None and self.concurrency != "adaptive":
+            raise ValueError("max_concurrency goes with `concurrency: adaptive` only")
+        if self.concurrency == "adaptive" and self.provider == "embedded":
+            raise ValueError("the embedded model takes as many requests at once as it has workers, never `adaptive`")
+        return self
 
 
 class HttpSettings(Strict):
@@ -215,6 +274,9 @@ class Suite(Strict):
     repeats: PositiveInt = Field(1, description="Answers for each case and target.")
     concurrency: PositiveInt = Field(16, description="Requests at once, for a model that doesn't say.")
     max_failed: float = Field(0.05, ge=0, le=1, description="Share of failed cells above which a run exits 4.")
+    max_cost: PositiveFloat | None = Field(
+        None, allow_inf_nan=False, description="USD that a run may spend on models; then it stops, to be resumed."
+    )
     gate: GatePolicy | None = Field(None, description="What a target must show to be promoted.")
 
     @field_validator("targets")

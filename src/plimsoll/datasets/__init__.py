@@ -1,21 +1,22 @@
 """Datasets: curated cases from a file, a DataFrame or memory, checked, digested and streamed."""
 
 from plimsoll.datasets.card import Card
-from plimsoll.datasets.cases import digest_cases
 from plimsoll.datasets.dataset import Dataset, from_rows, open_dataset
+from plimsoll.datasets.digests import digest_cases
 from plimsoll.datasets.frames import from_frame, to_frame
-from plimsoll.datasets.select import filter_cases, sample
+from plimsoll.datasets.select import Selection, filter_cases, select
 from plimsoll.datasets.summary import Summary
 
 __all__ = [
     "Card",
     "Dataset",
+    "Selection",
     "Summary",
     "digest_cases",
     "filter_cases",
     "from_frame",
     "from_rows",
     "open_dataset",
-    "sample",
+    "select",
     "to_frame",
 ]

@@ -5,7 +5,7 @@ A row gives a case or a list of everything wrong with it, never half of each.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +39,11 @@ class Reading:
     """The row's own id, where it could be read."""
     slices: tuple[str, ...] = ()
     """The case's slices, where they could be read."""
+
+    @property
+    def identity(self) -> str | None:
+        """What the case is called: by its row's id, or by its content."""
+        return self.id if self.case is None else self.case.id
 
 
 @dataclass(frozen=True)
@@ -132,23 +137,6 @@ def content_of(case: Case) -> dict[str, Any]:
     if case.pass_if:
         content["pass_if"] = case.pass_if
     return content
-
-
-def digest_cases(cases: Iterable[Case]) -> str:
-    """The digest of a dataset, or of a part of it: over ids and contents, whatever their order."""
-    return combine_leaves(leaf(case) for case in cases)
-
-
-def leaf(case: Case) -> bytes:
-    """One case's share in its dataset's digest: 32 bytes."""
-    # A digest has one length, so that no other id and digest give the same text.
-    tagged = canonical.digest_bytes(f"{case.digest} {case.id}".encode())
-    return bytes.fromhex(tagged.removeprefix(canonical.DIGEST_PREFIX))
-
-
-def combine_leaves(leaves: Iterable[bytes]) -> str:
-    """The digest over leaves, whatever their order."""
-    return canonical.digest_bytes(b"".join(sorted(leaves)))
 
 
 def _check_inputs(fields: dict[str, Any], findings: Findings) -> None:

@@ -15,6 +15,7 @@ from plimsoll import canonical
 from plimsoll.config import CaseDefaults
 from plimsoll.datasets.card import Card, read_card
 from plimsoll.datasets.cases import CaseReader
+from plimsoll.datasets.checked import CheckedCopy, CopyWriter, read_cases
 from plimsoll.datasets.columnar import ParquetFile
 from plimsoll.datasets.delimited import CsvFile
 from plimsoll.datasets.jsonl import JsonlFile
@@ -44,6 +45,8 @@ class Dataset:
     """None where the rows come from memory."""
     file_digest: str | None = None
     """Of the file's bytes when it was opened; the digest of its cases is in `check()`'s summary."""
+    copy: CheckedCopy | None = None
+    """Its cases as they were checked before; None where no such copies are kept."""
 
     @property
     def card(self) -> Card | None:
@@ -56,8 +59,18 @@ class Dataset:
         What only the whole shows (duplicate ids, slices that never occur) is `check`'s to tell.
 
         Raises:
-            ConfigError: the mistakes of the first row that has any, or there are no rows at all.
+            ConfigError: the mistakes of the first row that has any, or there are no rows at all; at the end, if the
+                file is not what it was when it was opened.
         """
+        file = None if self.copy is None else self.copy.open()
+        if file is None:
+            yield from self._cases_of_source()
+            self._refuse_changed()
+            return
+        with file:
+            yield from read_cases(file)
+
+    def _cases_of_source(self) -> Iterator[Case]:
         told: frozenset[str] = frozenset()
         empty = True
         for item in self.source.rows():
@@ -78,16 +91,45 @@ class Dataset:
         return self.cases()
 
     def check(self) -> Summary:
-        """Read everything once; see `Summary`.
+        """Read everything once, unless a copy says that this was done before; see `Summary`.
 
         Raises:
-            ConfigError: every mistake in the dataset.
+            ConfigError: every mistake in the dataset, or the file is not what it was when it was opened.
         """
-        return check_rows(self.name, self.source, self.reader)
+        if self.copy is None:
+            found = check_rows(self.name, self.source, self.reader)
+            self._refuse_changed()
+            return found
+        before = self.copy.summary()
+        if before is not None:
+            return before
+        with CopyWriter(self.copy) as writer:
+            found = check_rows(self.name, self.source, self.reader, writer.add)
+            self._refuse_changed()
+            writer.finish(found)
+        return found
+
+    def _refuse_changed(self) -> None:
+        """Passes over the file have to agree: what was checked is what is run."""
+        if self.path is not None and canonical.digest_file(self.path) != self.file_digest:
+            message = "the file changed while it was read"
+            raise ConfigError([Mistake(message, Where(self.reader.shown), "run the command again")])
 
 
-def open_dataset(path: Path, shown: Path | str | None = None, defaults: CaseDefaults | None = None) -> Dataset:
-    """The dataset in a *.jsonl, *.csv or *.parquet file, with the card beside it. `shown` is how messages name it.
+def open_dataset(
+    path: Path,
+    shown: Path | str | None = None,
+    defaults: CaseDefaults | None = None,
+    *,
+    copies: Path | None = None,
+) -> Dataset:
+    """The dataset in a *.jsonl, *.csv or *.parquet file, with the card beside it.
+
+    Args:
+        path: The file.
+        shown: How messages name it.
+        defaults: The suite's, for rows that say nothing.
+        copies: The folder for what was checked, so that it is checked once; None keeps nothing.
 
     Raises:
         ConfigError: the file can't be opened, is not of its form, or its card or the defaults are wrong.
@@ -106,7 +148,9 @@ def open_dataset(path: Path, shown: Path | str | None = None, defaults: CaseDefa
     if source is None or mistakes:
         raise ConfigError(mistakes)
     reader = CaseReader(name, card, defaults or CaseDefaults())
-    return Dataset(card.name if card else path.stem, source, reader, path, canonical.digest_file(path))
+    called, digest = card.name if card else path.stem, canonical.digest_file(path)
+    copy = None if copies is None else CheckedCopy.of(copies, called, path, digest, reader)
+    return Dataset(called, source, reader, path, digest, copy)
 
 
 def from_rows(

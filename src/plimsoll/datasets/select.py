@@ -1,7 +1,7 @@
 """A part of a dataset: a sample that is the same wherever it is drawn, and the cases that a filter keeps.
 
-Both stream. A case is in a sample by the hash of the seed and its id alone, so adding cases to a dataset moves few
-others in or out, and two runs with one seed share their cases.
+A case is in a sample by the hash of the seed and its id alone, so adding cases to a dataset moves few others in or
+out, and two runs with one seed share their cases. No list of cases is held: of a part, its places in the dataset are.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import heapq
 import json
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from plimsoll.datasets.digests import Leaves, leaf
+from plimsoll.datasets.summary import Summary
 from plimsoll.datasets.values import clipped, closest
 from plimsoll.errors import UsageError, near_match
 from plimsoll.types import Case
@@ -21,21 +24,79 @@ _VALUES_KEPT = 1000
 _VALUES_SHOWN = 10
 
 
-def sample(cases: Iterable[Case], n: int, seed: int) -> list[Case]:
-    """The `n` cases with the lowest sha256 of `SEED:ID`, in the dataset's order; all where there are not more.
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A part of a dataset, or all of it; each iteration reads the dataset again."""
+
+    cases: Iterable[Case]
+    """The dataset; it gives the same cases each time."""
+    size: int
+    digest: str
+    """As `digest_cases` of the part."""
+    places: array[int] | None = None
+    """Which of the dataset's cases it holds, in its order, from 0; None is all of them."""
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[Case]:
+        if self.places is None:
+            yield from self.cases
+            return
+        wanted = iter(self.places)
+        place = next(wanted, None)
+        for number, case in enumerate(self.cases):
+            if number == place:
+                yield case
+                place = next(wanted, None)
+
+
+Filters = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+def select(
+    cases: Iterable[Case], found: Summary, *, filters: Filters = (), sample: int | None = None, seed: int = 0
+) -> Selection:
+    """The cases that satisfy every filter; of them a sample, where one is asked for, in the dataset's order.
+
+    A sample is the cases with the lowest sha256 of `SEED:ID`; all where there are not more. The whole dataset costs
+    nothing; a part is one pass over it, which keeps about 45 bytes of a case that matches, of a sample's about 350.
+
+    Args:
+        cases: The dataset; read again each time.
+        found: What checking it found.
+        filters: As for `filter_cases`.
+        sample: How many cases; None is no sample.
+        seed: Of the sample.
 
     Raises:
-        UsageError: `n` is not positive.
+        UsageError: no case matches the filters, or the sample is not positive.
     """
-    if n < 1:
-        raise UsageError(f"a sample of {n} cases can't be drawn", remedy="ask for 1 or more")
-    scored = ((hashlib.sha256(f"{seed}:{case.id}".encode()).digest(), place, case) for place, case in enumerate(cases))
-    chosen = heapq.nsmallest(n, scored, key=lambda entry: entry[:2])
-    return [case for _, _, case in sorted(chosen, key=lambda entry: entry[1])]
+    if sample is not None and sample < 1:
+        raise UsageError(f"a sample of {sample} cases can't be drawn", remedy="ask for 1 or more")
+    pairs = _pairs(filters)
+    if not pairs and (sample is None or sample >= found.cases):
+        return Selection(cases, found.cases, found.digest)
+    matching = _matching(cases, pairs)
+    places, leaves = array("Q"), Leaves()
+    if sample is None:
+        for place, case in matching:
+            places.append(place)
+            leaves.add(leaf(case))
+    else:
+        chosen = heapq.nsmallest(sample, ((_rank(case, seed), place, leaf(case)) for place, case in matching))
+        places.extend(sorted(place for _, place, _ in chosen))
+        for _, _, each in chosen:
+            leaves.add(each)
+    return Selection(cases, len(places), leaves.digest(), places)
 
 
-def filter_cases(cases: Iterable[Case], filters: Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterator[Case]:
-    """The cases that satisfy every FIELD=VALUE; pairs may name one field twice.
+def _rank(case: Case, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}:{case.id}".encode()).digest()
+
+
+def filter_cases(cases: Iterable[Case], filters: Filters) -> Iterator[Case]:
+    """The cases that satisfy every FIELD=VALUE, one by one; pairs may name one field twice.
 
     FIELD is `slice`, `group`, `id`, `expected` or an input. VALUE is compared with a string as it is, with anything
     else as JSON; a list also matches by any of its items.
@@ -43,14 +104,25 @@ def filter_cases(cases: Iterable[Case], filters: Mapping[str, str] | Iterable[tu
     Raises:
         UsageError: at the end, if no case matched: the field is unknown, or what values there are.
     """
-    pairs = list(filters.items() if isinstance(filters, Mapping) else filters)
+    return (case for _, case in _matching(cases, _pairs(filters)))
+
+
+def _pairs(filters: Filters) -> list[tuple[str, str]]:
+    return list(filters.items() if isinstance(filters, Mapping) else filters)
+
+
+def _matching(cases: Iterable[Case], pairs: list[tuple[str, str]]) -> Iterator[tuple[int, Case]]:
+    """Each case that satisfies every filter, with its place among all."""
+    if not pairs:
+        yield from enumerate(cases)
+        return
     seen = _Seen()
     matched = False
-    for case in cases:
+    for place, case in enumerate(cases):
         values = {name: _texts(case, name) for name, _ in pairs}
         if all(wanted in values[name] for name, wanted in pairs):
             matched = True
-            yield case
+            yield place, case
         elif not matched:
             seen.add(case, values, pairs)
     if not matched:

@@ -17,8 +17,8 @@ from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.contract import BuildContext, Evaluator, Factory
 from plimsoll.evaluators.function import FunctionSettings, NamedFunctionSettings, build_function
 from plimsoll.evaluators.groundedness import GroundednessOverlap
-from plimsoll.evaluators.operational import Latency, Tokens
-from plimsoll.evaluators.source import FoundFunction, functions_of, load_function
+from plimsoll.evaluators.operational import Cost, Latency, Tokens
+from plimsoll.evaluators.source import FoundFunction, functions_of, imported_files, load_function
 from plimsoll.evaluators.structured import JsonValid
 from plimsoll.evaluators.text import Contains, ExactMatch, Regex, TokenF1
 from plimsoll.plugins import Registry
@@ -35,6 +35,7 @@ _BUILT_IN: tuple[type[SettingsEvaluator], ...] = (
     JsonValid,
     Latency,
     Tokens,
+    Cost,
 )
 
 
@@ -166,6 +167,8 @@ def _function(reference: str, settings: NamedFunctionSettings, root: Path) -> Ev
     source = root / file if file.endswith(".py") else _source_of(function)
     if source is not None:
         origin["source"] = canonical.digest_file(source)
+        for each in imported_files(source, root) if source.is_relative_to(root) else ():
+            origin[f"imports {each.relative_to(root).as_posix()}"] = canonical.digest_file(each)
     return build_function(function, name, origin, settings, Where(file))
 
 

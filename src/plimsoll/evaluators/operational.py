@@ -1,4 +1,4 @@
-"""What an answer took: time and tokens. Unknown is skipped, never zero."""
+"""What an answer took: time, tokens and money. Unknown is skipped, never zero."""
 
 from __future__ import annotations
 
@@ -49,3 +49,17 @@ class Tokens(SettingsEvaluator):
         if counted is None:
             return Skipped(reason="no token count: the endpoint gives none, or no model was asked")
         return Scored(value=float(counted))
+
+
+class Cost(SettingsEvaluator):
+    """USD that the answer took, by its tokens and the model's price at the time."""
+
+    metric: ClassVar[Metric] = Metric(name="", direction=Direction.LOWER, low=0.0, unit="USD")
+
+    name: str = "cost"
+
+    def evaluate(self, case: Case, output: Output) -> Scored | Skipped:  # noqa: ARG002  # the contract's signature
+        """Score the answer."""
+        if output.usage.cost is None:
+            return Skipped(reason="no cost: the model's price or its tokens are not known, or no model was asked")
+        return Scored(value=output.usage.cost)

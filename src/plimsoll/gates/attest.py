@@ -185,7 +185,7 @@ def results_digest(report: Report) -> str:
     """
     # Once through JSON and its types, so that cells from memory and from the journal agree: 1 and 1.0, tuple and list.
     try:
-        cells = msgspec.json.decode(msgspec.json.encode(report.cells), type=tuple[CellRecord, ...])
+        cells = msgspec.json.decode(msgspec.json.encode(tuple(report.cells)), type=tuple[CellRecord, ...])
     except msgspec.ValidationError as error:
         raise VerificationError(f"the run's cells have no stable form: {error}") from None
     return canonical.digest(
@@ -258,7 +258,7 @@ def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy) ->
 
 def _digests(verdict: Verdict, report: Report, policy: GatePolicy) -> Digests:
     run = msgspec.json.decode(msgspec.json.encode(report.run), type=RunRecord)
-    cases = msgspec.json.decode(msgspec.json.encode(report.cases), type=dict[str, Case])
+    cases = msgspec.json.decode(msgspec.json.encode(dict(report.cases)), type=dict[str, Case])
     sides = (verdict.target, verdict.baseline)
     return Digests(
         dataset=run.dataset_digest,

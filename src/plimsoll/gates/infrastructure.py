@@ -35,13 +35,19 @@ def infrastructure_failure(report: Report, targets: Sequence[str], max_failed: f
         max_failed: A share of the planned cells.
     """
     planned = len(report.cases) * max(1, report.run.repeats)
-    for target in targets:
-        failures = [failure for record in report.of_target(target) if (failure := _failure(record)) is not None]
-        if planned and len(failures) > max_failed * planned:
-            kind, _ = min(Counter(failure.kind for failure in failures).items(), key=lambda item: (-item[1], item[0]))
-            example = next(failure for failure in failures if failure.kind is kind)
+    kinds: dict[str, Counter[FailureKind]] = {target: Counter() for target in targets}
+    examples: dict[tuple[str, FailureKind], Failure] = {}
+    for record in report.failed():
+        target, failure = record.cell.target, _failure(record)
+        if failure is not None and target in kinds:
+            kinds[target][failure.kind] += 1
+            examples.setdefault((target, failure.kind), failure)
+    for target, found in kinds.items():
+        if planned and found.total() > max_failed * planned:
+            kind, _ = min(found.items(), key=lambda item: (-item[1], item[0]))
+            example = examples[target, kind]
             return (
-                f"{len(failures)} of {planned} cells of {target} failed, more than {max_failed:.0%}; "
+                f"{found.total()} of {planned} cells of {target} failed, more than {max_failed:.0%}; "
                 f"most often {kind.value}: {example.message} ({example.remedy})"
             )
     return None

@@ -39,6 +39,11 @@ class Connection:
         return without_credentials(self.base_url).rstrip("/")
 
     @property
+    def shown(self) -> str:
+        """The model and its address, as messages name it."""
+        return f"{self.model} at {self.shown_url}"
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must not appear in any text."""
         password = urlsplit(self.base_url).password

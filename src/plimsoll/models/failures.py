@@ -19,7 +19,7 @@ import aiohttp  # noqa: TID253  # an adapter: imported with the first model that
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.models.network import CA_REMEDY
 from plimsoll.models.replies import excerpt, is_html
-from plimsoll.models.retries import PermanentError
+from plimsoll.models.retries import OverloadError, PermanentError
 
 _KEY_SHAPES = re.compile(r"\b(sk-[A-Za-z0-9_-]{8,}|Bearer\s+[A-Za-z0-9._~+/=-]{8,})")
 _TOO_LONG = re.compile(
@@ -39,6 +39,8 @@ _BY_STATUS = {
     501: FailureKind.INVALID_REQUEST,
     505: FailureKind.INVALID_REQUEST,
 }
+_OVERLOADED = frozenset({429, 503, 529})
+"""Too many requests, by the endpoint's own words; 529 is Anthropic's and some gateways'."""
 _QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"})
 _PROXY_REMEDY = "check HTTPS_PROXY and NO_PROXY"
 _PROXY_KEY_REMEDY = "give the proxy's user and password in HTTPS_PROXY"
@@ -98,7 +100,8 @@ def status_failure(status: int, body: str, headers: Mapping[str, str], *, at: st
         return PermanentError(kind, said, remedy=_PROXY_KEY_REMEDY)
     if is_html(body) and kind in (FailureKind.AUTH, FailureKind.NOT_FOUND):
         return CellError(kind, said, remedy="this is no API: check base_url (most end in /v1) and the proxy")
-    return CellError(kind, said, retry_after=retry_after(headers, now))
+    failure = OverloadError if status in _OVERLOADED else CellError
+    return failure(kind, said, retry_after=retry_after(headers, now))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -1,8 +1,8 @@
 """The one chat model: any OpenAI-compatible endpoint, through the `openai` client over aiohttp.
 
-Here is the only owner of retries and of the limit on requests at once; the client's own retries are off. The
-permit is kept while waiting to try again, so that a provider that is short of capacity sees fewer of us, not more.
-The answer is read from its JSON by `replies`: the client's own parsing would let an answer without choices pass.
+The client sends a request and gives the response back as it is, by its own documented `post`: its typed methods spend
+as much processor time again on models of an answer that is read here anyway, and would let one without choices pass.
+Its retries are off: `calling` owns them.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ import asyncio
 import time
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
+import httpx2
 import msgspec
 import openai  # noqa: TID253  # an adapter: imported with the first model that is opened
 
 from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError, FailureKind, boundary
+from plimsoll.models.calling import Caller
 from plimsoll.models.connection import Connection
 from plimsoll.models.failures import Secrets, status_failure, timeout_failure, transport_failure
-from plimsoll.models.parameters import adapt_parameters, own_parameters
-from plimsoll.models.replies import read_reply
-from plimsoll.models.retries import Backoff, attempts
+from plimsoll.models.identity import model_identity
+from plimsoll.models.limits import Permit
+from plimsoll.models.parameters import sent_parameters
+from plimsoll.models.replies import read_reply, read_usage
+from plimsoll.models.spending import Fare, Meter, Spend
+from plimsoll.models.tokens import TokenEstimate
 from plimsoll.types import ChatReply, ChatRequest
 
 
@@ -35,12 +40,11 @@ class OpenAIChatModel:
         settings: ModelSettings,
         connection: Connection,
         client: openai.AsyncOpenAI,
+        caller: Caller,
         *,
-        limiter: asyncio.Semaphore,
-        concurrency: int,
         place: Mapping[str, Any] | None = None,
         secrets: Secrets | None = None,
-        backoff: Backoff | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """A model.
 
@@ -49,21 +53,21 @@ class OpenAIChatModel:
             settings: as written.
             connection: where it is, all variables filled.
             client: open; its own retries are never used.
-            limiter: permits of `concurrency`; models that share an endpoint's slots share it.
-            concurrency: requests at once.
+            caller: its limits, retries and breaker.
             place: the part of the identity that says where it is, where that is not the address.
             secrets: further ones to keep out of messages.
-            backoff: waits between attempts.
+            meter: what its answers cost, and the run's ledger.
         """
         self.connection = connection
         self.settings = settings
         self.client = client
         self.secrets = secrets or Secrets(connection.secrets)
         self._name = name
-        self._limiter = limiter
-        self._concurrency = concurrency
-        self._place = dict(place) if place is not None else _address(connection)
-        self._backoff = backoff or Backoff()
+        self._caller = caller
+        self._identity = model_identity(settings, connection, place)
+        self._own_adapted: dict[str, Any] = self._identity["parameters"]
+        self._tokens = TokenEstimate()
+        self._meter = meter or Meter(Spend())
         self._requests = 0
 
     @property
@@ -73,8 +77,8 @@ class OpenAIChatModel:
 
     @property
     def concurrency(self) -> int:
-        """Requests that it takes at once."""
-        return self._concurrency
+        """Requests at once; with adaptive concurrency the most that it may come to."""
+        return self._caller.limiter.concurrency
 
     @property
     def requests(self) -> int:
@@ -84,7 +88,7 @@ class OpenAIChatModel:
     @property
     def shown(self) -> str:
         """The model and its address, as messages name it."""
-        return f"{self.connection.model} at {self.connection.shown_url}"
+        return self.connection.shown
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -93,41 +97,55 @@ class OpenAIChatModel:
 
     def adapted(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The parameters of a request as they are sent, with a note for each change by rule."""
-        merged = {**own_parameters(self.settings), **parameters}
-        sent, notes = adapt_parameters(merged, model=self.connection.model, reasoning=self.settings.reasoning)
-        return {**sent, **self.settings.extra_body}, notes
+        return sent_parameters(self.settings, self.connection.model, parameters)
 
     def identity(self) -> dict[str, Any]:
         """Provider, address or weights, model, and its own parameters as they are sent."""
-        return {**self._place, "model": self.connection.model, "parameters": self.adapted({})[0]}
+        return {**self._identity, "parameters": dict(self._own_adapted)}
 
     async def chat(self, request: ChatRequest) -> ChatReply:
         """Send one request; see `ChatModel.chat`. `usage.requests` counts every attempt."""
-        body = {**self.adapted(request.parameters)[0], "model": self.connection.model}
-        async with self._limiter:
-            try:
-                return await self._attempts(request, body)
-            except CellError as error:
-                # From None: what the client raised may quote a key.
-                raise self._scrubbed(error) from None
+        body = self._body(request)
+        tokens = self._tokens.of(body) if self._caller.limiter.counts_tokens else 0
+        fare = self._meter.fare(self._tokens.most(body) if self._meter.capped else None)
 
-    async def _attempts(self, request: ChatRequest, body: dict[str, Any]) -> ChatReply:
-        number = 0
-        async for attempt in attempts(self.settings.retries, self._backoff):
-            with attempt:
-                number += 1
-                self._requests += 1
-                began = time.perf_counter()
-                try:
-                    text = await self._send(request, body)
-                    latency = time.perf_counter() - began
-                    reply = read_reply(text)
-                except CellError as error:
-                    error.requests = number
-                    raise
-                usage = msgspec.structs.replace(reply.usage, requests=number)
-                return msgspec.structs.replace(reply, usage=usage, latency=latency)
-        raise AssertionError("unreachable: the last attempt raises")
+        async def attempt(permit: Permit) -> ChatReply:
+            reply = await self._attempt(body, fare)
+            permit.used(reply.usage.total_tokens)
+            return reply
+
+        try:
+            async with fare:
+                reply, requests = await self._caller.call(attempt, tokens)
+        except CellError as error:
+            # From None: what the client raised may quote a key.
+            raise self._scrubbed(error) from None
+        if self._caller.limiter.counts_tokens or self._meter.capped:
+            self._tokens.learn(body, reply.usage)
+        return msgspec.structs.replace(reply, usage=msgspec.structs.replace(reply.usage, requests=requests))
+
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        sent = self.adapted(request.parameters)[0] if request.parameters else self._own_adapted
+        return {"messages": request.messages, **sent, "model": self.connection.model}
+
+    async def _attempt(self, body: dict[str, Any], fare: Fare) -> ChatReply:
+        """One request and its answer; its latency is from sending to the last byte."""
+        self._requests += 1
+        began = time.perf_counter()
+        text = await self._once(
+            self.client.post(
+                "/chat/completions", body=body, cast_to=httpx2.Response, options={"timeout": self.settings.timeout}
+            )
+        )
+        latency = time.perf_counter() - began
+        try:
+            reply = read_reply(text)
+        except CellError:
+            useless = read_usage(text)
+            if useless is not None:
+                await fare.charge(useless)
+            raise
+        return msgspec.structs.replace(reply, latency=latency, usage=await fare.charge(reply.usage))
 
     async def list_models(self) -> str:
         """The body of the endpoint's list of models, asked for once.
@@ -135,37 +153,26 @@ class OpenAIChatModel:
         Raises:
             CellError: classified.
         """
+        timeout = self.settings.timeout
+        options: Any = {"timeout": timeout}
         try:
-            return await self._once(self.client.models.with_raw_response.list(timeout=self.settings.timeout))
+            async with asyncio.timeout(timeout):
+                return await self._once(self.client.get("/models", cast_to=httpx2.Response, options=options))
+        except TimeoutError:
+            raise timeout_failure(self.shown, timeout) from None
         except CellError as error:
             raise self._scrubbed(error) from None
 
-    async def _send(self, request: ChatRequest, body: dict[str, Any]) -> str:
-        return await self._once(
-            self.client.chat.completions.with_raw_response.create(
-                messages=cast("Any", list(request.messages)),
-                model=self.connection.model,
-                extra_body=body,
-                timeout=self.settings.timeout,
-            )
-        )
-
-    async def _once(self, sending: Awaitable[Any]) -> str:
+    async def _once(self, sending: Awaitable[httpx2.Response]) -> str:
         """One attempt: the response's body, or the failure classified."""
-        timeout = self.settings.timeout
         with boundary(FailureKind.INVALID_REQUEST, f"{self.shown}: the request can't be sent"):
             try:
-                # The client's timeout is for each read; a server that trickles must end too.
-                async with asyncio.timeout(timeout):
-                    response = await sending
-                    return str(response.http_response.text)
-            except TimeoutError:
-                raise timeout_failure(self.shown, timeout) from None
+                return (await sending).text
             except openai.APIStatusError as error:
                 status, body, headers = error.status_code, error.response.text, error.response.headers
                 raise status_failure(status, body, headers, at=self.shown, now=datetime.now(UTC)) from error
             except openai.APIConnectionError as error:
-                raise transport_failure(error, at=self.shown, timeout=timeout) from error
+                raise transport_failure(error, at=self.shown, timeout=self.settings.timeout) from error
 
     def _scrubbed(self, error: CellError) -> CellError:
         clean = type(error)(
@@ -174,12 +181,6 @@ class OpenAIChatModel:
             remedy=self.secrets.scrub(error.remedy),
             retry_after=error.retry_after,
             requests=error.requests,
+            down=error.down,
         )
         return clean.with_traceback(None)
-
-
-def _address(connection: Connection) -> dict[str, Any]:
-    place: dict[str, Any] = {"provider": connection.kind, "base_url": connection.shown_url}
-    if connection.api_version:
-        place["api_version"] = connection.api_version
-    return place

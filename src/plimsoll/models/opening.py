@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from plimsoll.config import ModelSettings
+from plimsoll.config import ModelSettings, PriceSettings
 from plimsoll.errors import UsageError
 from plimsoll.models.connection import PLACEHOLDER_KEY, Connection, resolve_connections
 from plimsoll.models.network import HttpSessionSettings, http_session_settings, split_login
@@ -21,10 +20,14 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
+    from plimsoll.models.breaker import Breaker
+    from plimsoll.models.calling import Caller
     from plimsoll.models.embedded import EmbeddedModel
     from plimsoll.models.failures import Secrets
+    from plimsoll.models.limits import Limiter
     from plimsoll.models.openai_client import OpenAIChatModel
     from plimsoll.models.retries import Backoff
+    from plimsoll.models.spending import Meter, Spend
 
 _CONNECTIONS = 4096
 """More than any suite's concurrency: the limit on requests is the model's, not the connection pool's."""
@@ -38,6 +41,8 @@ async def open_models(
     *,
     backoff: Backoff | None = None,
     azure_credential: Any | None = None,
+    spend: Spend | None = None,
+    prices: Mapping[str, PriceSettings] | None = None,
 ) -> AsyncIterator[Mapping[str, OpenAIChatModel]]:
     """The models of `settings`, open, by name. Nothing is sent until the first request.
 
@@ -47,6 +52,8 @@ async def open_models(
         environ: where `${NAME}`, keys, proxies and CAs are read.
         backoff: waits between attempts.
         azure_credential: an async Azure credential instead of `DefaultAzureCredential`; the caller closes it.
+        spend: the ledger that their answers are charged to; default: one that nobody reads.
+        prices: the project's, by the model's name at its endpoint.
 
     Raises:
         ConfigError: every setting and variable that is missing, of all models.
@@ -57,15 +64,26 @@ async def open_models(
     if not settings:
         yield {}
         return
+    from plimsoll.models.quotas import shared_breakers, shared_limiters
+    from plimsoll.models.retries import Backoff
+    from plimsoll.models.spending import Spend, open_meter
+
+    waits = backoff or Backoff()
+    limiters = shared_limiters(settings, connections, default_concurrency)
+    breakers = shared_breakers(connections, waits)
     async with AsyncExitStack() as stack:
-        opener = _Opener(stack, http_session_settings(environ), environ, backoff, azure_credential)
+        opener = _Opener(
+            stack, settings, http_session_settings(environ), environ, backoff=waits, azure_credential=azure_credential
+        )
         models: dict[str, OpenAIChatModel] = {}
+        ledger = spend or Spend()
         for name, model in settings.items():
+            meter = open_meter(ledger, model, connections.get(name), prices or {})
             if model.provider == "embedded":
-                models[name] = await opener.embedded(name, model)
+                models[name] = await opener.embedded(name, model, meter)
             else:
-                wanted = model.concurrency or default_concurrency
-                models[name] = await opener.hosted(name, model, connections[name], wanted)
+                caller = _caller(model, connections[name], limiters[name], breakers[name], waits)
+                models[name] = await opener.hosted(name, model, connections[name], caller, meter)
         yield models
 
 
@@ -75,22 +93,25 @@ class _Opener:
     def __init__(
         self,
         stack: AsyncExitStack,
+        settings: Mapping[str, ModelSettings],
         network: HttpSessionSettings,
         environ: Mapping[str, str],
-        backoff: Backoff | None,
+        *,
+        backoff: Backoff,
         azure_credential: Any | None,
     ) -> None:
         self._stack = stack
+        self._settings = settings
         self._network = network
         self._environ = environ
         self._backoff = backoff
         self._azure_credential = azure_credential
         self._clients: dict[tuple[str, str], httpx2.AsyncClient] = {}
         self._server: EmbeddedModel | None = None
-        self._slots: asyncio.Semaphore | None = None
+        self._slots: tuple[Limiter, Breaker] | None = None
 
     async def hosted(
-        self, name: str, settings: ModelSettings, connection: Connection, concurrency: int
+        self, name: str, settings: ModelSettings, connection: Connection, caller: Caller, meter: Meter
     ) -> OpenAIChatModel:
         from plimsoll.models.failures import Secrets
         from plimsoll.models.openai_client import OpenAIChatModel
@@ -103,20 +124,13 @@ class _Opener:
             client: openai.AsyncOpenAI = await self._azure_client(connection, http, secrets)
         else:
             client = _openai_client(connection, http, self._environ)
-        return OpenAIChatModel(
-            name,
-            settings,
-            connection,
-            client,
-            limiter=asyncio.Semaphore(concurrency),
-            concurrency=concurrency,
-            secrets=secrets,
-            backoff=self._backoff,
-        )
+        return OpenAIChatModel(name, settings, connection, client, caller, secrets=secrets, meter=meter)
 
-    async def embedded(self, name: str, settings: ModelSettings) -> OpenAIChatModel:
+    async def embedded(self, name: str, settings: ModelSettings, meter: Meter) -> OpenAIChatModel:
+        from plimsoll.models.breaker import Breaker
         from plimsoll.models.embedded import EmbeddedModel
         from plimsoll.models.openai_client import OpenAIChatModel
+        from plimsoll.models.quotas import slots_limiter
 
         server = self._server or EmbeddedModel(environ={**os.environ, **self._environ})
         if settings.model not in (None, server.model):
@@ -126,7 +140,8 @@ class _Opener:
             )
         if self._server is None:
             self._server = await self._stack.enter_async_context(server)
-            self._slots = asyncio.Semaphore(server.workers)
+            # Shared: a request that waits for another model's slot would count the waiting as latency.
+            self._slots = slots_limiter(self._settings.values(), server.workers), Breaker(self._backoff)
         assert self._slots is not None
         connection = Connection(kind="openai", base_url=server.base_url, model=server.model, api_key=PLACEHOLDER_KEY)
         return OpenAIChatModel(
@@ -134,11 +149,9 @@ class _Opener:
             settings,
             connection,
             _openai_client(connection, self._http_client(connection.base_url), {}),
-            # Shared: a request that waits for another model's slot would count the waiting as latency.
-            limiter=self._slots,
-            concurrency=min(settings.concurrency or server.workers, server.workers),
+            _caller(settings, connection, *self._slots, self._backoff),
             place=server.place,
-            backoff=self._backoff,
+            meter=meter,
         )
 
     def _http_client(self, url: str) -> httpx2.AsyncClient:
@@ -178,6 +191,22 @@ class _Opener:
             max_retries=0,
             http_client=http,
         )
+
+
+def _caller(
+    settings: ModelSettings, connection: Connection, limiter: Limiter, breaker: Breaker, backoff: Backoff
+) -> Caller:
+    from plimsoll.models.calling import Caller
+
+    return Caller(
+        at=connection.shown,
+        limiter=limiter,
+        breaker=breaker,
+        timeout=settings.timeout,
+        retries=settings.retries,
+        give_up_after=settings.give_up_after,
+        backoff=backoff,
+    )
 
 
 def _proxy(url: str | None) -> httpx2.Proxy | None:

@@ -32,6 +32,21 @@ def own_parameters(settings: ModelSettings) -> dict[str, Any]:
     return {key: value for key in _OWN if (value := getattr(settings, key)) is not None}
 
 
+def sent_parameters(
+    settings: ModelSettings, model: str, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The parameters of a request as they are sent: `given` over the model's own. And a note for each change by rule.
+
+    Args:
+        settings: The model's.
+        model: Its name at the endpoint.
+        given: The request's.
+    """
+    merged = {**own_parameters(settings), **given}
+    sent, notes = adapt_parameters(merged, model=model, reasoning=settings.reasoning)
+    return {**sent, **settings.extra_body}, notes
+
+
 def is_reasoning_model(model: str, reasoning: bool | None = None) -> bool:
     """Whether the parameters are adapted: as the settings say, else by the model's name.
 

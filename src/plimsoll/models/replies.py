@@ -59,6 +59,16 @@ def read_reply(text: str) -> ChatReply:
     )
 
 
+def read_usage(text: str) -> Usage | None:
+    """What a response's body says that it took, be it an answer or not; None where it says nothing."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return None
+    usage = _usage(body.get("usage")) if isinstance(body, Mapping) else Usage()
+    return None if usage.total_tokens is None else usage
+
+
 def excerpt(text: str) -> str:
     """What a server sent, in one line and short enough for a message; of a page of HTML its title."""
     if is_html(text):
@@ -121,11 +131,16 @@ def _logprobs(value: Any) -> tuple[dict[str, Any], ...] | None:
 
 
 def _usage(value: Any) -> Usage:
-    def count(key: str) -> int | None:
-        found = value.get(key) if isinstance(value, Mapping) else None
+    def count(counts: Any, key: str) -> int | None:
+        found = counts.get(key) if isinstance(counts, Mapping) else None
         return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
 
-    return Usage(prompt_tokens=count("prompt_tokens"), completion_tokens=count("completion_tokens"))
+    details = value.get("prompt_tokens_details") if isinstance(value, Mapping) else None
+    return Usage(
+        prompt_tokens=count(value, "prompt_tokens"),
+        completion_tokens=count(value, "completion_tokens"),
+        cached_tokens=count(details, "cached_tokens"),
+    )
 
 
 def _empty(finish: str) -> CellError:

@@ -49,7 +49,9 @@ class Bundle:
             "kind": settings.kind,
             "settings": settings.model_dump(mode="json", exclude_defaults=True),
             "models": {
-                name: model.model_dump(mode="json", exclude_defaults=True) for name, model in sorted(models.items())
+                # Not its price: another price is no other target.
+                name: model.model_dump(mode="json", exclude_defaults=True, exclude={"price"})
+                for name, model in sorted(models.items())
             },
             "files": {path: digest_bytes(data) for path, data in sorted(files.items())},
         }

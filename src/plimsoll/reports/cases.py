@@ -5,7 +5,9 @@ A case stands as its worst answer does, so that nothing missing hides behind som
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import overload
 
 from plimsoll.reports.model import AnswerView, CaseRow, ScoreView, Standing
 from plimsoll.reports.text import any_text, excerpt, number, one_line, plain
@@ -32,15 +34,72 @@ _TELLING = ("question", "query", "input", "text", "prompt", "message", "topic")
 _ORDER = {standing: place for place, standing in enumerate(Standing)}
 
 
-def case_rows(report: Report) -> tuple[CaseRow, ...]:
-    """Every planned case, worst first; equally bad ones in the dataset's order."""
-    records = {record.cell: record for record in report.cells}
-    metrics = report.metrics
-    rows = [
-        _case_row(place, case, _answers(report, case, records, metrics))
-        for place, case in enumerate(report.cases.values(), start=1)
-    ]
-    return tuple(sorted(rows, key=_badness))
+class CaseRows(Sequence[CaseRow]):
+    """Every planned case, worst first; equally bad ones in the dataset's order.
+
+    One pass over the cells finds the order; a row is made when it is asked for, so that a report of many cases holds
+    numbers only.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._find = report.finder()
+        self._metrics = report.metrics
+        self._names = list(report.cases)
+        standings = _Standings(report, self._names, self._metrics)
+        self._order = array("q", sorted(range(len(self._names)), key=standings.badness))
+        self.standings = standings.counts()
+        """How many cases stand how."""
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, place: int) -> CaseRow: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[CaseRow, ...]: ...
+    def __getitem__(self, place: int | slice) -> CaseRow | tuple[CaseRow, ...]:
+        if isinstance(place, slice):
+            return tuple(self._row(number) for number in self._order[place])
+        return self._row(self._order[place])
+
+    def _row(self, number: int) -> CaseRow:
+        case = self._report.cases[self._names[number]]
+        run = self._report.run
+        cells = [CellId(target, case.id, repeat) for target in run.targets for repeat in range(run.repeats)]
+        return _case_row(number + 1, case, tuple(_answer(cell, self._find(cell), self._metrics) for cell in cells))
+
+
+class _Standings:
+    """How each case stands, as numbers: its worst answer, how many are missing, how many did not pass."""
+
+    def __init__(self, report: Report, names: Sequence[str], metrics: Mapping[str, Metric]) -> None:
+        places = {name: place for place, name in enumerate(names)}
+        planned = len(report.run.targets) * report.run.repeats
+        self._planned = planned
+        self._seen = array("q", bytes(8 * len(names)))
+        self._missed, self._wrong = array("q", bytes(8 * len(names))), array("q", bytes(8 * len(names)))
+        self._worst = bytearray([_ORDER[Standing.PASSED]]) * len(names)
+        for record in report.cells:
+            place = places.get(record.cell.case)
+            if place is None or record.cell.target not in report.run.targets:
+                continue
+            standing = standing_of(record, metrics)
+            self._seen[place] += 1
+            self._missed[place] += standing is Standing.ERROR
+            self._wrong[place] += standing is Standing.FAILED
+            self._worst[place] = min(self._worst[place], _ORDER[standing])
+        for place, seen in enumerate(self._seen):
+            if seen < planned or not planned:
+                self._worst[place] = min(self._worst[place], _ORDER[Standing.NOT_RUN])
+
+    def badness(self, place: int) -> tuple[int, int, int]:
+        """By standing; then most answers missing, then most that did not pass."""
+        missing = self._missed[place] + self._planned - self._seen[place]
+        return (self._worst[place], -missing, -self._wrong[place])
+
+    def counts(self) -> dict[Standing, int]:
+        return {standing: self._worst.count(code) for standing, code in _ORDER.items()}
 
 
 def standing_of(record: CellRecord | None, metrics: Mapping[str, Metric]) -> Standing:
@@ -106,13 +165,6 @@ def score_text(score: Scored, metric: Metric | None) -> str:
     return number(score.value, metric.unit if metric else "")
 
 
-def _answers(
-    report: Report, case: Case, records: Mapping[CellId, CellRecord], metrics: Mapping[str, Metric]
-) -> tuple[AnswerView, ...]:
-    cells = [CellId(target, case.id, repeat) for target in report.run.targets for repeat in range(report.run.repeats)]
-    return tuple(_answer(cell, records.get(cell), metrics) for cell in cells)
-
-
 def _answer(cell: CellId, record: CellRecord | None, metrics: Mapping[str, Metric]) -> AnswerView:
     output = record.outcome if record and isinstance(record.outcome, Output) else None
     failure = record.outcome if record and isinstance(record.outcome, Failure) else None
@@ -173,10 +225,3 @@ def _inputs(case: Case) -> tuple[tuple[str, str], ...]:
 def _message(message: Message) -> str:
     content = message.get("content")
     return excerpt(any_text(content if content is not None else message), TEXT_LIMIT)
-
-
-def _badness(row: CaseRow) -> tuple[int, int, int, int]:
-    """By standing; then most answers missing, then most that did not pass, then the dataset's order."""
-    wrong = sum(answer.standing is Standing.FAILED for answer in row.answers)
-    missed = sum(answer.standing in (Standing.ERROR, Standing.NOT_RUN) for answer in row.answers)
-    return (_ORDER[row.standing], -missed, -wrong, row.place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from plimsoll.reports.model import FailureGroup
 from plimsoll.reports.text import one_line, plain
@@ -15,15 +16,15 @@ ANSWER = "answer"
 
 def failure_groups(report: Report) -> tuple[FailureGroup, ...]:
     """One group for each kind, place and remedy; the largest first, answers before scores."""
-    grouped: dict[tuple[str, str, str], list[tuple[CellId, Failure]]] = {}
+    grouped: dict[tuple[str, str, str], _Group] = {}
     for cell, of, failure in _failures(report):
-        grouped.setdefault((of, failure.kind.value, failure.remedy), []).append((cell, failure))
-    groups = [_group(of, kind, remedy, found) for (of, kind, remedy), found in grouped.items()]
+        grouped.setdefault((of, failure.kind.value, failure.remedy), _Group()).add(cell, failure)
+    groups = [found.shown(of, kind, remedy) for (of, kind, remedy), found in grouped.items()]
     return tuple(sorted(groups, key=lambda group: (group.of != ANSWER, -group.count)))
 
 
 def _failures(report: Report) -> Iterator[tuple[CellId, str, Failure]]:
-    for record in report.cells:
+    for record in report.failed():
         if isinstance(record.outcome, Failure):
             # Whatever could not be scored without an answer is told by the answer's failure.
             yield record.cell, ANSWER, record.outcome
@@ -33,21 +34,30 @@ def _failures(report: Report) -> Iterator[tuple[CellId, str, Failure]]:
                 yield record.cell, metric, score.failure
 
 
-def _group(of: str, kind: str, remedy: str, found: list[tuple[CellId, Failure]]) -> FailureGroup:
-    targets = Counter(cell.target for cell, _ in found)
-    return FailureGroup(
-        kind=kind,
-        of=plain(of),
-        count=len(found),
-        remedy=one_line(remedy, 500),
-        targets=tuple((plain(name), amount) for name, amount in targets.most_common()),
-        examples=tuple((plain(str(cell)), one_line(failure.message, 300)) for cell, failure in _telling(found)),
-    )
+@dataclass(slots=True)
+class _Group:
+    """Counts, and a few examples: with different messages where there are such."""
 
+    targets: Counter[str] = field(default_factory=Counter)
+    different: dict[str, CellId] = field(default_factory=dict)
+    """Message → the first cell that has it, a few of them."""
+    alike: list[tuple[CellId, str]] = field(default_factory=list)
+    """The first cells whose messages others had before them."""
 
-def _telling(found: list[tuple[CellId, Failure]]) -> list[tuple[CellId, Failure]]:
-    """A few examples, with different messages where there are such."""
-    different = {failure.message: (cell, failure) for cell, failure in reversed(found)}
-    first = list(reversed(different.values()))[:EXAMPLES]
-    taken = {cell for cell, _ in first}
-    return [*first, *(pair for pair in found if pair[0] not in taken)][:EXAMPLES]
+    def add(self, cell: CellId, failure: Failure) -> None:
+        self.targets[cell.target] += 1
+        if failure.message not in self.different and len(self.different) < EXAMPLES:
+            self.different[failure.message] = cell
+        elif len(self.alike) < EXAMPLES:
+            self.alike.append((cell, failure.message))
+
+    def shown(self, of: str, kind: str, remedy: str) -> FailureGroup:
+        examples = [*((cell, message) for message, cell in self.different.items()), *self.alike][:EXAMPLES]
+        return FailureGroup(
+            kind=kind,
+            of=plain(of),
+            count=self.targets.total(),
+            remedy=one_line(remedy, 500),
+            targets=tuple((plain(name), amount) for name, amount in self.targets.most_common()),
+            examples=tuple((plain(str(cell)), one_line(message, 300)) for cell, message in examples),
+        )

@@ -6,13 +6,13 @@ value differs a little: of such a metric only the few that changed most for the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from plimsoll.reports.cases import expected_text, passes_by, short_input, told_answer
 from plimsoll.reports.model import FlippedMetric, FlipRow, Way
 from plimsoll.reports.text import plain
 from plimsoll.stats import PERCENTILES
-from plimsoll.types import CellRecord, Decision, Direction, Flip, Metric, MetricKind, Report, RuleResult
+from plimsoll.types import Case, CellId, CellRecord, Decision, Direction, Flip, Metric, MetricKind, Report, RuleResult
 
 CHANGES_LISTED = 5
 """Of a metric without a condition."""
@@ -24,13 +24,21 @@ def flip_rows(
     """One row for each case that changed, by `Way`; within these as the rules, and the flips in a rule, have them."""
     found: dict[str, dict[str, FlippedMetric]] = {}
     for rule in rules:
+        conditional = bool(rule.flipped) and is_conditional(rule.metric, report, challenger)
         for flip in rule.flipped:
             # Two rules over one metric (one of them on a slice) tell the same of a case.
-            found.setdefault(flip.case, {}).setdefault(rule.metric, _flipped(flip, rule.metric, report, challenger))
-    before = {} if baseline is None else _first_answers(report, baseline)
-    after = _first_answers(report, challenger)
+            change = _flipped(flip, metric_of(rule.metric, report), rule.metric, conditional=conditional)
+            found.setdefault(flip.case, {}).setdefault(rule.metric, change)
+    find = report.finder()
     rows = [
-        _row(case, list(metrics.values()), report, before.get(case), after.get(case)) for case, metrics in found.items()
+        _row(
+            case,
+            list(metrics.values()),
+            report.cases.get(case),
+            before=None if baseline is None else _first_answer(find, baseline, case, report.run.repeats),
+            after=_first_answer(find, challenger, case, report.run.repeats),
+        )
+        for case, metrics in found.items()
     ]
     order = list(Way)
     return tuple(sorted(rows, key=lambda row: order.index(row.way)))
@@ -71,13 +79,12 @@ def is_worse(flip: Flip, metric: Metric) -> bool:
     return flip.change < 0 if metric.direction is Direction.HIGHER else flip.change > 0
 
 
-def _flipped(flip: Flip, name: str, report: Report, challenger: str) -> FlippedMetric:
-    metric = metric_of(name, report)
+def _flipped(flip: Flip, metric: Metric, name: str, *, conditional: bool) -> FlippedMetric:
     return FlippedMetric(
         metric=plain(name),
         kind=metric.kind,
         unit=plain(metric.unit),
-        conditional=is_conditional(name, report, challenger),
+        conditional=conditional,
         worse=is_worse(flip, metric),
         baseline=flip.baseline,
         challenger=flip.challenger,
@@ -85,9 +92,13 @@ def _flipped(flip: Flip, name: str, report: Report, challenger: str) -> FlippedM
 
 
 def _row(
-    name: str, metrics: list[FlippedMetric], report: Report, before: CellRecord | None, after: CellRecord | None
+    name: str,
+    metrics: list[FlippedMetric],
+    case: Case | None,
+    *,
+    before: CellRecord | None,
+    after: CellRecord | None,
 ) -> FlipRow:
-    case = report.cases.get(name)
     return FlipRow(
         case=plain(name),
         metrics=tuple(sorted(metrics, key=lambda metric: (not metric.worse, not metric.conditional))),
@@ -98,9 +109,9 @@ def _row(
     )
 
 
-def _first_answers(report: Report, target: str) -> dict[str, CellRecord]:
-    """Case → record of the first repeat that there is."""
-    found: dict[str, CellRecord] = {}
-    for record in sorted(report.of_target(target), key=lambda record: record.cell.repeat):
-        found.setdefault(record.cell.case, record)
-    return found
+def _first_answer(
+    find: Callable[[CellId], CellRecord | None], target: str, case: str, repeats: int
+) -> CellRecord | None:
+    """The record of the first repeat that there is."""
+    records = (find(CellId(target, case, repeat)) for repeat in range(max(1, repeats)))
+    return next((record for record in records if record is not None), None)

@@ -51,7 +51,9 @@ class TargetForm(Struct, frozen=True, kw_only=True):
     cached: int
     """Of those that are ok: reused, nothing was sent."""
     cost: float | None
-    """USD; null where it is not known for every output."""
+    """USD that the outputs took, cached ones by what they took then; null where it is not known of every output."""
+    judge_cost: float | None
+    """USD that judging them took, likewise; 0 where no model judged."""
     metrics: dict[str, MetricForm]
 
 
@@ -63,6 +65,8 @@ class RunForm(Struct, frozen=True, kw_only=True):
     seconds: float
     requests: int
     """Sent to models, with those sent again."""
+    cost: float | None
+    """USD that these requests took, by targets and judges; null where it is not known of all."""
     targets: dict[str, TargetForm]
     mlflow_run_id: str | None = None
     """Null where nothing was logged."""
@@ -151,6 +155,7 @@ def run_form(report: Report, summary: Summary, *, mlflow_run_id: str | None = No
         suite=report.run.suite,
         seconds=report.run.seconds,
         requests=report.run.requests,
+        cost=_finite(report.run.cost),
         targets={name: _target(found) for name, found in summary.targets.items()},
         mlflow_run_id=mlflow_run_id,
         report=html,
@@ -215,6 +220,7 @@ def _target(found: TargetSummary) -> TargetForm:
         skipped=found.missing,
         cached=found.cached,
         cost=_finite(found.cost),
+        judge_cost=_finite(found.judge_cost),
         metrics={name: _metric(metric) for name, metric in found.metrics.items()},
     )
 

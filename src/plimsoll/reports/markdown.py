@@ -100,6 +100,7 @@ def _section(section: VerdictSection, view: View, flips_shown: int) -> Iterator[
     if section.not_applied:
         yield ""
     told = f"{escape(baseline_text(section))}; {section.confidence:.0%} intervals; {_coverage(view)}"
+    told += f"; {_dollars(view.header.cost)} spent on models" if view.header.cost else ""
     yield f"Run `{_code(section.run)}`; {told}."
     yield ""
 
@@ -161,10 +162,23 @@ def _no_verdict(view: View) -> Iterator[str]:
     yield f"| metric | {' | '.join(escape(target.name) for target in view.targets)} |"
     yield f"|---|{'---|' * len(view.targets)}"
     yield f"| answers | {' | '.join(_answered(target) for target in view.targets)} |"
+    yield from _costs(view.targets)
     for row in view.metrics:
         cells = [_figure(row, figure) for figure in row.figures]
         yield f"| {escape(row.name)} | {' | '.join(cells)} |"
     yield ""
+
+
+def _costs(targets: Sequence[TargetRow]) -> Iterator[str]:
+    if not any(target.cost or target.judge_cost for target in targets):
+        return
+    yield f"| cost of the answers | {' | '.join(_dollars(target.cost) for target in targets)} |"
+    if any(target.judge_cost != 0 for target in targets):
+        yield f"| cost of judging | {' | '.join(_dollars(target.judge_cost) for target in targets)} |"
+
+
+def _dollars(cost: float | None) -> str:
+    return "unknown" if cost is None else number(cost, "USD")
 
 
 def _figure(row: MetricRow, figure: Figure) -> str:

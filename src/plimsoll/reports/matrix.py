@@ -86,7 +86,9 @@ def lay_out(rows: Sequence[Row], names: Sequence[str], width: int) -> list[Table
 
 def _metric_rows(view: View, *, stacked: bool) -> list[Row]:
     answers = Row((("answers", "bold"),), tuple(_answered(target) for target in view.targets))
-    return [answers, *(_metric_row(view, row, stacked=stacked) for row in view.metrics)]
+    costs = [Row((("cost, in all", "bold"),), tuple(_cost(target) for target in view.targets))]
+    known = any(target.cost or target.judge_cost for target in view.targets)
+    return [answers, *(costs if known else []), *(_metric_row(view, row, stacked=stacked) for row in view.metrics)]
 
 
 def _metric_row(view: View, row: MetricRow, *, stacked: bool) -> Row:
@@ -113,6 +115,16 @@ def _answered(target: TargetRow) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def _cost(target: TargetRow) -> tuple[Line, ...]:
+    answers = "unknown" if target.cost is None else number(target.cost, "USD")
+    lines: list[Line] = [(answers, "")]
+    if target.judge_cost is None:
+        lines.append(("judges unknown", "dim"))
+    elif target.judge_cost:
+        lines.append((f"judges {number(target.judge_cost, 'USD')}", "dim"))
+    return tuple(lines)
+
+
 def _figure(row: MetricRow, figure: Figure, cases: int, *, stacked: bool) -> tuple[Line, ...]:
     lines: list[Line] = []
     if figure.labels:
@@ -126,7 +138,8 @@ def _figure(row: MetricRow, figure: Figure, cases: int, *, stacked: bool) -> tup
         unit = row.unit if row.derived or row.unit == "USD" else ""
         mean, style = number(figure.mean, unit) + best, "bold green" if figure.best else "bold"
         # A lower limit that is rounded down is one still, and five targets fit side by side.
-        low = 0.0 if figure.low is not None and 0 < figure.low < _LEAST_LIMIT else figure.low
+        tiny = figure.low is not None and 0 < figure.low < _LEAST_LIMIT and row.unit != "USD"
+        low = 0.0 if tiny else figure.low
         limits = interval(low, figure.high)
         if row.derived:
             # Its interval is wide and seldom asked for: a rule on it tells it, and so does the HTML report.

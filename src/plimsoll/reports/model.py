@@ -7,6 +7,7 @@ stands. Cases come worst first. Built by `plimsoll.reports.view.build_view`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -35,6 +36,8 @@ class Header(Struct, frozen=True, kw_only=True):
     started: str
     seconds: float
     requests: int
+    cost: float | None
+    """USD that these requests took; None is unknown."""
     dataset: str
     dataset_digest: str
     """Its first characters."""
@@ -86,7 +89,9 @@ class TargetRow(Struct, frozen=True, kw_only=True):
     cut: int
     """Answers cut by the token limit."""
     cost: float | None
-    """USD; None is unknown."""
+    """USD that its answers took; None is unknown."""
+    judge_cost: float | None
+    """USD that judging them took; None is unknown."""
 
     @property
     def not_run(self) -> int:
@@ -320,16 +325,13 @@ class View(Struct, frozen=True, kw_only=True):
     metrics: tuple[MetricRow, ...]
     slices: tuple[SliceTable, ...]
     failures: tuple[FailureGroup, ...]
-    cases: tuple[CaseRow, ...]
-    """Worst first."""
+    cases: Sequence[CaseRow]
+    """Worst first. May be made as they are asked for."""
+    standings: dict[Standing, int]
+    """How many cases stand how."""
     notes: tuple[str, ...]
     verdicts: tuple[VerdictSection, ...]
     commands: tuple[str, ...]
     """What to type to measure the same again."""
     evaluators: tuple[tuple[str, str], ...]
     """Name and digest's first characters."""
-
-    @property
-    def standings(self) -> dict[Standing, int]:
-        """How many cases stand how."""
-        return {standing: sum(case.standing == standing for case in self.cases) for standing in Standing}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from plimsoll.reports.changes import MetricChange, RunChanges
 from plimsoll.reports.model import CaseRow, FlippedMetric, FlipRow, Header, RuleRow, Standing, VerdictSection, Way
 from plimsoll.reports.text import count, interval, number
 from plimsoll.types import MetricKind
@@ -79,6 +80,22 @@ def _change(metric: FlippedMetric) -> str:
         unit = "" if metric.unit == metric.metric else metric.unit
         before, after = number(metric.baseline, "USD" if unit == "USD" else ""), number(metric.challenger, unit)
     return f"{metric.metric} {before} to {after}"
+
+
+def change_text(change: MetricChange) -> str:
+    """`exact_match 0.83 → 0.92`, `exact_match 0.83` where it stayed."""
+    unit = "" if change.unit == change.metric else change.unit
+    after = number(change.after, unit)
+    if change.before == change.after:
+        return f"{change.metric} {after}"
+    return f"{change.metric} {number(change.before, 'USD' if unit == 'USD' else '')} → {after}"
+
+
+def compare_command(changes: RunChanges, target: str) -> str:
+    """What to type for all that changed of a target."""
+    # The end of a run's id is its random part.
+    before, after = (f"{run.rpartition('-')[2]}:{target}" for run in (changes.before, changes.after))
+    return f"plimsoll compare {before} {after} --json"
 
 
 def failing_text(rule: RuleRow) -> str:

@@ -7,7 +7,7 @@ are printed as they are, never as markup).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -15,12 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.errors import Mistake, PlimsollError
+from plimsoll.reports.changes import RunChanges, TargetChange
 from plimsoll.reports.compare import Comparison
 from plimsoll.reports.matrix import change_tables, metric_tables, slice_tables
 from plimsoll.reports.model import FailureGroup, FlipRow, Header, RuleRow, VerdictSection, View
 from plimsoll.reports.phrases import (
     BAD,
     baseline_text,
+    change_text,
+    compare_command,
     coverage_text,
     estimate_text,
     facts_beside,
@@ -31,7 +34,7 @@ from plimsoll.reports.phrases import (
     who,
 )
 from plimsoll.reports.slices import telling_rows
-from plimsoll.reports.text import clip, count, fold, one_line, plain, seconds
+from plimsoll.reports.text import apart, clip, count, fold, number, one_line, plain, seconds
 from plimsoll.types import Decision
 
 CASES_SHOWN = 5
@@ -87,6 +90,42 @@ def render_compare(comparison: Comparison, console: Console) -> None:
     _print_flips(comparison.flips, comparison.after, console, rest="`--json` lists all")
 
 
+def render_changes(changes: RunChanges, console: Console) -> None:
+    """What flipped since the run before, target by target, with both answers; that nothing flipped is said too."""
+    for target in changes.targets:
+        console.print()
+        console.print(Text.assemble((target.target, "bold"), ": ", Text(", ").join(_changed(target))))
+        means = [change_text(metric) for metric in target.metrics]
+        if means:
+            _indented(console, Text(fold(means, console.width - 2), style="dim"))
+        hidden = target.worse + target.better
+        for group in flip_groups(target.flips):
+            shown = group.rows[: FLIPS_SHOWN_WORSE if group.worse else FLIPS_SHOWN_BETTER]
+            hidden -= len(shown)
+            for flip in shown:
+                _print_flip(flip, ("before", "after"), console, style="red" if group.worse else "green")
+        _more(console, hidden, "flipped cell", compare_command(changes, target.target))
+
+
+def _changed(target: TargetChange) -> Iterator[Text]:
+    if target.new:
+        yield Text("new, so nothing to hold it against")
+        return
+    if not target.worse and not target.better:
+        yield Text("nothing flipped")
+    if target.worse:
+        yield Text(f"{count(target.worse, 'cell')} flipped for the worse", style="red")
+    if target.better:
+        yield Text(f"{count(target.better, 'cell')} flipped for the better", style="green")
+    for amount, words in (
+        (target.answers, f"{count(target.answers, 'answer')} changed"),
+        (target.lost, f"{count(target.lost, 'answer')} lost to a failure"),
+        (target.won, f"{count(target.won, 'answer')} where there was none"),
+    ):
+        if amount:
+            yield Text(words)
+
+
 def render_mistakes(error: PlimsollError, console: Console) -> None:
     """Every mistake with its place and its remedy."""
     mistakes = error.mistakes
@@ -116,6 +155,7 @@ def _print_header(header: Header, console: Console) -> None:
         f"{count(header.cases, 'case')} of {header.dataset} ({header.dataset_digest})",
         *([f"{header.repeats} repeats"] if header.repeats > 1 else []),
         count(header.requests, "request"),
+        *([number(header.cost, "USD")] if header.cost else []),
         *([f"{header.cached:,} cached"] if header.cached else []),
         seconds(header.seconds),
         *([f"commit {header.commit}{' with changes' if header.dirty else ''}"] if header.commit else []),
@@ -158,15 +198,15 @@ def _print_failures(groups: Sequence[FailureGroup], console: Console) -> None:
 
 
 def _print_cases(view: View, console: Console) -> None:
-    bad = [case for case in view.cases if case.standing in BAD]
+    bad = sum(view.standings[standing] for standing in BAD)
     if not bad:
         return
-    _title(console, f"Cases that did not pass ({len(bad):,} of {len(view.cases):,}), worst first")
-    for case in bad[:CASES_SHOWN]:
+    _title(console, f"Cases that did not pass ({bad:,} of {len(view.cases):,}), worst first")
+    for case in view.cases[: min(bad, CASES_SHOWN)]:
         line = Text.assemble((case.id, "bold"), f"  {case.short}")
         console.print(line, no_wrap=True, overflow="ellipsis")
         _indented(console, Text(who(case), style="red"))
-    _more(console, len(bad) - CASES_SHOWN, "case")
+    _more(console, bad - CASES_SHOWN, "case")
 
 
 def _print_section(section: VerdictSection, console: Console) -> None:
@@ -212,29 +252,34 @@ def _print_flips(flips: Sequence[FlipRow], after: str, console: Console, *, rest
         _title(console, f"{group.title.capitalize()} ({count(len(group.rows), 'case')})")
         shown = FLIPS_SHOWN_WORSE if group.worse else FLIPS_SHOWN_BETTER
         for flip in group.rows[:shown]:
-            _print_flip(flip, after, console)
+            _print_flip(flip, ("baseline", clip(after, _SIDE_WIDTH)), console)
         _more(console, len(group.rows) - shown, "case", rest)
 
 
-def _print_flip(flip: FlipRow, after: str, console: Console) -> None:
-    line = Text.assemble((flip.case, "bold"), f"  {flip_text(flip)}")
+def _print_flip(flip: FlipRow, names: tuple[str, str], console: Console, style: str = "") -> None:
+    line = Text.assemble((flip.case, "bold"), "  ", (flip_text(flip), style))
     console.print(line, no_wrap=True, overflow="ellipsis")
     both = Table.grid(padding=(0, 2, 0, 0))
     both.add_column(no_wrap=True)
     both.add_column()
-    for name, text in _sides(flip, clip(after, _SIDE_WIDTH)):
-        # Two lines each at the most: what changed is seen at once, the whole is in the HTML report.
-        both.add_row(Text(name, style="dim"), Text(one_line(text, 2 * (console.width - _SIDE_WIDTH - 8))))
+    # Two lines each at the most: what changed is seen at once, the whole is in the HTML report.
+    for name, text in _sides(flip, names, 2 * (console.width - _SIDE_WIDTH - 8)):
+        both.add_row(Text(name, style="dim"), Text(text))
     console.print(Padding(both, (0, 0, 0, 2), expand=False))
 
 
-def _sides(flip: FlipRow, after: str) -> Iterable[tuple[str, str]]:
+def _sides(flip: FlipRow, names: tuple[str, str], limit: int) -> Iterable[tuple[str, str]]:
     if flip.short:
-        yield "case", flip.short
+        yield "case", one_line(flip.short, limit)
     if flip.expected is not None:
-        yield "expected", flip.expected
-    yield "baseline", "not at hand" if flip.before is None else flip.before
-    yield after, "not at hand" if flip.after is None else flip.after
+        yield "expected", one_line(flip.expected, limit)
+    if flip.before is None or flip.after is None:
+        for name, text in zip(names, (flip.before, flip.after), strict=True):
+            yield name, "not at hand" if text is None else one_line(text, limit)
+    elif flip.before == flip.after:
+        yield "answer", one_line(flip.after, limit) + "  (the same)"
+    else:
+        yield from zip(names, apart(flip.before, flip.after, limit), strict=True)
 
 
 def _print_notes(notes: Sequence[str], console: Console) -> None:

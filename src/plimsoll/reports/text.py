@@ -52,6 +52,16 @@ def excerpt(text: str, limit: int) -> str:
     return f"{shown[:limit].rstrip()}\n… {len(text) - limit:,} more characters"
 
 
+def apart(first: str, second: str, limit: int) -> tuple[str, str]:
+    """Two texts, each on one line and at most `limit` characters, so that where they begin to differ is to be seen."""
+    texts = one_line(first), one_line(second)
+    same = next((place for place, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    # A third of the room for what stands before the difference.
+    start = same - limit // 3 if max(map(len, texts)) > limit and same > limit // 2 else 0
+    one, other = (clip(("…" if start else "") + text[start:], limit) for text in texts)
+    return one, other
+
+
 def any_text(value: Any) -> str:
     """A JSON value as text: strings as they are, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -13,14 +13,14 @@ from itertools import chain
 from msgspec.structs import replace
 
 from plimsoll.canonical import short
-from plimsoll.reports.cases import case_rows
+from plimsoll.reports.cases import CaseRows
 from plimsoll.reports.failures import failure_groups
 from plimsoll.reports.flips import metric_of
 from plimsoll.reports.model import Figure, Header, MetricRow, SliceTable, TargetRow, View
 from plimsoll.reports.text import count, one_line, plain
 from plimsoll.reports.verdicts import verdict_section
 from plimsoll.stats import PERCENTILES, MetricSummary, Summary, TargetSummary
-from plimsoll.types import Direction, MetricKind, Output, Report, Verdict
+from plimsoll.types import Direction, MetricKind, Report, Verdict
 
 
 def build_view(
@@ -37,7 +37,7 @@ def build_view(
         verdicts: Of gates over this run; the report holds the baseline's cells too.
         notes: What else a reader must know, in sentences; they come before the view's own.
     """
-    header = _header(report, summary)
+    header, cases = _header(report, summary), CaseRows(report)
     targets = tuple(_target(report, summary.targets[name]) for name in report.run.targets)
     return View(
         header=header,
@@ -46,7 +46,8 @@ def build_view(
         metrics=_metric_rows(report, [target.metrics for target in summary.targets.values()], list(summary.targets)),
         slices=tuple(_slice(report, summary, name) for name in summary.slices),
         failures=failure_groups(report),
-        cases=case_rows(report),
+        cases=cases,
+        standings=cases.standings,
         notes=(*(one_line(note) for note in notes), *_own_notes(header, targets)),
         verdicts=tuple(verdict_section(verdict, report) for verdict in verdicts),
         commands=tuple(_commands(report, verdicts)),
@@ -62,6 +63,7 @@ def _header(report: Report, summary: Summary) -> Header:
         started=plain(run.started),
         seconds=run.seconds,
         requests=run.requests,
+        cost=run.cost,
         dataset=plain(run.dataset),
         dataset_digest=short(run.dataset_digest),
         cases=len(report.cases),
@@ -87,7 +89,6 @@ def _unscored(report: Report, target: TargetSummary) -> int:
 
 def _target(report: Report, found: TargetSummary) -> TargetRow:
     info = report.run.targets[found.target]
-    outputs = [record.outcome for record in report.of_target(found.target) if isinstance(record.outcome, Output)]
     return TargetRow(
         name=plain(found.target),
         kind=plain(info.kind),
@@ -97,8 +98,9 @@ def _target(report: Report, found: TargetSummary) -> TargetRow:
         answered=found.ok,
         failed=found.failed,
         cached=found.cached,
-        cut=sum(output.finish == "length" for output in outputs),
+        cut=found.cut,
         cost=found.cost,
+        judge_cost=found.judge_cost,
     )
 
 

@@ -1,70 +1,111 @@
 """The cell cache: content-addressed outputs and scores, in one SQLite file that several processes share.
 
 Only what was answered is kept: a failure or a refusal is never reused. A cached output has no latency, since nobody
-waited for it.
+waited for it. What is kept is written in batches and can be read at once; a process that is killed loses its last batch
+from here, not from the journal.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
+from plimsoll import canonical
 from plimsoll.errors import InfrastructureError
+from plimsoll.runs.cache_file import CacheFile, is_busy
 from plimsoll.types import Output, Score, Scored
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS cells (
-    kind TEXT NOT NULL,
-    key TEXT NOT NULL,
-    value BLOB NOT NULL,
-    created TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    PRIMARY KEY (kind, key)
-) WITHOUT ROWID
-"""
+OUTPUT = "output"
+SCORE = "score"
 
+_WAIT = 30.0
+_BATCH = 256
+_SECONDS = 0.25
+"""A batch is written when it has so many cells, or is so old."""
+_MOST = 16 * _BATCH
+"""Cells that wait for another process's long transaction before this one waits too."""
+
+_GET = "SELECT value, used, id FROM kept WHERE key = ? AND kind = ?"
+_PUT = """
+INSERT INTO kept (kind, key, value, cell, parts, created, used) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET
+    value = excluded.value, cell = excluded.cell, parts = excluded.parts,
+    created = excluded.created, used = excluded.used
+"""
+_USE = "UPDATE kept SET used = ? WHERE id = ?"
+
+_encoder = msgspec.json.Encoder()
 _output_decoder = msgspec.json.Decoder(Output)
 _scores_decoder = msgspec.json.Decoder(dict[str, Score])
+
+
+class _Row(NamedTuple):
+    """A row of `kept` that is to be written."""
+
+    kind: str
+    key: bytes
+    value: bytes
+    cell: str
+    parts: bytes
+    created: int
+    used: int
 
 
 class CellCache:
     """Outputs by generation key, scores by score key. A context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait: float = _WAIT, clock: Callable[[], float] = time.time) -> None:
+        """A cache that is not open yet.
+
+        Args:
+            path: The file, made with its folder if need be.
+            wait: Seconds to wait for other processes before they are an error.
+            clock: Seconds since 1970.
+        """
         self.path = path
-        self._database: sqlite3.Connection | None = None
+        self._file = CacheFile(path, wait=wait)
+        self._clock = clock
+        self._puts: dict[bytes, _Row] = {}
+        self._uses: set[int] = set()
+        """Ids of rows that were not used before today."""
+        self._written = 0.0
 
     def __enter__(self) -> Self:
         """Open the file, and make it if need be.
 
         Raises:
-            InfrastructureError: it can't be opened or written.
+            InfrastructureError: it can't be opened or written, is no database, or is a newer version's.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise self._trouble(error) from error
+        self._file.__enter__()
+        self._written = self._clock()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        """Write what is left, also when interrupted.
+
+        Raises:
+            InfrastructureError: it can't be written; not where another error is on its way.
+        """
+        try:
+            self.flush()
+        except InfrastructureError:
+            if error is None:
+                raise
+        finally:
+            self._file.close()
 
     def output(self, key: str) -> Output | None:
         """The output of a generation key, without latency."""
-        found = self._get("output", key)
-        return None if found is None else _output_decoder.decode(found)
+        found = self._get(OUTPUT, key)
+        return None if found is None else read_output(found)
 
     def keep_output(self, key: str, output: Output, cell: str, parts: Mapping[str, str]) -> None:
         """Keep an output.
@@ -73,43 +114,94 @@ class CellCache:
             key: The generation's.
             output: What was answered.
             cell: Whose it is (`identity.cell_name`): with the parts, it explains later why a cell was not reused.
-            parts: What the key was made of (`identity.generation_parts`).
+            parts: What the key was made of (`Keys.generation_parts`).
+
+        Raises:
+            InfrastructureError: this batch can't be written.
         """
-        self._put("output", key, msgspec.json.encode(msgspec.structs.replace(output, latency=None)))
+        self._put(OUTPUT, key, _encoder.encode(msgspec.structs.replace(output, latency=None)), cell, parts)
 
     def scores(self, key: str) -> dict[str, Score] | None:
         """The scores of a score key, without a pass or fail: that is for the threshold of today."""
-        found = self._get("score", key)
+        found = self._get(SCORE, key)
         return None if found is None else _scores_decoder.decode(found)
 
     def keep_scores(self, key: str, scores: dict[str, Score], cell: str, parts: Mapping[str, str]) -> None:
         """Keep an evaluator's scores, if it gave every one of them; `cell` and `parts` as of an output."""
-        if all(isinstance(score, Scored) for score in scores.values()):
-            bare = {
-                name: msgspec.structs.replace(score, passed=None) if isinstance(score, Scored) else score
-                for name, score in scores.items()
-            }
-            self._put("score", key, msgspec.json.encode(bare))
+        bare: dict[str, Score] = {}
+        for name, score in scores.items():
+            if not isinstance(score, Scored):
+                return
+            bare[name] = msgspec.structs.replace(score, passed=None)
+        self._put(SCORE, key, _encoder.encode(bare), cell, parts)
+
+    def flush(self) -> None:
+        """Write what is not written yet.
+
+        Raises:
+            InfrastructureError: it can't be written; it can still be read here.
+        """
+        self._flush(patient=True)
 
     def _get(self, kind: str, key: str) -> bytes | None:
-        assert self._database is not None, "the cache is not open"
+        raw = raw_key(key)
+        waiting = self._puts.get(raw)
+        if waiting is not None:
+            return waiting.value
         try:
-            row = self._database.execute("SELECT value FROM cells WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+            row = self._file.database.execute(_GET, (raw, kind)).fetchone()
         except sqlite3.Error as error:
-            raise self._trouble(error) from error
-        return None if row is None else bytes(row[0])
+            raise self._file.told(error) from error
+        if row is None:
+            return None
+        value, used, number = row
+        if used != self._today():
+            self._uses.add(number)
+            self._flush_if_due()
+        return bytes(value)
 
-    def _put(self, kind: str, key: str, value: bytes) -> None:
-        assert self._database is not None, "the cache is not open"
-        try:
-            self._database.execute(
-                "INSERT OR REPLACE INTO cells (kind, key, value) VALUES (?, ?, ?)", (kind, key, value)
-            )
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
+    def _put(self, kind: str, key: str, value: bytes, cell: str, parts: Mapping[str, str]) -> None:
+        raw, now = raw_key(key), self._clock()
+        self._puts[raw] = _Row(kind, raw, value, cell, _encoder.encode(parts), int(now), day_of(now))
+        self._flush_if_due()
 
-    def _trouble(self, error: Exception) -> InfrastructureError:
-        return InfrastructureError(
-            f"cell cache {self.path}: {error}",
-            remedy="check space and permissions there; deleting the file costs only requests",
-        )
+    def _today(self) -> int:
+        return day_of(self._clock())
+
+    def _flush_if_due(self) -> None:
+        waiting = len(self._puts) + len(self._uses)
+        if waiting >= _MOST:
+            self._flush(patient=True)
+        elif waiting >= _BATCH or self._clock() - self._written > _SECONDS:
+            try:
+                self._flush(patient=False)
+            except InfrastructureError as error:
+                # Another process is writing: what waits for its turn here must not keep requests from being answered.
+                if not is_busy(error):
+                    raise
+                self._written = self._clock()
+
+    def _flush(self, *, patient: bool) -> None:
+        if self._puts or self._uses:
+            today = self._today()
+            with self._file.writing(patient=patient) as database:
+                database.executemany(_PUT, self._puts.values())
+                database.executemany(_USE, [(today, number) for number in sorted(self._uses)])
+            self._puts.clear()
+            self._uses.clear()
+        self._written = self._clock()
+
+
+def read_output(value: bytes) -> Output:
+    """An output as the file holds it."""
+    return _output_decoder.decode(value)
+
+
+def day_of(seconds: float) -> int:
+    """Days since 1970, UTC."""
+    return int(seconds // 86400)
+
+
+def raw_key(key: str) -> bytes:
+    """A key as the file holds it."""
+    return bytes.fromhex(key.removeprefix(canonical.DIGEST_PREFIX))

@@ -1,31 +1,34 @@
 """The engine: takes a plan's cells through generation and scoring, and journals each as it is finished.
 
-Targets of one lane (usually: one model) share a bounded queue and as many workers as the lane takes requests at once.
-An answer goes to scoring as soon as it is there; a slow judge holds back neither the lanes nor the other evaluators
-until the small queue between them is full. A cell's failure is that cell's; a lane that does nothing but fail because
-its endpoint can't be reached is given up, and what it still owed stays owed.
+Targets of one lane (usually: one model) share as many workers as the lane takes requests at once; each pulls its next
+cell when it is free, so that nothing is queued ahead and cases are read as they are needed. An answer goes to scoring
+as soon as it is there. A slow judge holds back neither the lanes nor the other evaluators: answers that have to wait
+for it wait in the journal. A cell's failure is that cell's; a lane whose endpoint is plainly down is given up, and what
+it still owed stays owed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import inspect
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from plimsoll.errors import CellError, FailureKind, PlimsollError, boundary
 from plimsoll.evaluators.contract import Evaluator
 from plimsoll.evaluators.scoring import apply_pass_if, score, skipped, unscored
 from plimsoll.runs.cache import CellCache
-from plimsoll.runs.identity import cell_name, generation_key, generation_parts, score_key, score_parts
+from plimsoll.runs.identity import Keys, cell_name
+from plimsoll.runs.index import JournalIndex
 from plimsoll.runs.journal import Journal, OutputLine, ScoreLine
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan
 from plimsoll.targets.contract import RunnableTarget
 from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Outcome, Output, Score, Scored
 
-_SCORING_WORKERS = 32
-_GIVE_UP_AFTER = 10
-_UNREACHABLE = frozenset({FailureKind.CONNECTION, FailureKind.AUTH, FailureKind.NOT_FOUND})
+_SCORED_AT_ONCE = 32
+"""Answers in scoring where nothing says how many a judge takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,10 @@ class Scorer:
     timeout: float = 120.0
     """Seconds for one output."""
 
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a resumed run has finished already."""
-
-    outcomes: Mapping[CellId, OutputLine] = field(default_factory=dict)
-    scores: Mapping[tuple[CellId, str], ScoreLine] = field(default_factory=dict)
+    @property
+    def waits(self) -> bool:
+        """Whether it may wait for something else, a model or a thread, and so is worth a task of its own."""
+        return inspect.iscoroutinefunction(self.evaluator.evaluate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +52,25 @@ class Job:
     """All that an execution needs, already open."""
 
     plan: Plan
-    cases: Iterable[Case]
-    """Iterated once for each lane: must be the plan's cases, in its order, each time."""
+    cases: Mapping[str, Case]
+    """The plan's cases, in its order: read through once for each lane."""
     targets: Mapping[str, RunnableTarget]
-    scorers: Callable[[Case], Sequence[Scorer]]
+    scorers: Sequence[Scorer]
     transforms: Mapping[str, Callable[[Output], Output]]
     """Target → what is done to its outputs before scoring."""
     journal: Journal
     cache: CellCache
     observer: Observer
+    done: JournalIndex
+    """What earlier sessions of the run have finished."""
     reuse: bool = True
     """Take outputs and scores from the cache; they are kept there in any case."""
-    owed: Callable[[CellId], bool] = lambda _cell: True
-    """Which cells this session may work on."""
+    owed: Callable[[int], bool] | None = None
+    """Which cells, by number, this session may work on; None is all that are owed."""
     stop: Callable[[], str | None] = lambda: None
     """Asked before each cell: why no further one may begin (a spend cap is reached); None goes on."""
+    scored_at_once: int = _SCORED_AT_ONCE
+    """Answers in scoring at the same time: at least as many as the judges take requests."""
 
 
 @dataclass(slots=True)
@@ -88,6 +92,7 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class _Answered:
     cell: CellId
+    place: int
     case: Case
     key: str
     outcome: Outcome
@@ -96,13 +101,26 @@ class _Answered:
     """An earlier session of the run finished it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An answer that waits in the journal to be scored."""
+
+    cell: CellId
+    place: int
+    position: int
+    before: bool
+
+
 class _Execution:
-    def __init__(self, job: Job, done: Done, tally: Tally) -> None:
+    def __init__(self, job: Job, tally: Tally) -> None:
         self.job = job
-        self.done = done
         self.tally = tally
-        self._scoring: asyncio.Queue[_Answered | None] = asyncio.Queue(maxsize=2 * _SCORING_WORKERS)
-        self._strikes: dict[str, int] = {}
+        self._keys = Keys(job.plan.epoch)
+        self._scoring: asyncio.Queue[_Answered | None] = asyncio.Queue(maxsize=2 * job.scored_at_once)
+        self._waiting: deque[_Waiting] = deque()
+        self._owed = job.owed or job.done.owes
+        self._quick = [scorer for scorer in job.scorers if not scorer.waits]
+        self._slow = [scorer for scorer in job.scorers if scorer.waits]
 
     async def run(self) -> None:
         lanes: dict[str, list[str]] = {}
@@ -110,7 +128,7 @@ class _Execution:
             lanes.setdefault(target.lane, []).append(name)
         try:
             async with asyncio.TaskGroup() as group:
-                scorers = [group.create_task(self._score_all()) for _ in range(_SCORING_WORKERS)]
+                scorers = [group.create_task(self._score_all()) for _ in range(self.job.scored_at_once)]
                 lane_tasks = [group.create_task(self._run_lane(lane, names)) for lane, names in lanes.items()]
                 await asyncio.gather(*lane_tasks)
                 for _ in scorers:
@@ -123,91 +141,114 @@ class _Execution:
             raise
 
     async def _run_lane(self, lane: str, names: list[str]) -> None:
-        concurrency = max(self.job.targets[name].concurrency for name in names)
-        queue: asyncio.Queue[tuple[CellId, Case] | None] = asyncio.Queue(maxsize=2 * concurrency)
+        cells = self._cells(names)
         async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(self._work(lane, queue)) for _ in range(concurrency)]
-            for case in self.job.cases:
-                for name in names:
-                    for repeat in range(self.job.plan.repeats):
-                        cell = CellId(name, case.id, repeat)
-                        if self.job.owed(cell):
-                            await queue.put((cell, case))
-            for _ in workers:
-                await queue.put(None)
+            for _ in range(max(self.job.targets[name].concurrency for name in names)):
+                group.create_task(self._work(lane, cells))
 
-    async def _work(self, lane: str, queue: asyncio.Queue[tuple[CellId, Case] | None]) -> None:
-        while (item := await queue.get()) is not None:
-            if lane in self.tally.given_up:
-                continue
-            cell, case = item
-            before = self.done.outcomes.get(cell)
-            if before is not None:
-                answered = _Answered(cell, case, before.key, before.outcome, before.cached, before=True)
+    def _cells(self, names: Sequence[str]) -> Iterator[tuple[CellId, int, Case]]:
+        """The cells to work on, case by case, so that targets of one lane advance together."""
+        repeats = range(max(1, self.job.plan.repeats))
+        for number, case in enumerate(self.job.cases.values()):
+            for name in names:
+                for repeat in repeats:
+                    place = self.job.done.number(name, number, repeat)
+                    if self._owed(place):
+                        yield CellId(name, case.id, repeat), place, case
+
+    async def _work(self, lane: str, cells: Iterator[tuple[CellId, int, Case]]) -> None:
+        for cell, place, case in cells:
+            self.tally.stopped = self.tally.stopped or self.job.stop()
+            if lane in self.tally.given_up or self.tally.stopped is not None:
+                return
+            position = self.job.done.outcome(place) if self.job.done.has_output(place) else None
+            if position is not None:
+                answered = self._read(_Waiting(cell, place, position, before=True), case)
             else:
-                answered = await self._generate(cell, case)
-                self._count(lane, answered.outcome)
-                self.job.journal.append(
-                    OutputLine(cell=cell, key=answered.key, outcome=answered.outcome, cached=answered.cached)
-                )
-            await self._scoring.put(answered)
+                answered = await self._generate(lane, cell, place, case)
+                if isinstance(answered.outcome, Failure) and answered.outcome.kind is FailureKind.SPEND_CAP:
+                    # Nothing was sent: the cell is owed as before.
+                    continue
+                line = OutputLine(cell=cell, key=answered.key, outcome=answered.outcome, cached=answered.cached)
+                position = self.job.journal.append(line)
+            await self._hand_over(answered, position)
 
-    def _count(self, lane: str, outcome: Outcome) -> None:
-        if isinstance(outcome, Failure) and outcome.kind in _UNREACHABLE:
-            self._strikes[lane] = self._strikes.get(lane, 0) + 1
-            if self._strikes[lane] >= _GIVE_UP_AFTER:
-                self.tally.given_up[lane] = f"{outcome.message} ({outcome.remedy})"
+    async def _hand_over(self, answered: _Answered, position: int) -> None:
+        """Have an answer scored; `position` is where it stands in the journal."""
+        if self._scoring.full():
+            # Evaluators that wait for nothing catch up within one turn of the loop.
+            await asyncio.sleep(0)
+        if self._scoring.full():
+            self._waiting.append(_Waiting(answered.cell, answered.place, position, answered.before))
         else:
-            # One answer shows that the endpoint is there: from then on every failure is the cell's own.
-            self._strikes[lane] = -(10**9)
+            self._scoring.put_nowait(answered)
 
-    async def _generate(self, cell: CellId, case: Case) -> _Answered:
+    def _read(self, waiting: _Waiting, case: Case) -> _Answered:
+        line = self.job.journal.reader.output(waiting.position)
+        return _Answered(waiting.cell, waiting.place, case, line.key, line.outcome, line.cached, waiting.before)
+
+    async def _generate(self, lane: str, cell: CellId, place: int, case: Case) -> _Answered:
         target = self.job.targets[cell.target]
         key = ""
         try:
             with boundary(FailureKind.TARGET, f"target {cell.target}"):
                 generation = target.generation(case)
                 if generation is not None:
-                    key = generation_key(generation, cell.repeat, self.job.plan.epoch)
+                    key = self._keys.generation(generation, cell.repeat)
                     kept = self.job.cache.output(key) if self.job.reuse else None
                     if kept is not None:
-                        return _Answered(cell, case, key, kept, cached=True)
+                        return _Answered(cell, place, case, key, kept, cached=True)
                 output = await target.run(case)
         except CellError as error:
             self.tally.requests += error.requests
-            return _Answered(cell, case, key, Failure.of(error), cached=False)
+            if error.down:
+                self.tally.given_up.setdefault(lane, f"{error.message} ({error.remedy})")
+            return _Answered(cell, place, case, key, Failure.of(error), cached=False)
         self.tally.requests += output.usage.requests
         if key:
-            parts = generation_parts(generation or {}, cell.repeat, self.job.plan.epoch)
+            parts = self._keys.generation_parts(generation or {}, cell.repeat)
             self.job.cache.keep_output(key, output, cell_name(self.job.plan.suite, cell), parts)
-        return _Answered(cell, case, key, output, cached=False)
+        return _Answered(cell, place, case, key, output, cached=False)
 
     async def _score_all(self) -> None:
-        while (answered := await self._scoring.get()) is not None:
-            scorers = self.job.scorers(answered.case)
-            given = await asyncio.gather(*(self._score_one(answered, scorer) for scorer in scorers))
-            if answered.before and all(self._scored_before(answered, scorer) for scorer in scorers):
-                continue
-            scores = {name: value for one in given for name, value in one.items()}
-            self.job.observer.finished(
-                CellRecord(
-                    cell=answered.cell,
-                    key=answered.key,
-                    outcome=answered.outcome,
-                    cached=answered.cached,
-                    scores=scores,
-                )
-            )
+        while (answered := await self._next()) is not None:
+            await self._score_cell(answered)
 
-    def _scored_before(self, answered: _Answered, scorer: Scorer) -> bool:
-        return (answered.cell, scorer.evaluator.name) in self.done.scores
+    async def _next(self) -> _Answered | None:
+        if not self._waiting:
+            found = await self._scoring.get()
+            if found is not None or not self._waiting:
+                return found
+            # The lanes are done, and so is the queue: what waits in the journal is the last.
+            await self._scoring.put(None)
+        waiting = self._waiting.popleft()
+        return self._read(waiting, self.job.cases[waiting.cell.case])
+
+    async def _score_cell(self, answered: _Answered) -> None:
+        given = [await self._score_one(answered, scorer) for scorer in self._quick]
+        given += await asyncio.gather(*(self._score_one(answered, scorer) for scorer in self._slow))
+        scores = {name: value for one in given for name, value in one.items()}
+        self.job.observer.finished(
+            CellRecord(
+                cell=answered.cell,
+                key=answered.key,
+                outcome=answered.outcome,
+                cached=answered.cached,
+                scores=scores,
+            )
+        )
 
     async def _score_one(self, answered: _Answered, scorer: Scorer) -> dict[str, Score]:
-        before = self.done.scores.get((answered.cell, scorer.evaluator.name))
+        evaluator = scorer.evaluator
+        before = self.job.done.good_scores(answered.place, evaluator.name) if answered.before else None
         if before is not None:
-            return before.scores
+            return self.job.journal.reader.scores(before).scores
         key, scores = await self._scores(answered, scorer)
-        self.job.journal.append(ScoreLine(cell=answered.cell, evaluator=scorer.evaluator.name, key=key, scores=scores))
+        if any(isinstance(score, Failed) and score.failure.kind is FailureKind.SPEND_CAP for score in scores.values()):
+            # Nobody judged: the scores are owed as before.
+            self.tally.stopped = self.tally.stopped or self.job.stop()
+            return {}
+        self.job.journal.append(ScoreLine(cell=answered.cell, evaluator=evaluator.name, key=key, scores=scores))
         return scores
 
     async def _scores(self, answered: _Answered, scorer: Scorer) -> tuple[str, dict[str, Score]]:
@@ -221,7 +262,7 @@ class _Execution:
             output = self.job.transforms[answered.cell.target](answered.outcome)
         except CellError as error:
             return "", unscored(evaluator, Failure.of(error))
-        key = score_key(evaluator, case, output) if evaluator.reusable else ""
+        key = self._keys.score(evaluator, case, output) if evaluator.reusable else ""
         kept = self.job.cache.scores(key) if key and self.job.reuse else None
         if kept is not None:
             return key, apply_pass_if(evaluator, case, kept)
@@ -231,22 +272,21 @@ class _Execution:
         )
         if key:
             name = cell_name(self.job.plan.suite, answered.cell, evaluator.name)
-            self.job.cache.keep_scores(key, scores, name, score_parts(evaluator, case, output))
+            self.job.cache.keep_scores(key, scores, name, self._keys.score_parts(evaluator, case, output))
         return key, scores
 
 
-async def execute(job: Job, done: Done, tally: Tally) -> None:
-    """Work off a job's cells. Returns when each has an outcome, or its lane was given up.
+async def execute(job: Job, tally: Tally) -> None:
+    """Work off a job's cells. Returns when each has an outcome, its lane was given up, or the job said stop.
 
     Args:
         job: What to do, with everything open.
-        done: What an earlier session of the run has finished.
         tally: Counted up as it goes, so that it is right even when this is cancelled.
 
     Raises:
         InfrastructureError: journal or cache can't be written; everything journalled before is kept.
     """
-    await _Execution(job, done, tally).run()
+    await _Execution(job, tally).run()
 
 
 def _first(errors: BaseExceptionGroup[PlimsollError]) -> BaseException:

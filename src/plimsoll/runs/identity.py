@@ -1,7 +1,13 @@
-"""What makes two cells the same cell: the keys of generations and of scores."""
+"""What makes two cells the same cell: the keys of generations and of scores, and the parts that they are made of.
+
+A key decides; parts only explain. They are flat and short: a setting in clear, a case's or a prompt's content as the
+beginning of its digest, so that nothing of it is stored a second time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from plimsoll import canonical
@@ -9,32 +15,99 @@ from plimsoll.evaluators.contract import Evaluator
 from plimsoll.types import Case, CellId, Output
 
 # Raised when the meaning of a stored cell changes, so that older ones are not reused.
-_FORMAT = 1
+_GENERATION_FORMAT = 1
+_SCORE_FORMAT = 2
+
+_CONTENT = frozenset({"messages", "values"})
+"""The parts of a generation that hold what a case or a prompt says."""
+_CLEAR = 40
+"""Characters of a setting that is short enough to be kept as it is."""
 
 
-def generation_key(generation: dict[str, Any], repeat: int, epoch: str) -> str:
-    """The key of one answer: what the target says it depends on, which repeat, and which drawing of samples."""
-    return canonical.digest({"format": _FORMAT, "generation": generation, "repeat": repeat, "epoch": epoch})
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is the same for every score of an evaluator."""
+
+    evaluator: Evaluator
+    digest: str
+    fields: tuple[str, ...]
+    parts: Mapping[str, str]
 
 
-def cell_name(suite: str, cell: CellId, evaluator: str = "") -> str:
-    """What a cell is called in the cache, whatever its content: where its key is looked up when it changed."""
-    return f"{suite}/{cell}" + (f":{evaluator}" if evaluator else "")
+class Keys:
+    """The keys of one run's cells. What does not change from cell to cell is digested once."""
 
+    def __init__(self, epoch: str = "") -> None:
+        """Keys of a drawing of samples.
 
-def generation_parts(generation: dict[str, Any], repeat: int, epoch: str) -> dict[str, str]:
-    """What a generation's key was made of: part → its value where that is short, else its digest."""
-    return {"repeat": str(repeat), "epoch": epoch, **{name: canonical.digest(part) for name, part in generation.items()}}
+        Args:
+            epoch: Names the drawing: answers of another epoch are other answers. Empty is the one that is reused.
+        """
+        self._epoch = epoch
+        self._evaluators: dict[int, _Known] = {}
+        self._settings: dict[tuple[str, str], dict[str, str]] = {}
+        self._scored: tuple[Output | None, str] = (None, "")
 
+    def generation(self, generation: Mapping[str, Any], repeat: int) -> str:
+        """The key of one answer: what the target says it depends on, which repeat, and which drawing of samples."""
+        return canonical.digest(
+            {"format": _GENERATION_FORMAT, "generation": generation, "repeat": repeat, "epoch": self._epoch}
+        )
 
-def score_parts(evaluator: Evaluator, case: Case, output: Output) -> dict[str, str]:
-    """What a score's key was made of, likewise."""
-    fields = case.fields()
-    return {
-        "output": output_digest(output),
-        "evaluator": canonical.digest(evaluator.identity()),
-        **{f"fields.{name}": canonical.digest(fields.get(name)) for name in sorted(evaluator.requires)},
-    }
+    def score(self, evaluator: Evaluator, case: Case, output: Output) -> str:
+        """The key of an evaluator's scores of one output: not the threshold, and only the fields that it reads.
+
+        Args:
+            evaluator: Its identity must not change while these keys are in use.
+            case: Whose fields it reads.
+            output: What it scores.
+        """
+        known, fields = self._known(evaluator), case.fields()
+        read = {name: fields.get(name) for name in known.fields}
+        return canonical.digest(
+            {"format": _SCORE_FORMAT, "evaluator": known.digest, "output": self._output(output), "fields": read}
+        )
+
+    def generation_parts(self, generation: Mapping[str, Any], repeat: int) -> dict[str, str]:
+        """What a generation's key was made of: dotted name → value in clear, or a short digest."""
+        parts = {"format": str(_GENERATION_FORMAT), "repeat": str(repeat), "epoch": self._epoch}
+        for name, part in generation.items():
+            if name not in _CONTENT:
+                parts |= self._flat_settings(name, part)
+            elif isinstance(part, Mapping):
+                parts |= {f"{name}.{key}": _short(item) for key, item in part.items()}
+            else:
+                parts[name] = _short(part)
+        return parts
+
+    def score_parts(self, evaluator: Evaluator, case: Case, output: Output) -> dict[str, str]:
+        """What a score's key was made of, likewise."""
+        known, fields = self._known(evaluator), case.fields()
+        read = {f"fields.{name}": _short(fields.get(name)) for name in known.fields}
+        return {"format": str(_SCORE_FORMAT), "output": _tagged(self._output(output)), **known.parts, **read}
+
+    def _output(self, output: Output) -> str:
+        # The evaluators of an answer come one after the other.
+        if output is not self._scored[0]:
+            self._scored = output, output_digest(output)
+        return self._scored[1]
+
+    def _known(self, evaluator: Evaluator) -> _Known:
+        # By identity, as settings are not hashable; the entry keeps its evaluator alive, and so its id its own.
+        known = self._evaluators.get(id(evaluator))
+        if known is None:
+            identity = evaluator.identity()
+            digest, fields = canonical.digest(identity), tuple(sorted(evaluator.requires))
+            known = _Known(evaluator, digest, fields, dict(_flat("evaluator", identity)))
+            self._evaluators[id(evaluator)] = known
+        return known
+
+    def _flat_settings(self, name: str, part: Any) -> dict[str, str]:
+        # By repr, which tells 0 from 0.0 and from False: equal values need not have equal digests.
+        place = (name, repr(part))
+        if place not in self._settings:
+            self._settings[place] = dict(_flat(name, part))
+        return self._settings[place]
 
 
 def output_digest(output: Output) -> str:
@@ -46,15 +119,29 @@ def output_digest(output: Output) -> str:
             "finish": output.finish,
             "tool_calls": output.tool_calls,
             "extra": output.extra,
-            "usage": [output.usage.prompt_tokens, output.usage.completion_tokens],
+            "usage": [output.usage.prompt_tokens, output.usage.completion_tokens, output.usage.cost],
         }
     )
 
 
-def score_key(evaluator: Evaluator, case: Case, output: Output) -> str:
-    """The key of one evaluator's scores of one output: not the threshold, and only the fields that it reads."""
-    fields = case.fields()
-    read = {name: fields.get(name) for name in sorted(evaluator.requires)}
-    return canonical.digest(
-        {"format": _FORMAT, "evaluator": evaluator.identity(), "output": output_digest(output), "fields": read}
-    )
+def cell_name(suite: str, cell: CellId, evaluator: str = "") -> str:
+    """What a cell is called in the cache, whatever its content. The case comes last: its id may hold anything."""
+    return f"{suite}/{cell.target}/{cell.repeat}/{evaluator}/{cell.case}"
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Dotted name → value of what is set: an absent part is told as well by being absent."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(f"{name}.{key}", item)
+    elif value is not None:
+        text = canonical.dumps(value)
+        yield name, text.decode() if len(text) <= _CLEAR else _tagged(canonical.digest_bytes(text))
+
+
+def _short(value: Any) -> str:
+    return _tagged(canonical.digest(value))
+
+
+def _tagged(digest: str) -> str:
+    return canonical.DIGEST_PREFIX + canonical.short(digest)

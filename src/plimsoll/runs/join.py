@@ -1,107 +1,112 @@
-"""Plan and journal, joined: what a run has finished so far, and its report. Pure projections, rebuilt at any time."""
+"""Plan, cases and journal, joined as a report: a projection that can be made again at any time.
+
+The report holds numbers about each cell; answers, scores and cases are read from the run's folder as they are asked
+for, so that a report of a hundred thousand rows needs no more memory than one of a thousand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
-from plimsoll.runs.engine import Done
-from plimsoll.runs.journal import EndLine, Line, OutputLine, ScoreLine, read_journal
-from plimsoll.runs.plan import JOURNAL_FILE, Plan, load_cases, load_plan
-from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Report, RunRecord, Score
-
-
-def read_done(journal: Path) -> Done:
-    """What the journal holds and need not be done again: answers, and scores of those answers that were given.
-
-    What failed, an output or a score, is owed again.
-    """
-    outcomes: dict[CellId, OutputLine] = {}
-    scores: dict[CellId, dict[str, ScoreLine]] = {}
-    for line in read_journal(journal):
-        if isinstance(line, OutputLine):
-            outcomes[line.cell] = line
-            scores[line.cell] = {}
-        elif isinstance(line, ScoreLine):
-            scores.setdefault(line.cell, {})[line.evaluator] = line
-    good = {cell: line for cell, line in outcomes.items() if not isinstance(line.outcome, Failure)}
-    return Done(
-        outcomes=good,
-        scores={
-            (cell, evaluator): line
-            for cell in good
-            for evaluator, line in scores[cell].items()
-            if not any(isinstance(score, Failed) for score in line.scores.values())
-        },
-    )
+from plimsoll.runs.cases import StoredCases
+from plimsoll.runs.index import JournalIndex, index_journal
+from plimsoll.runs.journal import JournalReader
+from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan
+from plimsoll.types import CellId, CellRecord, Report, RunRecord
 
 
-def read_failed(journal: Path) -> frozenset[CellId]:
-    """The cells whose last outcome is a failure, or of which an evaluator's last scores hold one."""
-    failures: set[CellId] = set()
-    # Evaluators whose last scores of the cell's last output hold a failure.
-    broken: dict[CellId, set[str]] = {}
-    for line in read_journal(journal):
-        if isinstance(line, OutputLine):
-            broken.pop(line.cell, None)
-            failures.discard(line.cell)
-            if isinstance(line.outcome, Failure):
-                failures.add(line.cell)
-        elif isinstance(line, ScoreLine):
-            evaluators = broken.setdefault(line.cell, set())
-            evaluators.discard(line.evaluator)
-            if any(isinstance(score, Failed) for score in line.scores.values()):
-                evaluators.add(line.evaluator)
-    return frozenset(failures | {cell for cell, evaluators in broken.items() if evaluators})
+class StoredCells(Sequence[CellRecord]):
+    """The finished cells of a run: target by target as planned, cases in their order, repeats."""
+
+    def __init__(self, index: JournalIndex) -> None:
+        self._index = index
+
+    def __len__(self) -> int:
+        return self._index.finished
+
+    def __iter__(self) -> Iterator[CellRecord]:
+        return self._read(range(self._index.size))
+
+    @overload
+    def __getitem__(self, place: int) -> CellRecord: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[CellRecord, ...]: ...
+    def __getitem__(self, place: int | slice) -> CellRecord | tuple[CellRecord, ...]:
+        finished = [number for number in range(self._index.size) if self._index.has_outcome(number)]
+        if isinstance(place, slice):
+            return tuple(self._read(finished[place]))
+        return next(self._read([finished[place]]))
+
+    def of_target(self, target: str) -> Iterator[CellRecord]:
+        """One target's."""
+        return self._read(self._index.of_target(target))
+
+    def failed(self) -> Iterator[CellRecord]:
+        """Those without an output, or with a score that failed."""
+        return self._read([number for number in range(self._index.size) if self._index.is_failed(number)])
+
+    def find(self, cell: CellId) -> CellRecord | None:
+        """One cell; None where it is not planned or not finished."""
+        try:
+            number = self._index.place(cell)
+        except KeyError:
+            return None
+        return next(self._read([number]), None)
+
+    def _read(self, numbers: Sequence[int]) -> Iterator[CellRecord]:
+        if not self._index.finished:
+            return
+        with JournalReader(self._index.path) as journal:
+            for number in numbers:
+                position = self._index.outcome(number)
+                if position is not None:
+                    yield self._record(number, position, journal)
+
+    def _record(self, number: int, position: int, journal: JournalReader) -> CellRecord:
+        line = journal.output(position)
+        parts = (journal.scores(where).scores for where in self._index.scores(number))
+        scores = {name: score for part in parts for name, score in part.items()}
+        return CellRecord(cell=line.cell, key=line.key, outcome=line.outcome, cached=line.cached, scores=scores)
 
 
-def read_report(folder: Path) -> Report:
+class StoredReport(Report, frozen=True, kw_only=True):
+    """A report whose cells are read as they are asked for."""
+
+    cells: StoredCells
+
+    def of_target(self, target: str) -> Iterator[CellRecord]:
+        """One target's cells, without a look at the others'."""
+        return self.cells.of_target(target)
+
+    def failed(self) -> Iterator[CellRecord]:
+        """The cells without an output, and those with a score that failed, without a look at the others."""
+        return self.cells.failed()
+
+    def finder(self) -> Callable[[CellId], CellRecord | None]:
+        """Finds finished cells in the run's folder."""
+        return self.cells.find
+
+
+def read_report(folder: Path) -> StoredReport:
     """The report of a run's folder, finished or not.
 
     Raises:
         ConfigError: plan, cases or journal are missing or damaged.
     """
-    cases = {case.id: case for case in load_cases(folder)}
-    return join(load_plan(folder), cases, read_journal(folder / JOURNAL_FILE))
+    plan, cases = load_plan(folder), StoredCases(folder / CASES_FILE)
+    index = index_journal(folder / JOURNAL_FILE, plan, cases)
+    return StoredReport(run=_record(plan, index), cases=cases, cells=StoredCells(index))
 
 
-def join(plan: Plan, cases: Mapping[str, Case], lines: Iterable[Line]) -> Report:
-    """The report of a run from its parts.
-
-    Args:
-        plan: The run's plan.
-        cases: Id → case, for every case of the plan.
-        lines: The journal.
-    """
-    outputs: dict[CellId, OutputLine] = {}
-    scores: dict[CellId, dict[str, dict[str, Score]]] = {}
-    ends: list[EndLine] = []
-    for line in lines:
-        if isinstance(line, OutputLine):
-            outputs[line.cell] = line
-            scores[line.cell] = {}
-        elif isinstance(line, ScoreLine):
-            scores.setdefault(line.cell, {})[line.evaluator] = line.scores
-        else:
-            ends.append(line)
-    cells = tuple(
-        CellRecord(
-            cell=cell,
-            key=line.key,
-            outcome=line.outcome,
-            cached=line.cached,
-            scores=_flat(scores.get(cell, {}).values()),
-        )
-        for cell, line in sorted(outputs.items(), key=lambda item: item[0])
-    )
-    return Report(run=_record(plan, ends, finished=len(outputs)), cases=dict(cases), cells=cells)
+def held(report: Report) -> Report:
+    """The same report with everything in memory: for one whose folder is about to go."""
+    return Report(run=report.run, cases=dict(report.cases), cells=tuple(report.cells))
 
 
-def _flat(parts: Iterable[dict[str, Score]]) -> dict[str, Score]:
-    return {name: score for part in parts for name, score in part.items()}
-
-
-def _record(plan: Plan, ends: list[EndLine], finished: int) -> RunRecord:
+def _record(plan: Plan, index: JournalIndex) -> RunRecord:
+    ends = index.ends
     return RunRecord(
         id=plan.run,
         suite=plan.suite,
@@ -112,7 +117,9 @@ def _record(plan: Plan, ends: list[EndLine], finished: int) -> RunRecord:
         evaluators=plan.evaluators,
         seconds=sum(end.seconds for end in ends),
         requests=sum(end.requests for end in ends),
-        complete=bool(ends) and ends[-1].complete and finished == plan.size,
+        cost=_sum([end.cost for end in ends]),
+        stopped=ends[-1].stopped if ends else None,
+        complete=bool(ends) and ends[-1].complete and index.finished == plan.size,
         git_commit=plan.git_commit,
         git_dirty=plan.git_dirty,
         seed=plan.seed,
@@ -120,3 +127,8 @@ def _record(plan: Plan, ends: list[EndLine], finished: int) -> RunRecord:
         sample=plan.sample,
         filters=plan.filters,
     )
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known and len(known) == len(costs) else None

@@ -5,7 +5,7 @@ Repeats are averaged within the case before they come here. `docs/design/stats.m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from plimsoll.stats.estimate import Estimate, Method, t_quantile, z_quantile
@@ -41,7 +41,7 @@ def mean_interval(
     span: Range | None = None,
     truth: bool = False,
     weights: Sequence[float] | None = None,
-    groups: Sequence[str | None] | None = None,
+    groups: Sequence[Hashable] | None = None,
 ) -> Estimate:
     """The weighted mean with its two-sided interval.
 

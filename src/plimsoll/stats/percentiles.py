@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from plimsoll.stats.estimate import Estimate, Method
 from plimsoll.stats.rates import effective_cases
@@ -11,7 +11,7 @@ from plimsoll.stats.units import units_of
 
 
 def percentile_interval(
-    values: Sequence[float], share: float, confidence: float, *, groups: Sequence[str] | None = None
+    values: Sequence[float], share: float, confidence: float, *, groups: Sequence[Hashable] | None = None
 ) -> Estimate:
     """The percentile and the order statistics around it (David and Nagaraja 2003, section 7.1).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from plimsoll.stats.estimate import Estimate, Method, t_quantile, z_quantile
 from plimsoll.stats.units import Units, units_of
@@ -15,7 +15,10 @@ def wilson(successes: float, n: float, confidence: float) -> tuple[float, float]
     share, scale = successes / n, 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the limit is exactly the end, which rounding would miss.
+    low = 0.0 if successes <= 0 else max(0.0, centre - half)
+    high = 1.0 if successes >= n else min(1.0, centre + half)
+    return low, high
 
 
 def clopper_pearson(successes: float, n: float, confidence: float) -> tuple[float, float]:
@@ -34,7 +37,7 @@ def rate_interval(
     *,
     exact: bool,
     weights: Sequence[float] | None = None,
-    groups: Sequence[str | None] | None = None,
+    groups: Sequence[Hashable] | None = None,
 ) -> Estimate:
     """The share of cases that are true. Repeats come averaged, as values between 0 and 1.
 

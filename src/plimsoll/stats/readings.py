@@ -63,13 +63,14 @@ def readings(report: Report, target: str, metric: Metric) -> dict[str, tuple[Cel
     strangers = sorted({cell.case for cell in records} - report.cases.keys())
     return {
         case: tuple(
-            _read(records.get(CellId(target, case, repeat)), metric) for repeat in range(max(1, report.run.repeats))
+            read_cell(records.get(CellId(target, case, repeat)), metric) for repeat in range(max(1, report.run.repeats))
         )
         for case in (*report.cases, *strangers)
     }
 
 
-def _read(record: CellRecord | None, metric: Metric) -> Cell:
+def read_cell(record: CellRecord | None, metric: Metric) -> Cell:
+    """What a cell says of a metric; None is a cell that was not run."""
     if record is None:
         return Lack(LackKind.MISSING, "the cell was not run")
     if isinstance(record.outcome, Failure):

@@ -6,17 +6,19 @@ failed, were skipped, or are missing.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
+from plimsoll.stats.columns import CaseColumns, Column, TargetColumns, read_columns
 from plimsoll.stats.estimate import Estimate
 from plimsoll.stats.means import Range, mean_interval
 from plimsoll.stats.percentiles import percentile_interval
 from plimsoll.stats.rates import rate_interval
-from plimsoll.stats.readings import PERCENTILES, Cell, Lack, LackKind, Reading, readings
-from plimsoll.types import Case, Direction, Failure, Metric, MetricKind, Report
+from plimsoll.stats.readings import PERCENTILES, LackKind
+from plimsoll.types import Case, Direction, Metric, MetricKind, Report
 
 
 class MetricSummary(Struct, frozen=True, kw_only=True):
@@ -62,10 +64,15 @@ class TargetSummary(Struct, frozen=True, kw_only=True):
     """Cells that were planned and never run."""
     cached: int
     """Of those that are ok: reused, nothing was sent."""
+    cut: int
+    """Of those that are ok: cut by the token limit."""
     total_tokens: int | None
     """Prompt and completion tokens of all outputs; None where an output's are unknown or there is none."""
     cost: float | None
-    """Sum of the metric `cost`; None where it is not measured, or not for every output."""
+    """USD that the outputs took, those from the cache by what they took then; None where one's is unknown or there is
+    none."""
+    judge_cost: float | None
+    """USD that judging them took, likewise; 0 where no model judged, None where a judge's is unknown."""
     metrics: dict[str, MetricSummary]
     slices: dict[str, dict[str, MetricSummary]]
     """Slice → metric → summary."""
@@ -89,15 +96,18 @@ def summarise(report: Report, confidence: float = 0.95) -> Summary:
     Args:
         report: Finished or not.
         confidence: Of every interval, two-sided.
+
+    Raises:
+        UsageError: the report holds a cell twice.
     """
-    slices = slice_counts(report.cases.values())
+    found = read_columns(report)
     return Summary(
         run=report.run.id,
         suite=report.run.suite,
         confidence=confidence,
-        cases=len(report.cases),
-        slices=slices,
-        targets={name: _target(report, name, tuple(slices), confidence) for name in report.run.targets},
+        cases=len(found.cases),
+        slices={name: len(places) for name, places in found.cases.slices.items()},
+        targets={name: _target(name, target, found.cases, confidence) for name, target in found.targets.items()},
     )
 
 
@@ -106,82 +116,76 @@ def slice_counts(cases: Iterable[Case]) -> dict[str, int]:
     return dict(sorted(Counter(name for case in cases for name in set(case.slices)).items()))
 
 
-def _target(report: Report, target: str, slices: Sequence[str], confidence: float) -> TargetSummary:
-    records = [record for record in report.of_target(target) if record.cell.case in report.cases]
-    outputs = [record for record in records if not isinstance(record.outcome, Failure)]
-    tokens = [output.usage.total_tokens for record in outputs if (output := record.output)]
-    known = [count for count in tokens if count is not None]
-    planned = len(report.cases) * max(1, report.run.repeats)
+def _target(name: str, target: TargetColumns, cases: CaseColumns, confidence: float) -> TargetSummary:
+    planned = len(target.finished)
     whole: dict[str, MetricSummary] = {}
-    parts: dict[str, dict[str, MetricSummary]] = {name: {} for name in slices}
-    cost = None
-    for metric in report.metrics.values():
-        cells = {case: read for case, read in readings(report, target, metric).items() if case in report.cases}
-        whole |= _summaries(metric, cells, report.cases, confidence)
-        for name in slices:
-            inside = {case: read for case, read in cells.items() if name in report.cases[case].slices}
-            parts[name] |= _summaries(metric, inside, report.cases, confidence)
-        if metric.name == "cost":
-            cost = _sum(cells, len(outputs))
+    parts: dict[str, dict[str, MetricSummary]] = {part: {} for part in cases.slices}
+    for column in target.columns.values():
+        whole |= _summaries(column, cases, range(len(cases)), confidence)
+        for part, places in cases.slices.items():
+            parts[part] |= _summaries(column, cases, places, confidence)
     return TargetSummary(
-        target=target,
+        target=name,
         cells=planned,
-        ok=len(outputs),
-        failed=len(records) - len(outputs),
-        missing=max(0, planned - len(records)),
-        cached=sum(record.cached for record in outputs),
-        total_tokens=sum(known) if known and len(known) == len(tokens) else None,
-        cost=cost,
+        ok=target.ok,
+        failed=target.failed,
+        missing=planned - target.ok - target.failed,
+        cached=target.cached,
+        cut=target.cut,
+        total_tokens=None if target.uncounted or not target.ok else target.tokens,
+        cost=None if target.unpriced or not target.ok else _dollars(target.cost),
+        judge_cost=None if target.unpriced_scores else _dollars(target.judge_cost),
         metrics=whole,
         slices=parts,
     )
 
 
-def _sum(cells: Mapping[str, tuple[Cell, ...]], outputs: int) -> float | None:
-    values = [cell.value for repeats in cells.values() for cell in repeats if isinstance(cell, Reading)]
-    return sum(values) if values and len(values) == outputs else None
+def _dollars(total: float) -> float:
+    # Without what adding up many small numbers leaves behind.
+    return round(total, 12)
 
 
 def _summaries(
-    metric: Metric, cells: Mapping[str, tuple[Cell, ...]], cases: Mapping[str, Case], confidence: float
+    column: Column, cases: CaseColumns, places: Sequence[int], confidence: float
 ) -> dict[str, MetricSummary]:
-    """The metric's own summary, and those of the percentiles derived from it."""
-    found = {case: [cell for cell in repeats if isinstance(cell, Reading)] for case, repeats in cells.items()}
-    scored = {case: given for case, given in found.items() if given}
-    means = {case: sum(cell.value for cell in given) / len(given) for case, given in scored.items()}
-    own = _summary(metric.name, metric, cells, _estimate(metric, means, cases, confidence))
+    """The metric's own summary over some cases, and those of the percentiles derived from it."""
+    metric = column.metric
+    scored, means = array("q"), array("d")
+    for place in places:
+        values = column.values(place)
+        if values:
+            scored.append(place)
+            means.append(sum(values) / len(values))
+    own = _summary(metric.name, column, places, scored, _estimate(metric, means, cases, scored, confidence))
     summaries = {metric.name: own}
     for name, (base, share) in PERCENTILES.items():
         if base == metric.name:
-            values = [cell.value for given in scored.values() for cell in given]
-            groups = [cases[case].unit for case, given in scored.items() for _ in given]
-            estimate = percentile_interval(values, share, confidence, groups=groups) if values else None
-            summaries[name] = _summary(name, metric, cells, estimate)
+            every = [(value, cases.units[place]) for place in scored for value in column.values(place)]
+            groups = [unit for _, unit in every]
+            estimate = percentile_interval([v for v, _ in every], share, confidence, groups=groups) if every else None
+            summaries[name] = _summary(name, column, places, scored, estimate)
     return summaries
 
 
 def _estimate(
-    metric: Metric, means: Mapping[str, float], cases: Mapping[str, Case], confidence: float
+    metric: Metric, means: Sequence[float], cases: CaseColumns, places: Sequence[int], confidence: float
 ) -> Estimate | None:
     if not means or metric.kind is MetricKind.LABEL:
         return None
-    values = list(means.values())
-    weights = [cases[case].weight for case in means]
-    groups = [cases[case].group for case in means]
+    weights, groups = [cases.weights[place] for place in places], cases.groups_of(places)
     if metric.kind is MetricKind.BOOL:
-        return rate_interval(values, confidence, exact=False, weights=weights, groups=groups)
+        return rate_interval(means, confidence, exact=False, weights=weights, groups=groups)
     span = Range(metric.low, metric.high)
-    return mean_interval(values, confidence, span=span, weights=weights, groups=groups)
+    return mean_interval(means, confidence, span=span, weights=weights, groups=groups)
 
 
 def _summary(
-    name: str, metric: Metric, cells: Mapping[str, tuple[Cell, ...]], estimate: Estimate | None
+    name: str, column: Column, places: Sequence[int], scored: Sequence[int], estimate: Estimate | None
 ) -> MetricSummary:
-    every = [cell for repeats in cells.values() for cell in repeats]
-    scored = [cell for cell in every if isinstance(cell, Reading)]
-    lacks = Counter(cell.kind for cell in every if isinstance(cell, Lack))
-    verdicts = [cell.passed for cell in scored if cell.passed is not None]
-    labels = Counter(cell.label for cell in scored if cell.label is not None)
+    metric = column.metric
+    failed, skipped, missing = (
+        column.lacking(places, kind) for kind in (LackKind.FAILED, LackKind.SKIPPED, LackKind.MISSING)
+    )
     span = Range(metric.low, metric.high)
     return MetricSummary(
         metric=name,
@@ -192,13 +196,13 @@ def _summary(
         mean=None if estimate is None else estimate.value,
         low=None if estimate is None else _within(estimate.low, span),
         high=None if estimate is None else _within(estimate.high, span),
-        n=sum(any(isinstance(cell, Reading) for cell in repeats) for repeats in cells.values()),
-        scored=len(scored),
-        failed=lacks[LackKind.FAILED],
-        skipped=lacks[LackKind.SKIPPED],
-        missing=lacks[LackKind.MISSING],
-        passed=sum(verdicts) if verdicts else None,
-        labels=dict(sorted(labels.items(), key=lambda item: (-item[1], item[0]))),
+        n=len(scored),
+        scored=len(places) * column.repeats - failed - skipped - missing,
+        failed=failed,
+        skipped=skipped,
+        missing=missing,
+        passed=column.passes(places),
+        labels=column.labels(places),
     )
 
 

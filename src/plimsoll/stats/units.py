@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 DIGITS = 12
@@ -61,7 +61,7 @@ class Units:
 
 
 def units_of(
-    values: Sequence[float], weights: Sequence[float] | None = None, groups: Sequence[str | None] | None = None
+    values: Sequence[float], weights: Sequence[float] | None = None, groups: Sequence[Hashable] | None = None
 ) -> Units:
     """Join cases of one group into one unit. A case without a group is a unit of its own.
 
@@ -75,12 +75,13 @@ def units_of(
     weight_of = [1.0] * len(values) if weights is None else list(weights)
     if not all(weight > 0 and math.isfinite(weight) for weight in weight_of):
         raise ValueError("a weight is not positive")
-    group_of = [None] * len(values) if groups is None else list(groups)
-    members: dict[tuple[bool, str | int], list[tuple[float, float]]] = {}
-    for place, (value, weight, group) in enumerate(zip(values, weight_of, group_of, strict=True)):
-        key: tuple[bool, str | int] = (False, place) if group is None else (True, group)
-        members.setdefault(key, []).append((value, weight))
     whole = math.fsum(weight_of)
+    if groups is None or len(set(groups) - {None}) + list(groups).count(None) == len(values):
+        return Units(tuple(values), tuple(weight / whole for weight in weight_of), len(values))
+    members: dict[tuple[bool, Hashable], list[tuple[float, float]]] = {}
+    for place, (value, weight, group) in enumerate(zip(values, weight_of, groups, strict=True)):
+        key = (False, place) if group is None else (True, group)
+        members.setdefault(key, []).append((value, weight))
     sums = [math.fsum(weight for _, weight in cases) for cases in members.values()]
     means = [
         math.fsum(value * weight for value, weight in cases) / total

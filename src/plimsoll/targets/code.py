@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -108,23 +108,50 @@ def _imports_from(folder: Path) -> Iterator[None]:
     So modules that earlier code got from its folder are forgotten: an edited one counts, and two folders may each have
     a `helpers.py`. Who imported them before keeps what it has.
     """
-    for name, module in list(sys.modules.items()):
-        if _MARK in getattr(module, "__dict__", {}):
-            del sys.modules[name]
+    _forget(_marked())
+    with _marking(folder):
+        yield
+
+
+@contextmanager
+def _marking(folder: Path) -> Iterator[None]:
+    """Mark the modules that are imported from the folder, so that they can be forgotten."""
     _importable(folder)
     importlib.invalidate_caches()
-    before = set(sys.modules)
+    before, writes = set(sys.modules), sys.dont_write_bytecode
+    # Python takes a compiled file for current by second and size: it would hide a quick edit of equal length.
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes
         for name in set(sys.modules) - before:
             module = sys.modules[name]
-            if _lies_in(folder, getattr(module, "__file__", None)):
-                vars(module)[_MARK] = True
+            file = getattr(module, "__file__", None)
+            if file is not None and _lies_in(folder, file):
+                vars(module)[_MARK] = _stamp(file)
 
 
-def _lies_in(folder: Path, file: str | None) -> bool:
-    if file is None or not file.endswith(".py"):
+def _marked() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if _MARK in getattr(module, "__dict__", {})}
+
+
+def _forget(modules: Iterable[str]) -> None:
+    for name in modules:
+        del sys.modules[name]
+
+
+def _stamp(file: str) -> tuple[int, int] | None:
+    """When a file was written, and its size; None where it is gone."""
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _lies_in(folder: Path, file: str) -> bool:
+    if not file.endswith(".py"):
         return False
     try:
         below = Path(file).relative_to(folder).parent.parts
@@ -135,9 +162,13 @@ def _lies_in(folder: Path, file: str | None) -> bool:
 
 
 def _load_module(name: str, root: Path) -> ModuleType:
-    _importable(root)
+    """The module; one of the workspace anew where a file of it was edited, with all that was imported beside it."""
+    marked = _marked()
+    if any(vars(module)[_MARK] != _stamp(str(module.__file__)) for module in marked.values()):
+        _forget(marked)
     try:
-        return importlib.import_module(name)
+        with _marking(root):
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise UsageError(f"module {name} can't be imported: {type(error).__name__}: {error}") from error
 

@@ -6,7 +6,6 @@ What may pass is sent again, by the rule that models have. No key shows in a fai
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ from plimsoll.datasets.values import parse_json
 from plimsoll.errors import CellError, FailureKind, UsageError
 from plimsoll.models.network import HttpSessionSettings, http_session_settings, split_login, without_credentials
 from plimsoll.models.replies import excerpt, is_html
-from plimsoll.models.retries import Backoff, attempts
+from plimsoll.models.retries import Backoff
 from plimsoll.targets.body import as_text, fill
 from plimsoll.targets.values import bind_conversation, output_of
 from plimsoll.types import Case, Output, TargetInfo
@@ -29,6 +28,7 @@ from plimsoll.types import Case, Output, TargetInfo
 if TYPE_CHECKING:
     import aiohttp
 
+    from plimsoll.models.calling import Caller
     from plimsoll.models.failures import Secrets
 
 _HARMLESS = frozenset({"accept", "accept-language", "content-type", "user-agent"})
@@ -72,6 +72,11 @@ class HttpTarget:
         """
         import aiohttp
 
+        from plimsoll.models.breaker import Breaker
+        from plimsoll.models.calling import Caller
+        from plimsoll.models.concurrency import FixedConcurrency
+        from plimsoll.models.limits import Limiter
+
         settings = self._filled()
         find = None if self.answer is None else _path(self.answer)
         network = http_session_settings(self.environment)
@@ -81,7 +86,16 @@ class HttpTarget:
         jar = aiohttp.DummyCookieJar()
         async with aiohttp.ClientSession(connector=connector, timeout=no_limit, cookie_jar=jar) as session:
             secrets = _secrets(self.settings, settings, self.environment, network)
-            yield _OpenHttp(self, settings, session, find, network, secrets)
+            caller = Caller(
+                at=without_credentials(settings.url),
+                limiter=Limiter(FixedConcurrency(self.concurrency)),
+                breaker=Breaker(self.backoff),
+                timeout=self.timeout,
+                retries=settings.retries,
+                give_up_after=self.timeout,
+                backoff=self.backoff,
+            )
+            yield _OpenHttp(self, settings, session, find, network, secrets, caller)
 
     def _filled(self) -> HttpSettings:
         at = f"targets.{self.info.name}.http"
@@ -106,6 +120,7 @@ class _OpenHttp:
     find: Any
     network: HttpSessionSettings
     secrets: Secrets
+    caller: Caller
 
     @property
     def info(self) -> TargetInfo:
@@ -121,32 +136,19 @@ class _OpenHttp:
 
     @property
     def shown(self) -> str:
-        return without_credentials(self.settings.url)
+        return self.caller.at
 
     def generation(self, case: Case) -> dict[str, Any] | None:  # noqa: ARG002  # the contract's signature
         return None
 
     async def run(self, case: Case) -> Output:
-        from plimsoll.models.failures import timeout_failure
-
         values = bind_conversation(case, self.target.inputs)
         body = values if self.settings.body is None else fill(self.settings.body, values)
-        failure: CellError | None = None
         try:
-            async with asyncio.timeout(self.target.timeout):
-                async for attempt in attempts(self.settings.retries, self.target.backoff):
-                    with attempt:
-                        try:
-                            return await self._once(body)
-                        except CellError as error:
-                            failure = error
-                            raise
-        except TimeoutError:
-            # What kept us from an answer for most of the time tells more than that the time was up.
-            raise self._told(failure or timeout_failure(self.shown, self.target.timeout)) from None
+            output, _ = await self.caller.call(lambda _permit: self._once(body))
         except CellError as error:
             raise self._told(error) from None
-        raise AssertionError("unreachable: the last attempt raises")
+        return output
 
     async def _once(self, body: Mapping[str, Any]) -> Output:
         import aiohttp
@@ -214,7 +216,8 @@ class _OpenHttp:
         """The failure without secrets, and with a remedy that speaks of this target's settings."""
         general = error.remedy == error.kind.remedy
         remedy = _REMEDIES.get(error.kind, error.remedy) if general else error.remedy
-        return CellError(error.kind, self.secrets.scrub(error.message), remedy=self.secrets.scrub(remedy))
+        message = self.secrets.scrub(error.message)
+        return CellError(error.kind, message, remedy=self.secrets.scrub(remedy), down=error.down)
 
 
 def _decoded(raw: bytes, charset: str | None) -> str:

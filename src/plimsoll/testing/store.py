@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from plimsoll.errors import InfrastructureError
-from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion
+from plimsoll.tracking.contract import ModelVersion, refuse_longer
 
 
 @dataclass(slots=True)
@@ -33,8 +33,7 @@ class MemoryRegistryStore:
 
     def create_record(self, model: str, key: str, value: str) -> str:
         """Make a record unless there is one; what it holds now."""
-        if len(value) > RECORD_LIMIT:
-            raise ValueError(f"a record holds at most {RECORD_LIMIT} characters, not {len(value)}")
+        refuse_longer(value)
         with self._lock:
             return self._open(model).records.setdefault(key, value)
 

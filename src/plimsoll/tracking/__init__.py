@@ -1,6 +1,7 @@
 """The only importer of MLflow: runs, metrics, traces, and what the registry stores.
 
-MLflow takes seconds to import. Nothing here loads it before `open_store` (or `load_mlflow`) is called.
+MLflow takes seconds to import. Nothing here loads it before `open_store` (or `load_mlflow`) is called; runs are logged
+by `MlflowWriter`, which never loads it into this process.
 """
 
 from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion, RegistryStore
@@ -9,19 +10,25 @@ from plimsoll.tracking.location import URI_VARIABLE, Location, locate
 from plimsoll.tracking.log import Attachments, LoggedRun, attach, log_run
 from plimsoll.tracking.redact import Redactor, secrets_of
 from plimsoll.tracking.registry_store import MlflowRegistryStore
+from plimsoll.tracking.requests import LogRequest, StoredBaseline
 from plimsoll.tracking.store import TrackingStore, open_store
 from plimsoll.tracking.traces import TraceCount, TraceSettings
+from plimsoll.tracking.writer import MlflowWriter, Patience
 
 __all__ = [
     "RECORD_LIMIT",
     "URI_VARIABLE",
     "Attachments",
     "Location",
+    "LogRequest",
     "LoggedRun",
     "MlflowRegistryStore",
+    "MlflowWriter",
     "ModelVersion",
+    "Patience",
     "Redactor",
     "RegistryStore",
+    "StoredBaseline",
     "TraceCount",
     "TraceSettings",
     "TrackingStore",

@@ -16,6 +16,16 @@ RECORD_LIMIT = 6000
 """Characters that a record may have: MLflow's limit for a param, beyond which it cuts in silence."""
 
 
+def refuse_longer(value: str) -> None:
+    """Refuse a record that would be cut.
+
+    Raises:
+        ValueError: it is longer than `RECORD_LIMIT`.
+    """
+    if len(value) > RECORD_LIMIT:
+        raise ValueError(f"a record holds at most {RECORD_LIMIT} characters, not {len(value)}")
+
+
 class ModelVersion(Struct, frozen=True, kw_only=True):
     """A numbered version of a registered model."""
 

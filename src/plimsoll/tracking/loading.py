@@ -1,15 +1,20 @@
 """Importing MLflow: what must be set beforehand, and the one place where it happens.
 
 MLflow is told everything by environment variables, which it reads when imported and at each request; so the process's
-own environment is completed (never overridden) before the first import. It takes 3 to 9 seconds of one core: callers
-that know early that they will log may call `load_mlflow` in a thread while models answer.
+own environment is completed (never overridden) before the first import. It takes 3 to 9 seconds of one core, so runs
+are logged by a process of its own, which leaves out what it does not need.
 """
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.metadata import entry_points
 
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -60,3 +65,53 @@ def load_mlflow(environ: Mapping[str, str]) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         import mlflow.store.tracking.sqlalchemy_store
         import mlflow.tracking  # noqa: F401  # both imported for their effect: whoever needs a part imports it again
+
+
+def load_for_writing(environ: Mapping[str, str]) -> None:
+    """The same for a process that only logs: without pandas, a third of the time and 50 MB less.
+
+    MLflow without pandas is what its own distribution `mlflow-skinny` is.
+
+    Args:
+        environ: the environment as the workspace completes it.
+    """
+    gc.disable()
+    try:
+        with _without_pandas():
+            load_mlflow(environ)
+            import pyarrow as pa
+            import pyarrow.parquet  # for its effect, while nobody waits for it
+
+            # Asks once for pandas, and remembers that there is none.
+            pa.array([0])
+    finally:
+        # What was imported stays: going through it takes the collector a quarter of a second each time.
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
+def _without_pandas() -> Iterator[None]:
+    """An import of pandas fails inside the block, as if it were not installed."""
+    if "pandas" in sys.modules or _has_plugins():
+        yield
+        return
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def _has_plugins() -> bool:
+    """Whether MLflow loads code of others with itself, a company's own login for one: that may need pandas."""
+    found = entry_points()
+    groups = [group for group in found.groups if group.startswith("mlflow.")]
+    return any(not entry.value.startswith("mlflow.") for group in groups for entry in found.select(group=group))
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002  # the import system's signature
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is left out here", name=fullname)

@@ -68,7 +68,7 @@ def locate(uri: str | None, workspace: Workspace, environ: Mapping[str, str]) ->
     named = environ.get(URI_VARIABLE, "").strip()
     written = uri or named or workspace.settings.tracking_uri
     if not written:
-        return _sqlite(workspace.state / "mlflow.db")
+        return at_database(workspace.state / "mlflow.db")
     base = Path.cwd() if not uri and named else workspace.root
     scheme = urlsplit(written).scheme.split("+")[0]
     if scheme == "sqlite":
@@ -77,7 +77,7 @@ def locate(uri: str | None, workspace: Workspace, environ: Mapping[str, str]) ->
             raise UsageError(
                 f"not a SQLite database that lasts: {written}", remedy="write sqlite:///FILE, for example mlflow.db"
             )
-        return _sqlite((base / path).resolve())
+        return at_database((base / path).resolve())
     if scheme in _SERVERS or written.split(":")[0] == "databricks":
         return Location(written, None)
     if scheme in _DATABASES:
@@ -88,5 +88,6 @@ def locate(uri: str | None, workspace: Workspace, environ: Mapping[str, str]) ->
     )
 
 
-def _sqlite(path: Path) -> Location:
+def at_database(path: Path) -> Location:
+    """A SQLite file as a store, with its artifacts beside it."""
     return Location(f"{_SQLITE}{path.as_posix()}", (path.parent / "mlartifacts").as_uri(), path)

@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from plimsoll.canonical import digest
+from plimsoll.canonical import digest_lines
 from plimsoll.errors import InfrastructureError, PlimsollError, UsageError
 from plimsoll.stats.summary import Summary, TargetSummary
 from plimsoll.tracking import tables, traces
@@ -68,6 +70,10 @@ class Attachments:
     """trigger, branch, pr, …: whatever should make the run findable."""
 
 
+BUDGET = 180.0
+"""Seconds that logging a run may take."""
+
+
 class _TimeUpError(InfrastructureError):
     """Logging has taken as long as it may."""
 
@@ -79,7 +85,7 @@ def log_run(
     attached: Attachments,
     *,
     trace: TraceSettings | None = None,
-    budget: float = 180.0,
+    budget: float = BUDGET,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoggedRun:
     """Log a run; one that was logged completely before is only found.
@@ -103,7 +109,7 @@ def log_run(
 def attach(
     store: TrackingStore,
     run: str,
-    files: Mapping[str, bytes],
+    files: Mapping[str, Path],
     *,
     target: str | None = None,
     tags: Mapping[str, str] | None = None,
@@ -113,7 +119,7 @@ def attach(
     Args:
         store: an open store.
         run: the plimsoll run's id.
-        files: artifact path → content.
+        files: artifact path → local file.
         target: whose MLflow run; None is the suite run's.
         tags: for that MLflow run.
 
@@ -122,7 +128,7 @@ def attach(
 
     Raises:
         UsageError: the run, or this target of it, was never logged.
-        InfrastructureError: the store failed.
+        InfrastructureError: the store failed, or a file can't be read.
     """
     from mlflow.entities import RunTag
 
@@ -131,10 +137,10 @@ def attach(
         raise UsageError(f"run {run} is not in MLflow ({store.location.shown})", remedy="log it first")
     run_id = str(found.info.run_id)
     with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
-        for name, data in files.items():
-            path = Path(folder, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(store.redactor.data(data))
+        for name, path in files.items():
+            unread = _copy(store, path, Path(folder, name))
+            if unread is not None:
+                raise InfrastructureError(unread)
         store.call("writing artifacts", store.client.log_artifacts, run_id, folder)
     shown = store.redactor.value(tags or {})
     entities = [RunTag(key, value) for key, value in shown.items()]
@@ -153,6 +159,16 @@ def _runs_of(store: TrackingStore, run: str) -> dict[str | None, Run]:
         order_by=["attributes.start_time ASC"],
     )
     return {known.data.tags.get(TARGET_TAG): known for known in reversed(found)}
+
+
+def _copy(store: TrackingStore, source: Path, target: Path) -> str | None:
+    """Copy a file without secrets; in words what went wrong, None if nothing did."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        store.redactor.copy(source, target)
+    except OSError as error:
+        return f"{source.name} can't be read: {error.strerror}"
+    return None
 
 
 class _Logger:
@@ -174,7 +190,7 @@ class _Logger:
         self.targets: dict[str, str] = {}
         self.counts: dict[str, TraceCount] = {}
         self.missing: list[str] = []
-        self.content = digest(msgspec.to_builtins([report.cells, sorted(report.cases), report.run.complete]))
+        self.content = _content(report)
         self.when = _milliseconds(report.run.started) + int(report.run.seconds * 1000)
         """The moment that metrics are logged at: the run's end, so that logged again they stay one point."""
 
@@ -232,6 +248,10 @@ class _Logger:
             "mlflow.runType": "genai_evaluate",
             "mlflow.loggedArtifacts": json.dumps([{"path": tables.TABLE, "type": "table"}]),
         }
+        if figures.cells > tables.SHOWN_ROWS:
+            tags["mlflow.note.content"] = (
+                f"{tables.TABLE} shows the first {tables.SHOWN_ROWS} of {figures.cells} cells; {tables.CELLS} has all."
+            )
         run = known or self._create(f"{self.report.run.suite}/{name}", tags)
         self.targets[name] = run_id = run.info.run_id
         before = len(self.missing)
@@ -261,12 +281,16 @@ class _Logger:
         if lost:
             self.missing.append(f"of params and metrics these did not arrive: {', '.join(sorted(lost))}")
 
+    @cached_property
+    def slices(self) -> list[str]:
+        """Every slice of the dataset."""
+        return sorted({name for case in self.report.cases.values() for name in case.slices})
+
     def _dataset(self, run_id: str) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         run = self.report.run
-        cases = self.report.cases.values()
-        profile = {"cases": len(self.report.cases), "slices": sorted({name for case in cases for name in case.slices})}
+        profile = {"cases": len(self.report.cases), "slices": self.slices}
         dataset = Dataset(
             name=run.dataset,
             # MLflow takes 36 characters; the whole digest is in the tags and params.
@@ -280,9 +304,7 @@ class _Logger:
 
     def _cells(self, target: str) -> Callable[[Path], None]:
         def write(folder: Path) -> None:
-            rows = tables.rows(self.report, target, self.store.redactor)
-            tables.write_parquet(folder / tables.CELLS, rows, self.report.metrics)
-            (folder / tables.TABLE).write_bytes(tables.table_json(rows))
+            tables.write_tables(folder, self.report, target, self.store.redactor)
 
         return write
 
@@ -290,13 +312,9 @@ class _Logger:
         def write(folder: Path) -> None:
             (folder / "suite.yaml").write_text(self.store.redactor.text(self.attached.suite_text), encoding="utf-8")
             for name, path in self.attached.files.items():
-                try:
-                    data = path.read_bytes()
-                except OSError as error:
-                    self.missing.append(f"{name} can't be read: {error.strerror}")
-                    continue
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(self.store.redactor.data(data))
+                unread = _copy(self.store, path, folder / name)
+                if unread is not None:
+                    self.missing.append(unread)
 
         return write
 
@@ -325,6 +343,12 @@ class _Logger:
     def _check_time(self) -> None:
         if self.clock() > self.deadline:
             raise _TimeUpError("the time for logging is used up; the rest is still on disk")
+
+
+def _content(report: Report) -> str:
+    """The digest of what is logged of a run: its cells, its cases, whether it is complete."""
+    cells = (msgspec.to_builtins(record) for record in report.cells)
+    return digest_lines(chain(cells, report.cases, [report.run.complete]))
 
 
 def _milliseconds(when: str) -> int:

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from plimsoll.canonical import digest, short
@@ -48,6 +49,8 @@ def metrics_of(target: TargetSummary) -> dict[str, float]:
         found["run/tokens"] = target.total_tokens
     if target.cost is not None:
         found["run/cost"] = target.cost
+    if target.judge_cost:
+        found["run/judge_cost"] = target.judge_cost
     return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
 
@@ -146,7 +149,7 @@ def run_tags(report: Report, more: Mapping[str, str]) -> dict[str, str]:
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """The items in lists of at most `size`."""
-    every = list(items)
-    for start in range(0, len(every), size):
-        yield every[start : start + size]
+    """The items in lists of at most `size`, one list in memory at a time."""
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 _NAME = re.compile(
     r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|CREDENTIALS?|CONNECTION_STRING)($|_\d*$)", re.IGNORECASE
 )
+_BLOCK = 1 << 20
 _SHORTEST = 8
 """Characters: what is shorter is found by chance, and replacing it would ruin texts."""
 
@@ -36,6 +38,7 @@ class Redactor:
             for value, mark in sorted(named.items(), key=lambda item: -len(item[0]))
             for form in dict.fromkeys((value, json.dumps(value)[1:-1], quote(value, safe="")))
         }
+        self._data = {secret.encode(): mark.encode() for secret, mark in self._marks.items()}
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -43,10 +46,36 @@ class Redactor:
             text = text.replace(secret, mark)
         return text
 
-    def data(self, data: bytes) -> bytes:
-        """A file's content without secrets."""
-        for secret, mark in self._marks.items():
-            data = data.replace(secret.encode(), mark.encode())
+    def copy(self, source: Path, target: Path) -> None:
+        """Copy a file without secrets, a block at a time.
+
+        Raises:
+            OSError: one of the two can't be opened, read or written.
+        """
+        longest = max(map(len, self._data), default=1)
+        with source.open("rb") as reader, target.open("wb") as writer:
+            rest = b""
+            while block := reader.read(_BLOCK):
+                rest += block
+                # What begins later may be the start of a secret that goes on in the next block.
+                cut = self._before_any(rest, len(rest) - longest + 1)
+                writer.write(self._clean(rest[:cut]))
+                rest = rest[cut:]
+            writer.write(self._clean(rest))
+
+    def _before_any(self, data: bytes, cut: int) -> int:
+        """The last place up to `cut` that lies inside no secret."""
+        cut = max(0, cut)
+        inside = True
+        while inside:
+            starts = [data.find(secret, max(0, cut - len(secret) + 1), cut + len(secret) - 1) for secret in self._data]
+            inside = any(0 <= start < cut for start in starts)
+            cut = min((start for start in starts if 0 <= start < cut), default=cut)
+        return cut
+
+    def _clean(self, data: bytes) -> bytes:
+        for secret, mark in self._data.items():
+            data = data.replace(secret, mark)
         return data
 
     def value(self, value: Any) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import InfrastructureError, UsageError
-from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion
+from plimsoll.tracking.contract import ModelVersion, refuse_longer
 from plimsoll.tracking.store import AlreadyExistsError, MissingError, TrackingStore
 
 LEDGER_TAG = "plimsoll.ledger"
@@ -31,8 +31,7 @@ class MlflowRegistryStore:
 
     def create_record(self, model: str, key: str, value: str) -> str:
         """Make a record unless there is one; what it holds now."""
-        if len(value) > RECORD_LIMIT:
-            raise ValueError(f"a record holds at most {RECORD_LIMIT} characters, not {len(value)}")
+        refuse_longer(value)
         run = self._open(model)
         try:
             self._call("writing the ledger", self._client.log_param, run, key, value)

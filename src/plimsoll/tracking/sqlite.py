@@ -1,7 +1,8 @@
 """A SQLite file as tracking store: made once however many processes start at the same time, and checked to be usable.
 
-MLflow's own migration is not safe against a second process (two of three fail), and without write-ahead logging its
-traces get lost under load: so both happen once, under a file lock, before anything else touches the file.
+MLflow's own migration is not safe against a second process (two of three fail), and leaves half a database where it is
+interrupted; without write-ahead logging its traces get lost under load. So a new database is made under a file lock and
+another name, and gets its own name when it is whole.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ _MIGRATION_SECONDS = 120.0
 """How long another process may take to make the database: seen up to 11 s, and several may share one core."""
 
 
-def prepare(path: Path, connect: Callable[[], object], patience: float) -> None:
-    """Open the database, made if it is new, and see that it can be written.
+def prepare(path: Path, make: Callable[[Path], object], patience: float) -> None:
+    """Make the database if it is new, and see that it can be written.
 
     Args:
         path: the file.
-        connect: opens MLflow's store, which makes or completes the tables; called by one process at a time.
+        make: makes MLflow's tables in the file that it is given, and lets go of it; called by one process at a time.
         patience: seconds to wait for whoever holds the file locked.
 
     Raises:
@@ -34,12 +35,13 @@ def prepare(path: Path, connect: Callable[[], object], patience: float) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock", timeout=_MIGRATION_SECONDS):
-            new = not path.exists() or path.stat().st_size == 0
-            if not new:
-                _check(path, patience)
-            connect()
-            if new:
-                _check(path, patience)
+            if not path.exists() or path.stat().st_size == 0:
+                half = path.with_name(f".{path.name}.making")
+                # What a process left that was killed here.
+                half.unlink(missing_ok=True)
+                make(half)
+                half.replace(path)
+            _check(path, patience)
     except Timeout:
         raise InfrastructureError(
             f"{path} is being made by another process since {_MIGRATION_SECONDS:.0f} s",

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from plimsoll.config import Workspace
 from plimsoll.errors import InfrastructureError, UsageError
 from plimsoll.tracking import sqlite
 from plimsoll.tracking.loading import load_mlflow
-from plimsoll.tracking.location import Location, locate
+from plimsoll.tracking.location import Location, at_database, locate
 from plimsoll.tracking.redact import Redactor, secrets_of
 
 P = ParamSpec("P")
@@ -160,12 +161,12 @@ def open_store(
     if location.uri.startswith("http"):
         _knock(location, environ, redactor)
 
-    def connect() -> TrackingStore:
-        return TrackingStore(location, experiment, redactor)
+    def make(database: Path) -> None:
+        TrackingStore(at_database(database), experiment, redactor).close()
 
     if location.database is not None:
-        sqlite.prepare(location.database, connect, patience)
-    return connect()
+        sqlite.prepare(location.database, make, patience)
+    return TrackingStore(location, experiment, redactor)
 
 
 def _knock(location: Location, environ: Mapping[str, str], redactor: Redactor) -> None:

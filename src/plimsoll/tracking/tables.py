@@ -1,31 +1,55 @@
-"""A target's cells as a table: Parquet for people with data frames, and the JSON that MLflow's UI shows as a table."""
+"""A target's cells as a table: Parquet for people with data frames, and the JSON that MLflow's UI shows as a table.
+
+Both are written in one pass over the cells, of which a thousand are in memory at a time.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from plimsoll.tracking.records import cut
+from plimsoll.tracking.records import batches, cut
 from plimsoll.tracking.redact import Redactor
 from plimsoll.types import Case, CellRecord, Failed, Failure, Metric, MetricKind, Report, Scored
 
 CELLS = "cells.parquet"
 TABLE = "eval_results_table.json"
+SHOWN_ROWS = 1000
+"""Cells in the UI's table: the first in the dataset's order, so that the tables of two runs hold the same cases."""
 _SHOWN = 2000
 """Characters of a value in the UI's table; Parquet has the whole."""
+_GROUP = 1000
+"""Rows that are written at once."""
 
 Row = dict[str, Any]
 
 
-def rows(report: Report, target: str, redactor: Redactor) -> list[Row]:
+def write_tables(folder: Path, report: Report, target: str, redactor: Redactor) -> None:
+    """Write a target's cells into the folder, as Parquet and as the table of MLflow's UI."""
+    shown: list[Row] = []
+    everything = _shown_first(rows(report, target, redactor), shown)
+    write_parquet(folder / CELLS, everything, report.metrics)
+    (folder / TABLE).write_bytes(table_json(shown))
+
+
+def _shown_first(table: Iterable[Row], shown: list[Row]) -> Iterator[Row]:
+    """Pass the rows on, and keep the first ones."""
+    for row in table:
+        if len(shown) < SHOWN_ROWS:
+            shown.append(row)
+        yield row
+
+
+def rows(report: Report, target: str, redactor: Redactor) -> Iterator[Row]:
     """One row for each finished cell of the target."""
     metrics = report.metrics
-    return [_row(record, report.cases.get(record.cell.case), metrics, redactor) for record in report.of_target(target)]
+    for record in report.of_target(target):
+        yield _row(record, report.cases.get(record.cell.case), metrics, redactor)
 
 
 def _row(record: CellRecord, case: Case | None, metrics: dict[str, Metric], redactor: Redactor) -> Row:
@@ -68,7 +92,7 @@ def _scores(name: str, metric: Metric, record: CellRecord, redactor: Redactor) -
     return found
 
 
-def write_parquet(path: Path, table: Sequence[Row], metrics: dict[str, Metric]) -> None:
+def write_parquet(path: Path, table: Iterable[Row], metrics: dict[str, Metric]) -> None:
     """Write the rows, typed by what they mean and not by what the first of them happens to hold."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -91,7 +115,10 @@ def write_parquet(path: Path, table: Sequence[Row], metrics: dict[str, Metric]) 
             f"{name}.reason": pa.string(),
             f"{name}.status": pa.string(),
         }
-    pq.write_table(pa.Table.from_pylist(list(table), schema=pa.schema(list(fields.items()))), path)
+    schema = pa.schema(list(fields.items()))
+    with pq.ParquetWriter(path, schema) as file:
+        for group in batches(table, _GROUP):
+            file.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
 def table_json(table: Sequence[Row]) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -74,13 +75,13 @@ class Traced:
     spans: list[MlflowSpan]
 
 
-def wanted(report: Report, target: str, which: Which) -> list[CellRecord]:
-    """The cells that get a trace, in the dataset's order."""
+def wanted(report: Report, target: str, which: Which) -> Iterator[tuple[int, CellRecord]]:
+    """The cells that get a trace, in the dataset's order, with their places among all of the target's."""
     if which == "none":
-        return []
-    place = {case: index for index, case in enumerate(report.cases)}
-    records = [record for record in report.of_target(target) if which == "all" or is_failure(record)]
-    return sorted(records, key=lambda record: (place.get(record.cell.case, len(place)), record.cell.repeat))
+        return
+    for place, record in enumerate(report.of_target(target)):
+        if which == "all" or is_failure(record):
+            yield place, record
 
 
 def is_failure(record: CellRecord) -> bool:
@@ -115,16 +116,15 @@ def send(
     Raises:
         InfrastructureError: the store failed.
     """
-    records = wanted(report, target, settings.which)
-    chosen = records[: settings.limit]
+    cells = wanted(report, target, settings.which)
     build = _Builder(store, report, run_id)
     tracing = store.client._tracing_client  # noqa: SLF001  # see the module's docstring
     sent: dict[str, set[str | None]] = {}
     # A server answers several requests at once; a SQLite file takes one writer.
     with ThreadPoolExecutor(max_workers=8 if store.location.remote else 1) as pool:
-        for batch in batches(chosen, _BATCH):
+        for batch in batches(islice(cells, settings.limit), _BATCH):
             check_time()
-            traced = [build.traced(record) for record in batch]
+            traced = [build.traced(record, place) for place, record in batch]
             infos = [item.info for item in traced]
             list(pool.map(lambda info: store.call("writing a trace", tracing.start_trace, info), infos))
             spans = [span for item in traced for span in item.spans]
@@ -138,7 +138,7 @@ def send(
         for ids in batches(outdated, _BATCH):
             store.call("removing traces", tracing.delete_traces, store.experiment_id, trace_ids=ids)
     return TraceCount(
-        wanted=len(records),
+        wanted=len(sent) + sum(1 for _ in cells),
         sent=len(sent),
         arrived=len(sent.keys() & found.keys()),
         assessments_sent=sum(len(ids) for ids in sent.values()),
@@ -175,10 +175,9 @@ class _Builder:
         self.metrics = report.metrics
         self.run_id = run_id
         self.started = _milliseconds(report.run.started)
-        self.places = {case: index for index, case in enumerate(report.cases)}
 
-    def traced(self, record: CellRecord) -> Traced:
-        """The cell's trace."""
+    def traced(self, record: CellRecord, place: int) -> Traced:
+        """The cell's trace, of the one at this place."""
         from mlflow.entities import TraceInfo, TraceLocation
         from mlflow.entities.trace_state import TraceState
 
@@ -188,7 +187,7 @@ class _Builder:
         answer = self.redact(_plain(output.value if output.value is not None else output.text)) if output else None
         seconds = (output.latency if output else None) or 0.0
         # The journal keeps no starting time for each cell: a millisecond each keeps the dataset's order.
-        start = self.started + self.places.get(record.cell.case, 0)
+        start = self.started + place
         info = TraceInfo(
             trace_id=self._trace_id(record),
             trace_location=TraceLocation.from_experiment_id(self.experiment),

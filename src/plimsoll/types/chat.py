@@ -25,6 +25,8 @@ class Usage(Struct, frozen=True, kw_only=True):
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Of the prompt's tokens, those that the provider had cached and charges less for."""
     requests: int = 0
     """Requests sent to models, with those that were sent again."""
     cost: float | None = None
@@ -44,6 +46,7 @@ class Usage(Struct, frozen=True, kw_only=True):
         return Usage(
             prompt_tokens=both(self.prompt_tokens, other.prompt_tokens),
             completion_tokens=both(self.completion_tokens, other.completion_tokens),
+            cached_tokens=both(self.cached_tokens, other.cached_tokens),
             requests=self.requests + other.requests,
             cost=both(self.cost, other.cost),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import Struct, field
@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from plimsoll.types.case import Case
 from plimsoll.types.metric import Metric
 from plimsoll.types.output import Failure, Output
-from plimsoll.types.score import Score
+from plimsoll.types.score import Failed, Score
 
 Outcome: TypeAlias = Output | Failure
 
@@ -38,6 +38,11 @@ class CellRecord(Struct, frozen=True, kw_only=True):
     """The outcome was reused: nothing was sent, and its latency is unknown."""
     scores: dict[str, Score] = field(default_factory=dict)
     """Metric → score."""
+
+    @property
+    def is_failed(self) -> bool:
+        """It has no output, or a score of it failed."""
+        return isinstance(self.outcome, Failure) or any(isinstance(score, Failed) for score in self.scores.values())
 
     @property
     def output(self) -> Output | None:
@@ -82,6 +87,10 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     requests: int = 0
     """Requests sent to models in this run, by targets and judges, with those sent again."""
+    cost: float | None = None
+    """USD that these requests took, by the prices known then; None where that is not known of all of them."""
+    stopped: str | None = None
+    """Why it was ended with cells still owed: its spend cap was reached. None where it was not."""
     complete: bool = False
     """Every planned cell is finished (with an output or a failure)."""
     git_commit: str | None = None
@@ -109,6 +118,14 @@ class Report(Struct, frozen=True, kw_only=True):
         """Every metric that the run's evaluators declare, by name."""
         return {metric.name: metric for info in self.run.evaluators.values() for metric in info.metrics}
 
-    def of_target(self, target: str) -> tuple[CellRecord, ...]:
-        """One target's cells, in the order of the journal."""
-        return tuple(record for record in self.cells if record.cell.target == target)
+    def of_target(self, target: str) -> Iterator[CellRecord]:
+        """One target's cells, in order."""
+        return (record for record in self.cells if record.cell.target == target)
+
+    def failed(self) -> Iterator[CellRecord]:
+        """The cells without an output, and those with a score that failed."""
+        return (record for record in self.cells if record.is_failed)
+
+    def finder(self) -> Callable[[CellId], CellRecord | None]:
+        """Finds finished cells by their id; to be made once for many."""
+        return {record.cell: record for record in self.cells}.get

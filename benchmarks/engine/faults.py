@@ -1,0 +1,114 @@
+"""A run against an endpoint of which 30% of the answers are faults, and one without: does every row end, and when.
+
+The ideal is the time that the requests alone need when no place stands empty:
+
+    ideal = Σ over rows, Σ over the row's attempts of t(attempt) ÷ concurrency; at least the longest row's Σ
+    t = the latency of an answer, a 429, a 500 or a cut; the model's timeout for a hang
+
+with the attempts of each row known from the endpoint's seed: until its first answer, at most retries + 1. Waits before
+an attempt are left out: another row can have the place meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.common.processes import CommandError, plimsoll
+from benchmarks.common.results import Finding, at_most
+from benchmarks.engine.endpoint import ANSWER, Endpoint, fate
+from benchmarks.engine.setting import Setting
+from benchmarks.engine.workspace import Workspace, finished, scored, write_workspace
+
+SHARE = 0.3
+SEED = 3
+RETRIES = 4
+TIMEOUT = 2.0
+"""Seconds, of the model."""
+GOAL = 1.5
+
+
+def faults(setting: Setting) -> Iterator[Finding]:
+    """First without faults, then with them."""
+    clean_wall, _, _ = _run(setting, "clean", share=0.0)
+    wall, workspace, fates = _run(setting, "faulty", share=SHARE)
+    run = workspace.newest_run()
+    assert run is not None
+    outcomes, scores = finished(run), scored(run)
+    ended = Counter(
+        "scored" if _scored(scores.get(row)) else _kind(outcomes.get(row)) for row in range(setting.fault_rows)
+    )
+    unclassified = ended["missing"] + ended["unscored"]
+    yield Finding(
+        key="faults-ended",
+        what=f"{SHARE:.0%} of answers 429, 500, cut or hanging: rows that ended neither scored nor classified",
+        measured=unclassified,
+        unit="",
+        goal="0",
+        reached=unclassified == 0,
+        note=f"{setting.fault_rows:,} rows: {', '.join(f'{count:,} {name}' for name, count in sorted(ended.items()))}; "
+        f"{sum(fates.values()):,} requests: {', '.join(f'{count:,} {name}' for name, count in sorted(fates.items()))}.",
+    )
+    ideal, clean_ideal = _ideal(setting, SHARE), _ideal(setting, 0.0)
+    ratio = wall / ideal
+    yield Finding(
+        key="faults-wall",
+        what="the same: first request to last answer, over the ideal for that fault rate",
+        measured=ratio,
+        unit="×",
+        goal=f"≤ {GOAL:g}",
+        reached=at_most(GOAL, ratio),
+        note=f"{wall:.1f} s of {ideal:.1f} s; the same rows without faults "
+        f"{clean_wall / clean_ideal:.2f} × their ideal. The ideal: Σ attempts ({1000 * setting.latency:.0f} ms each, a "
+        f"hang the timeout of {TIMEOUT:g} s) ÷ {setting.concurrency}.",
+        details={"wall": wall, "ideal": ideal, "clean wall": clean_wall, "clean ideal": clean_ideal},
+    )
+
+
+def _run(setting: Setting, name: str, *, share: float) -> tuple[float, Workspace, Counter[str]]:
+    """Seconds from the first request to the last that ended, the workspace, and what the endpoint gave."""
+    log = setting.folder / f"{name}.log"
+    with Endpoint(log, latency=setting.latency, faults=share, seed=SEED) as endpoint:
+        model = {"retries": RETRIES, "timeout": TIMEOUT}
+        workspace = write_workspace(
+            setting.folder / name, endpoint.base_url, setting.fault_rows, concurrency=setting.concurrency, model=model
+        )
+        workspace.fresh()
+        # 4: more rows failed for good than `max_failed` allows.
+        plimsoll("run", "bench", "--no-track", cwd=workspace.root, codes=(0, 4))
+        asked = endpoint.asked()
+    if not asked:
+        raise CommandError("nothing was asked")
+    began = min(one.began for one in asked)
+    # A hang ends when its client gives it up.
+    ended = max(one.ended or one.began + TIMEOUT for one in asked)
+    return ended - began, workspace, Counter(one.what for one in asked)
+
+
+def _attempts(row: int, share: float) -> Iterator[str]:
+    for attempt in range(RETRIES + 1):
+        what = fate(SEED, share, row, attempt)
+        yield what
+        if what == ANSWER:
+            return
+
+
+def _seconds(what: str, setting: Setting) -> float:
+    return TIMEOUT if what == "hang" else setting.latency
+
+
+def _ideal(setting: Setting, share: float) -> float:
+    rows = range(setting.fault_rows)
+    seconds = [sum(_seconds(what, setting) for what in _attempts(row, share)) for row in rows]
+    return max(sum(seconds) / setting.concurrency, *seconds)
+
+
+def _scored(scores: dict[str, Any] | None) -> bool:
+    return scores is not None and [one["status"] for one in scores.values()] == ["ok"]
+
+
+def _kind(outcome: dict[str, Any] | None) -> str:
+    if outcome is None:
+        return "missing"
+    return f"failed: {outcome['kind']}" if outcome["type"] == "failure" else "unscored"

@@ -1,0 +1,146 @@
+"""The files that a suite's results depend on, and whether they are still what they were.
+
+What counts is a file's content: a save that changes nothing, an editor's swap file, or a file that the suite does not
+use is no change.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from plimsoll import canonical
+from plimsoll.api.prepare import Prepared
+from plimsoll.config import Workspace
+from plimsoll.errors import PlimsollError
+from plimsoll.evaluators.source import FOLDER as EVALUATORS
+from plimsoll.prompts import load_prompt
+from plimsoll.targets.code import source_files
+from plimsoll.targets.flow import flow_files
+
+_FOLDERS = ("suites", "prompts", "flows", "datasets", EVALUATORS)
+_AT_THE_ROOT = ("pyproject.toml", ".env")
+_TEMPLATES = frozenset({".prompty", ".jinja2", ".j2"})
+
+
+class Seen(NamedTuple):
+    """A file as it was."""
+
+    stamp: tuple[int, ...] | None
+    """When it was written, and its size; None where there was no such file."""
+    digest: str | None
+    """Of its content."""
+
+
+Sight: TypeAlias = Mapping[Path, Seen]
+"""Files as they were at one time."""
+
+
+def inputs_of(prepared: Prepared) -> frozenset[Path]:
+    """Every file that the suite's results depend on; also those that are not there and would count."""
+    root = prepared.workspace.root
+    dataset = prepared.workspace.path(prepared.suite.dataset)
+    found = {prepared.path, dataset, dataset.with_name(f"{dataset.stem}.card.yaml")}
+    found |= {root / name for name in _AT_THE_ROOT}
+    found |= set(source_files(f"{EVALUATORS}/all.py:all", root))
+    for spec in prepared.targets.values():
+        found |= set(spec.prompt.files if spec.prompt else ())
+    for text in _texts(prepared.document.data):
+        found |= set(_named(text, root))
+    return frozenset(found)
+
+
+def anything_in(workspace: Workspace) -> frozenset[Path]:
+    """Every file that a suite of the workspace may depend on: what to look at where the suite itself can't be read."""
+    files = {path for folder in folders_in(workspace) for path in folder.iterdir() if path.is_file()}
+    return frozenset({path for path in files if path.parent != workspace.root and not path.name.startswith(".")}) | {
+        workspace.root / name for name in _AT_THE_ROOT
+    }
+
+
+def folders_in(workspace: Workspace) -> frozenset[Path]:
+    """The workspace's root, and the folders in which suites and their files usually lie, with those below."""
+    found = {workspace.root}
+    for name in _FOLDERS:
+        for place, below, _ in os.walk(workspace.root / name):
+            below[:] = [each for each in below if not each.startswith((".", "__"))]
+            found.add(Path(place))
+    return frozenset(found)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _named(text: str, root: Path) -> Iterable[Path]:
+    """The files that a text of a suite names: a file with what it includes, a flow, the code of a function."""
+    if "\n" in text or len(text) > 1000:
+        return ()
+    path = root / text
+    try:
+        if path.suffix in _TEMPLATES and path.is_file():
+            return load_prompt(path, text).files
+        if path.is_dir() or path.suffix == ".yaml":
+            return flow_files(path)
+        if path.is_file():
+            return (path,)
+        return source_files(text, root) if ":" in text else ()
+    except (PlimsollError, OSError, ValueError):
+        # A word that only looks like a file; or one with a mistake, which `prepare` has told.
+        return ()
+
+
+def look(files: Iterable[Path], before: Sight | None = None) -> dict[Path, Seen]:
+    """The files as they are. What an earlier look has read and nobody has written since is not read again."""
+    known = before or {}
+    return {path: _look(path, known.get(path)) for path in files}
+
+
+def glance(files: Iterable[Path]) -> dict[Path, Seen]:
+    """When the files were written; their contents are not read."""
+    return {path: Seen(_stamp(path), None) for path in files}
+
+
+def changed(before: Sight, now: Sight, *, touched: bool = False) -> tuple[Path, ...]:
+    """The files that differ, sorted.
+
+    Args:
+        before: An earlier look.
+        now: A later one.
+        touched: A file that was written counts also where its content is the same.
+    """
+    nothing = Seen(None, None)
+    differing = (
+        path
+        for path in {*before, *now}
+        if (old := before.get(path, nothing)).digest != (new := now.get(path, nothing)).digest
+        or (touched and old.stamp != new.stamp)
+    )
+    return tuple(sorted(differing))
+
+
+def _look(path: Path, before: Seen | None) -> Seen:
+    stamp = _stamp(path)
+    if before is not None and before.stamp == stamp and (before.digest is not None or stamp is None):
+        return before
+    try:
+        return Seen(stamp, None if stamp is None else canonical.digest_file(path))
+    except OSError:
+        return Seen(stamp, None)
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)

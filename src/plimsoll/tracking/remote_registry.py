@@ -1,0 +1,70 @@
+"""The `RegistryStore` that the MLflow writer holds, seen from the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from plimsoll.tracking.contract import ModelVersion, refuse_longer
+from plimsoll.tracking.requests import to_json
+
+Ask = Callable[[str, list[Any]], Any]
+"""Method and arguments, both in JSON's types → what it returned."""
+
+
+class RemoteRegistryStore:
+    """A `RegistryStore` whose every method is a call to the writer process."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def create_record(self, model: str, key: str, value: str) -> str:
+        """Make a record unless there is one; what it holds now."""
+        refuse_longer(value)
+        return str(self._ask("create_record", [model, key, value]))
+
+    def records(self, model: str) -> dict[str, str]:
+        """Every record of the model."""
+        return msgspec.convert(self._ask("records", [model]), dict[str, str])
+
+    def put_files(self, model: str, folder: str, files: Mapping[str, bytes]) -> None:
+        """Write files into a folder."""
+        self._ask("put_files", [model, folder, to_json(dict(files))])
+
+    def get_files(self, model: str, folder: str) -> dict[str, bytes]:
+        """Every file in the folder."""
+        return msgspec.convert(self._ask("get_files", [model, folder]), dict[str, bytes])
+
+    def create_version(self, model: str, folder: str, tags: Mapping[str, str]) -> int:
+        """A new version; its number."""
+        return int(self._ask("create_version", [model, folder, dict(tags)]))
+
+    def delete_version(self, model: str, number: int) -> None:
+        """Remove a version."""
+        self._ask("delete_version", [model, number])
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """Every version, oldest first."""
+        return msgspec.convert(self._ask("versions", [model]), tuple[ModelVersion, ...])
+
+    def set_alias(self, model: str, alias: str, number: int) -> None:
+        """Point an alias at a version."""
+        self._ask("set_alias", [model, alias, number])
+
+    def aliases(self, model: str) -> dict[str, int]:
+        """Alias → version."""
+        return msgspec.convert(self._ask("aliases", [model]), dict[str, int])
+
+    def set_tag(self, model: str, key: str, value: str) -> None:
+        """A tag of the model itself."""
+        self._ask("set_tag", [model, key, value])
+
+    def tags(self, model: str) -> dict[str, str]:
+        """The tags of the model itself."""
+        return msgspec.convert(self._ask("tags", [model]), dict[str, str])
+
+    def models(self) -> tuple[str, ...]:
+        """The models that the store keeps records of."""
+        return msgspec.convert(self._ask("models", []), tuple[str, ...])

@@ -1,0 +1,92 @@
+"""The MLflow writer's own side: imports MLflow, opens the store, and logs what it is told to.
+
+One call after the other, in the order they were asked: the handlers don't wait for anything but MLflow.
+"""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from plimsoll.config import ProjectSettings, Workspace, environment
+from plimsoll.gates import with_baseline
+from plimsoll.runs.join import read_report
+from plimsoll.tracking.contract import RegistryStore
+from plimsoll.tracking.loading import load_for_writing
+from plimsoll.tracking.location import locate
+from plimsoll.tracking.log import Attachments, attach, log_run
+from plimsoll.tracking.registry_store import MlflowRegistryStore
+from plimsoll.tracking.requests import (
+    AttachRequest,
+    LogRequest,
+    OpenRequest,
+    RegistryRequest,
+    errors_told,
+    to_json,
+)
+from plimsoll.tracking.store import TrackingStore, open_store
+from plimsoll.types import Report
+from plimsoll.workers.child import serve
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self._opened: TrackingStore | None = None
+
+    @property
+    def _store(self) -> TrackingStore:
+        assert self._opened is not None, "the parent waits until the store is open"
+        return self._opened
+
+    async def open(self, params: Any) -> None:
+        """Import MLflow and open the store."""
+        request = msgspec.convert(params, OpenRequest)
+        workspace = Workspace(Path(request.root), ProjectSettings.model_validate(request.settings))
+        environ = environment(workspace.root)
+        with errors_told():
+            # First, so that an address that is no store is known before anything is imported.
+            locate(None, workspace, environ)
+            load_for_writing(environ)
+            self._opened = open_store(None, workspace, environ)
+
+    async def log(self, params: Any) -> Any:
+        """Log a run from its folder."""
+        request = msgspec.convert(params, LogRequest)
+        files = {name: Path(path) for name, path in request.files.items()}
+        with errors_told(), self._store:
+            report: Report = read_report(Path(request.folder))
+            if request.baseline is not None:
+                report = with_baseline(report, read_report(Path(request.baseline.folder)), request.baseline.target)
+            attached = Attachments(files=files, suite_text=request.suite_text, tags=request.tags)
+            return to_json(log_run(self._store, report, request.summary, attached))
+
+    async def attach(self, params: Any) -> str:
+        """Add to a run that was logged before."""
+        request = msgspec.convert(params, AttachRequest)
+        files = {name: Path(path) for name, path in request.files.items()}
+        with errors_told(), self._store:
+            return attach(self._store, request.run, files, tags=request.tags)
+
+    async def registry(self, params: Any) -> Any:
+        """Call the registry; the contract's annotations say what the arguments are."""
+        request = msgspec.convert(params, RegistryRequest)
+        hints = typing.get_type_hints(getattr(RegistryStore, request.method))
+        del hints["return"]
+        arguments = [
+            msgspec.convert(value, hint) for value, hint in zip(request.arguments, hints.values(), strict=True)
+        ]
+        with errors_told():
+            return to_json(getattr(MlflowRegistryStore(self._store), request.method)(*arguments))
+
+
+def main() -> None:
+    """Serve until the parent is gone."""
+    writer = _Writer()
+    serve({"open": writer.open, "log": writer.log, "attach": writer.attach, "registry": writer.registry})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Every way in which the cache's file can fail names the file and says what to do; what was written before stays."""
+
+import json
+import os
+import sqlite3
+
+import pytest
+from tests.runs.cache_parts import keep, on_small_disk
+
+from plimsoll.errors import InfrastructureError
+from plimsoll.runs.cache import CellCache
+from plimsoll.runs.cache_file import LAYOUT
+
+FILLING = """
+import json, sys
+from pathlib import Path
+from tests.runs.cache_parts import keep
+from plimsoll.errors import InfrastructureError
+from plimsoll.runs.cache import CellCache
+path, told = Path(sys.argv[1]) / "cache.db", None
+with CellCache(path) as cache:
+    kept = [keep(cache, n, "x" * 2000) for n in range(50)]
+    cache.flush()
+    try:
+        for n in range(50, 2000):
+            keep(cache, n, "x" * 2000)
+    except InfrastructureError as error:
+        told = [error.message, error.remedy]
+    readable = [cache.output(key) is not None for key in kept]
+    cache._puts.clear()
+with CellCache(path) as cache:
+    print(json.dumps({"told": told, "readable": readable, "again": [cache.output(key) is not None for key in kept]}))
+"""
+READ_ONLY = """
+import json, subprocess, sys
+from pathlib import Path
+from tests.runs.cache_parts import keep
+from plimsoll.errors import InfrastructureError
+from plimsoll.runs.cache import CellCache
+path = Path(sys.argv[1]) / "cache.db"
+if sys.argv[1:] and "there" == "{state}":
+    with CellCache(path) as cache:
+        keep(cache, 1)
+subprocess.run(["mount", "-o", "remount,ro", sys.argv[1]], check=True)
+try:
+    with CellCache(path) as cache:
+        keep(cache, 2)
+        cache.flush()
+except InfrastructureError as error:
+    print(json.dumps([error.message, error.remedy]))
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "cache.db"
+
+
+def told_by_opening(path, wait=1.0):
+    with pytest.raises(InfrastructureError) as caught, CellCache(path, wait=wait):
+        pass
+    assert caught.value.message.startswith(f"cell cache {path}: ")
+    return caught.value.message.removeprefix(f"cell cache {path}: "), caught.value.remedy or ""
+
+
+def test_a_file_that_is_no_database_is_told_and_left_as_it_is(path):
+    path.write_bytes(b"not a database" * 100)
+    message, remedy = told_by_opening(path)
+    assert (message, remedy) == ("file is not a database", "delete it: that costs requests, nothing else")
+    assert path.read_bytes() == b"not a database" * 100
+
+
+def test_a_damaged_database_is_told(path):
+    with CellCache(path) as cache:
+        for number in range(300):
+            key = keep(cache, number, "x" * 500)
+    data = bytearray(path.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    path.write_bytes(data)
+    with CellCache(path) as cache, pytest.raises(InfrastructureError, match="malformed") as caught:
+        cache.output(key)
+    assert caught.value.remedy == "delete it: that costs requests, nothing else"
+
+
+def test_a_file_of_a_newer_version_is_told_and_left_as_it_is(path):
+    database = sqlite3.connect(path)
+    database.execute(f"PRAGMA user_version={LAYOUT + 1}")
+    database.close()
+    before = path.read_bytes()
+    message, remedy = told_by_opening(path)
+    assert message == f"a newer version of plimsoll wrote it (layout {LAYOUT + 1}; this one knows {LAYOUT})"
+    assert remedy == "update plimsoll, or delete it: that costs requests, nothing else"
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_an_older_layout_is_begun_anew(path):
+    database = sqlite3.connect(path)
+    database.executescript("CREATE TABLE cells (kind, key, value); INSERT INTO cells VALUES ('output', 'k', x'00')")
+    database.close()
+    with CellCache(path) as cache:
+        key = keep(cache, 1)
+    database = sqlite3.connect(path)
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    database.close()
+    assert tables == [("kept",)]
+    with CellCache(path) as cache:
+        assert cache.output(key)
+
+
+def test_a_database_that_another_program_keeps_locked_is_told(path):
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    message, remedy = told_by_opening(path, wait=0.05)
+    assert message == "database is locked"
+    assert remedy.startswith("another program holds it")
+    other.close()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "state").write_text("a file")
+    message, remedy = told_by_opening(tmp_path / "state" / "deep" / "cache.db")
+    assert message == "Not a directory"
+    assert remedy == "make its folder writable"
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(path):
+    path.mkdir()
+    message, remedy = told_by_opening(path)
+    assert message == "unable to open database file"
+    assert remedy == "make the file and its folder readable and writable"
+
+
+def test_a_full_disk_is_told_and_what_was_written_before_stays(tmp_path):
+    found = json.loads(on_small_disk(FILLING, tmp_path / "disk"))
+    message, remedy = found["told"]
+    assert message == f"cell cache {tmp_path / 'disk' / 'cache.db'}: database or disk is full"
+    assert remedy.startswith("free some space, then go on with --resume")
+    assert all(found["readable"])
+    assert all(found["again"])
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("absent", "unable to open database file"), ("there", "attempt to write a readonly database")]
+)
+def test_a_read_only_disk_is_told(tmp_path, state, said):
+    message, remedy = json.loads(on_small_disk(READ_ONLY.replace("{state}", state), tmp_path / "disk"))
+    assert message == f"cell cache {tmp_path / 'disk' / 'cache.db'}: {said}"
+    assert "writable" in remedy
