@@ -5,8 +5,10 @@ The main process and its children apart.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,6 +45,8 @@ class Ended:
     """MiB that the main process held at most; None likewise."""
     peak_child: float
     """MiB that the largest descendant held at most, looked at ten times a second; 0 without descendants."""
+    peak_largest: float
+    """MiB that the largest of all its processes held at most; never less than what ours held as it was started."""
 
     @property
     def seconds(self) -> float:
@@ -96,15 +100,21 @@ def run(
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.time()
-        process = subprocess.Popen(command, cwd=cwd, env=clean_environment(env), stdout=out, stderr=err)
+        # A group of its own, so that whatever it leaves behind can be ended with it.
+        process = subprocess.Popen(
+            command, cwd=cwd, env=clean_environment(env), stdout=out, stderr=err, start_new_session=True
+        )
         watch = _Watch(process.pid)
-        killer = threading.Timer(timeout, process.kill)
+        killer = threading.Timer(timeout, _end_group, (process.pid,))
         watch.start()
         killer.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        ended = time.time()
-        killer.cancel()
-        watch.stop()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+            ended = time.time()
+        finally:
+            killer.cancel()
+            watch.stop()
+            _end_group(process.pid)
         process.returncode = os.waitstatus_to_exitcode(status)
         own = json.loads(figures.read_text(encoding="utf-8")) if figures is not None and figures.exists() else {}
         return Ended(
@@ -118,7 +128,13 @@ def run(
             cpu_children=own.get("cpu_children"),
             peak=own.get("peak"),
             peak_child=max(watch.peaks.values(), default=0.0),
+            peak_largest=usage.ru_maxrss / 1024,
         )
+
+
+def _end_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

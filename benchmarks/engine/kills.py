@@ -7,6 +7,7 @@ its beginning at the end.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -27,7 +28,9 @@ CONCURRENCY = 16
 _LATENCY = 0.1
 _WORK_SECONDS = 1.5
 """How far into its work a run may come before it is stopped."""
-_PATIENCE = 120
+_STARTING = 0.2
+"""The share of sessions that are stopped while they start."""
+_PATIENCE = 900
 
 
 @dataclass(slots=True)
@@ -86,32 +89,27 @@ class _Drill:
     """The rows that it held as finished then."""
     asked: int = 0
     """The requests that there had been by then."""
-    warm_up: float = 3.0
+    warm_up: float | None = None
     """Seconds from the start of a process to its first request, as last seen."""
 
     def run(self, stops: int) -> None:
         """One run, from its first session to its end."""
         complete = False
         for _ in range(stops):
-            complete = self._session(self._moment())
+            complete = self._session(stop=True)
             self._check()
             if complete:
                 break
             self.audit.stops += 1
-        if not complete and not self._session(None):
+        if not complete and not self._session(stop=False):
             self.audit.mistakes.append("the last session did not finish the run")
         self._check()
         self._close()
 
-    def _moment(self) -> float:
-        """When to stop the next session: also while it starts, most often while it works."""
-        return self.draw.uniform(0.5 * self.warm_up, self.warm_up + _WORK_SECONDS)
-
-    def _session(self, stop_after: float | None) -> bool:
-        """Start or resume the run; whether it ended by itself, and completely."""
-        before, resumed = len(self.endpoint.asked()), self.workspace.newest_run() is not None
+    def _session(self, *, stop: bool) -> bool:
+        """Start or resume the run, and stop it if so wanted; whether it ended by itself, and completely."""
+        resumed = self.workspace.newest_run() is not None
         words = ["run", "bench", "--no-track", *(["--resume"] if resumed else [])]
-        started = time.time()
         with (self.workspace.root / "out.txt").open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "plimsoll.cli.main", *words],
@@ -120,20 +118,28 @@ class _Drill:
                 stdout=out,
                 stderr=out,
             )
-            try:
-                process.wait(_PATIENCE * 10 if stop_after is None else stop_after)
-            except subprocess.TimeoutExpired:
+            if stop:
+                self._let_run(process)
                 process.send_signal(self.sent)
-                process.wait(_PATIENCE)
-        asked = self.endpoint.asked()[before:]
-        if asked:
-            self.warm_up = asked[0].began - started
+            process.wait(_PATIENCE)
         if process.returncode == 0:
             return True
         if process.returncode not in (-self.sent, 130):
             said = (self.workspace.root / "out.txt").read_text(encoding="utf-8", errors="replace")
             raise CommandError(f"a session ended with {process.returncode}: {said[-2000:]}")
         return False
+
+    def _let_run(self, process: subprocess.Popen[bytes]) -> None:
+        """Until a random moment: one session in five while it starts, the others while they work."""
+        started, size = time.monotonic(), self.endpoint.log.stat().st_size
+        starting, share = self.draw.random() < _STARTING, self.draw.random()
+        if starting and self.warm_up is not None:
+            _wait(process, share * self.warm_up)
+            return
+        while process.poll() is None and self.endpoint.log.stat().st_size == size:
+            time.sleep(0.002)
+        self.warm_up = time.monotonic() - started
+        _wait(process, share * _WORK_SECONDS)
 
     def _check(self) -> None:
         """Nothing that was finished before may be missing from the journal, or have been asked for again."""
@@ -157,6 +163,11 @@ class _Drill:
             self.audit.mistakes.append(f"{answered} of {self.rows} cells are answered in the end")
         self.audit.cells += self.rows
         self.audit.requests += len(self.endpoint.asked())
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
 
 
 def _whole_lines(path: Path) -> bytes:

@@ -73,7 +73,7 @@ def one_row(setting: Setting) -> Iterator[Finding | Table]:
             workspace.fresh()
             model.reset()
             tracked.append(plimsoll("run", "bench", cwd=workspace.root))
-            phases.append(_phases(workspace, model, tracked[-1]))
+            phases.append(_phases(workspace, model, tracked[-1], setting.latency))
     whole, without, mlflow = (median(one.seconds for one in each) for each in (tracked, untracked, alone))
     added = max(0.0, whole - without)
     yield Finding(
@@ -94,7 +94,7 @@ def one_row(setting: Setting) -> Iterator[Finding | Table]:
     )
 
 
-def _phases(workspace: Workspace, model: StandIn, ended: Ended) -> dict[str, float]:
+def _phases(workspace: Workspace, model: StandIn, ended: Ended, latency: float) -> dict[str, float]:
     """Seconds between the moments that can be seen from outside."""
     run_folder, span = workspace.newest_run(), model.span()
     assert run_folder is not None
@@ -107,7 +107,7 @@ def _phases(workspace: Workspace, model: StandIn, ended: Ended) -> dict[str, flo
     moments = {
         "start, imports, suite and dataset read, until the plan is written": written("plan.json"),
         "until the first request": span.began,
-        f"the request ({setting_ms(model)} of latency)": span.ended,
+        f"the request ({1000 * latency:.0f} ms of latency)": span.ended,
         "scored, journalled, closed": written("journal.jsonl"),
         "report": written("report.html"),
         "waiting for MLflow": written("mlflow.json"),
@@ -118,8 +118,3 @@ def _phases(workspace: Workspace, model: StandIn, ended: Ended) -> dict[str, flo
         found[name] = max(0.0, moment - before)
         before = max(before, moment)
     return found
-
-
-def setting_ms(model: StandIn) -> str:
-    """The endpoint's latency, as it is printed."""
-    return f"{1000 * model.latency:.0f} ms"

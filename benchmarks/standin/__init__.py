@@ -1,6 +1,6 @@
 """A model endpoint that costs almost nothing: what is measured against it is the harness, not the model."""
 
 from benchmarks.standin.log import Answered, Span
-from benchmarks.standin.server import Missing, StandIn
+from benchmarks.standin.server import MissingNginxError, StandIn
 
-__all__ = ["Answered", "Missing", "Span", "StandIn"]
+__all__ = ["Answered", "MissingNginxError", "Span", "StandIn"]

@@ -1,5 +1,7 @@
 """What the stand-in answered, read from its access log."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

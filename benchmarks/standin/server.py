@@ -4,6 +4,8 @@ nginx runs in the foreground as one process without a master, is ended by its pr
 ended when the benchmark itself is killed (Linux), so that no server is left behind.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import shutil
@@ -13,23 +15,22 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.standin import conf
+from benchmarks.standin.conf import MODULE, written
 from benchmarks.standin.log import Answered, Span, answers, span
 
 COMPLETIONS = "/v1/chat/completions"
 _PR_SET_PDEATHSIG = 1
 _TRIES = 5
 _START_SECONDS = 10.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Missing(RuntimeError):
+class MissingNginxError(RuntimeError):
     """nginx or its echo module is not installed."""
 
 
@@ -37,25 +38,12 @@ class StandIn:
     """An OpenAI-compatible endpoint that gives every request the same answer after the same time.
 
     Args:
-        latency: seconds from a request to its answer, to the millisecond; 0 for none.
-        answer: the text of every answer.
-        faults: share (0..1) of the requests that get a fault in place of the answer: "429", "500" and "503" at once,
-            "cut" (connection closed without an answer), "hang" (no answer for ten minutes), "invalid" (half a JSON
-            value).
-        retry_after: seconds, the `Retry-After` header of a 429.
+        latency: Seconds from a request to its answer, to the millisecond; 0 for none.
     """
 
-    def __init__(
-        self,
-        latency: float = 0.0,
-        *,
-        answer: str = "The answer is Paris.",
-        faults: Mapping[str, float] | None = None,
-        retry_after: int = 1,
-    ) -> None:
-        self.latency = latency
-        self._settings = {"latency": latency, "answer": answer, "faults": dict(faults or {}), "retry_after": retry_after}
-        self._nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    def __init__(self, latency: float = 0.0) -> None:
+        self._latency = latency
+        self._nginx = Path(shutil.which("nginx") or "/usr/sbin/nginx")
         self._folder = Path()
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,15 +54,15 @@ class StandIn:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def requests(self) -> int:
-        """How many completions were asked for since the start or the last `reset`, answered or given up.
+        """How many completions were asked for since the start or the last `reset`.
 
         One that still waits for its answer is not counted.
         """
         return len(self.answered())
 
     def answered(self) -> list[Answered]:
+        """Each of those requests, in the order of their ends."""
         self._barrier()
-        # A fault's line has the path that was asked for, not the one nginx sent it to.
         return [each for each in answers(self._log) if each.path.startswith(COMPLETIONS)]
 
     def span(self) -> Span | None:
@@ -87,8 +75,8 @@ class StandIn:
         os.truncate(self._log, 0)
 
     def __enter__(self) -> Self:
-        if not Path(self._nginx).exists() or not conf.MODULE.exists():
-            raise Missing(
+        if not self._nginx.exists() or not MODULE.exists():
+            raise MissingNginxError(
                 "the stand-in for a model needs nginx with its echo module: "
                 "install Debian's packages nginx-light and libnginx-mod-http-echo"
             )
@@ -113,9 +101,9 @@ class StandIn:
         for _ in range(_TRIES):  # a port that was free can be taken before nginx has it
             self._port = _free_port()
             path = self._folder / "nginx.conf"
-            path.write_text(conf.written(self._folder, self._port, **self._settings), encoding="utf-8")  # type: ignore[arg-type]
+            path.write_text(written(self._folder, self._port, self._latency), encoding="utf-8")
             self._process = subprocess.Popen(
-                [self._nginx, "-p", str(self._folder), "-e", "error.log", "-c", str(path)],
+                [str(self._nginx), "-p", str(self._folder), "-e", "error.log", "-c", str(path)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -123,6 +111,7 @@ class StandIn:
             )
             if self._up():
                 return
+            self._end()
         log = self._folder / "error.log"
         raise RuntimeError(f"nginx did not start: {log.read_text(encoding='utf-8') if log.exists() else 'no log'}")
 
@@ -132,22 +121,25 @@ class StandIn:
         while self._process.poll() is None and time.monotonic() < until:
             try:
                 self._barrier()
-            except urllib.error.URLError:
+            except OSError:
                 time.sleep(0.01)
             else:
                 return True
         return False
 
     def _barrier(self) -> None:
-        """Return when the lines of all answers that were given before are in the log: nginx does one thing at a time."""
-        urllib.request.urlopen(f"http://127.0.0.1:{self._port}/barrier", timeout=60).close()
+        """Return when all earlier answers are in the log: nginx does one thing at a time."""
+        _DIRECT.open(f"http://127.0.0.1:{self._port}/barrier", timeout=60).close()
 
     def _stop(self) -> None:
+        self._end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self) -> None:
         if self._process:
             self._process.terminate()
             self._process.wait(30)
             self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _free_port() -> int:

@@ -1,6 +1,7 @@
 """The gate never fails open, and a promotion rests on evidence that still holds."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from plimsoll.gates import generate_key
 from plimsoll.registry import load_folder
 from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply
+from plimsoll.tracking import MlflowWriter
 from plimsoll.types import Decision
 
 pytestmark = pytest.mark.mlflow
@@ -31,10 +33,25 @@ WITHOUT_BASELINE = SUITE.replace("target: v1\n", "target: v1\n  baseline: none\n
 )
 
 
-def gate(workspace: Workspace, *, target: str | None = None, first: bool = False, **options) -> GateRun:
+@pytest.fixture
+def writer(tracked: Workspace) -> Iterator[MlflowWriter]:
+    """One for all gates of a test that read the champion: it takes seconds to start."""
+    with MlflowWriter(tracked) as started:
+        yield started
+
+
+def gate(
+    workspace: Workspace,
+    *,
+    target: str | None = None,
+    first: bool = False,
+    writer: MlflowWriter | None = None,
+    **options,
+) -> GateRun:
     of_gate = {name: options.pop(name) for name in ("baseline", "run_id") if name in options}
     run = RunOptions(track=False, **options)
-    return gate_suite(workspace, "desk", GateOptions(run=run, target=target, first=first, **of_gate), Silent())
+    chosen = GateOptions(run=run, target=target, first=first, **of_gate)
+    return gate_suite(workspace, "desk", chosen, Silent(), writer=writer)
 
 
 def without_registry(workspace: Workspace) -> None:
@@ -49,12 +66,12 @@ def refusal(workspace: Workspace, **options) -> str:
     return str(caught.value)
 
 
-def test_the_whole_road_from_the_first_champion_to_a_rollback(tracked: Workspace, desk: Desk):
+def test_the_whole_road_from_the_first_champion_to_a_rollback(tracked: Workspace, writer: MlflowWriter, desk: Desk):
     with pytest.raises(UsageError, match=r"desk has no champion yet \(plimsoll gate desk --first, then"):
-        gate(tracked, target="v2")
+        gate(tracked, target="v2", writer=writer)
     assert "desk was never gated" in refusal(tracked)
 
-    first = gate(tracked, first=True)
+    first = gate(tracked, first=True, writer=writer)
     assert (first.exit_code, first.verdict.not_applied) == (
         ExitCode.PASS,
         ("exact_match, not worse than baseline by more than 0.4",),
@@ -62,11 +79,11 @@ def test_the_whole_road_from_the_first_champion_to_a_rollback(tracked: Workspace
     entry = promote_suite(tracked, "desk", reason="the first", who="somebody")
     assert promote_suite(tracked, "desk", who="somebody") == entry
     with pytest.raises(UsageError, match=r"desk has a champion already, so --first does not apply"):
-        gate(tracked, first=True)
+        gate(tracked, first=True, writer=writer)
 
     # What was gated is what is promoted, whatever the file holds by then.
-    second = gate(tracked, target="v2")
-    third = gate(tracked, target="v2", fresh=True)
+    second = gate(tracked, target="v2", writer=writer)
+    third = gate(tracked, target="v2", fresh=True, writer=writer)
     edit(tracked.root, "prompts/v2.jinja2", "two", "altered")
     assert second.attestation is not None
     promoted = promote_suite(tracked, "desk", attestation=second.attestation, who="somebody")
@@ -75,7 +92,7 @@ def test_the_whole_road_from_the_first_champion_to_a_rollback(tracked: Workspace
     assert "the champion of desk is version 2" in refusal(tracked, attestation=third.attestation)
 
     desk.wrong["altered"] = set(range(12))
-    worse = gate(tracked, target="v2")
+    worse = gate(tracked, target="v2", writer=writer)
     assert (worse.exit_code, worse.verdict.outcome, worse.verdict.baseline) == (
         ExitCode.FAIL,
         Decision.FAIL,
@@ -249,7 +266,9 @@ def test_a_secret_inside_a_prompt_is_never_promoted(workspace: Workspace, monkey
     assert "desk was never gated" in refusal(workspace)
 
 
-def test_signatures_are_required_given_and_trusted(tracked: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_signatures_are_required_given_and_trusted(
+    tracked: Workspace, writer: MlflowWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     root = tracked.root
     (root / "pyproject.toml").write_text(
         '[tool.plimsoll]\nrequire_signature = true\ntrusted_keys = ["keys/desk.pem"]\n', encoding="utf-8"
@@ -265,17 +284,17 @@ def test_signatures_are_required_given_and_trusted(tracked: Workspace, tmp_path:
         path.write_bytes(data)
     workspace = Workspace.find(root)
 
-    gate(workspace, first=True)
+    gate(workspace, first=True, writer=writer)
     assert "the attestation is not signed by a trusted key, and this project requires it" in refusal(workspace)
     monkeypatch.setenv("PLIMSOLL_SIGNING_KEY", str(tmp_path / "b.pem"))
-    gate(workspace, first=True)
+    gate(workspace, first=True, writer=writer)
     monkeypatch.delenv("PLIMSOLL_SIGNING_KEY")
     assert "which is none of the keys that are trusted" in refusal(workspace)
     monkeypatch.setenv("PLIMSOLL_SIGNING_KEY", str(tmp_path / "nowhere.pem"))
     with pytest.raises(UsageError, match="the key can't be read: No such file"):
-        gate(workspace, first=True)
+        gate(workspace, first=True, writer=writer)
     monkeypatch.setenv("PLIMSOLL_SIGNING_KEY", private.decode())
-    decided = gate(workspace, first=True)
+    decided = gate(workspace, first=True, writer=writer)
     monkeypatch.delenv("PLIMSOLL_SIGNING_KEY")
     assert promote_suite(workspace, "desk", who="somebody").run == decided.verdict.run
     assert len(verify_suite(workspace, "desk").attestation.signed_by) == 1

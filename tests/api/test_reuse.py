@@ -83,8 +83,9 @@ def test_a_failed_cell_is_not_cached_and_its_requests_are_counted(workspace: Wor
     desk.replies[3] = Reply(status=500, headers={"retry-after-ms": "1"}, body={"error": {"message": "broken"}})
     ran = run(workspace)
     assert ran.exit_code == 4
-    assert "2 of 12 cells" not in (ran.problem or "")
-    assert "1 of 12 cells of v1 failed, more than 5%; most often server" in (ran.problem or "")
+    assert ran.problem is not None
+    assert "2 of 12 cells" not in ran.problem.message
+    assert "1 of 12 cells of v1 failed, more than 5%; most often server" in ran.problem.message
     assert ran.report.run.requests == desk.requests == 26
     desk.replies.clear()
     assert run(workspace).exit_code == 0

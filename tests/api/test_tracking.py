@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from plimsoll.runs.observer import Silent
 from plimsoll.stats import summarise
 from plimsoll.testing.reports import example_report
 from plimsoll.tracking import LoggedRun, LogRequest, MlflowWriter, Patience, open_store
-from plimsoll.types import CellRecord
+from plimsoll.types import CellRecord, Usage
 
 pytestmark = pytest.mark.mlflow
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and /proc")
@@ -116,18 +116,23 @@ def test_a_server_that_is_down_costs_a_run_a_note_and_a_gate_its_champion(tracke
 
 
 @posix
-def test_a_writer_that_dies_costs_a_note_and_not_the_run(workspace: Workspace):
+def test_a_writer_that_dies_costs_its_run_a_note_and_the_next_run_nothing(tracked: Workspace):
     class Killing(Silent):
-        def finished(self, record: CellRecord) -> None:
+        def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
             for pid in writers_of(os.getpid()):
                 os.kill(pid, signal.SIGKILL)
 
-    ran = run_suite(workspace, "desk", RunOptions(), Killing())
+    with MlflowWriter(tracked) as writer:
+        ran = run_suite(tracked, "desk", RunOptions(), Killing(), writer=writer)
+        again = run_suite(tracked, "desk", RunOptions(), Silent(), writer=writer)
     assert (ran.exit_code, ran.report.run.complete) == (ExitCode.PASS, True)
     assert ran.logged is not None
     assert ran.logged.parent is None
     assert "not everything is in MLflow: the MLflow writer failed: the worker" in ran.view.notes[-1]
     assert json.loads((ran.folder / "mlflow.json").read_bytes())["unsynced"] == ran.logged.unsynced
+    assert again.logged is not None
+    assert again.logged.parent is not None
+    assert again.logged.unsynced is None
 
 
 def test_a_writer_that_never_answers_is_given_up_and_ended(silent_server: str, tmp_path: Path, monkeypatch):
@@ -178,7 +183,7 @@ def test_without_tracking_no_writer_is_started(workspace: Workspace, desk: Desk)
     seen: list[int] = []
 
     class Looking(Silent):
-        def finished(self, record: CellRecord) -> None:
+        def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
             seen.extend(writers_of(os.getpid()))
 
     run_suite(workspace, "desk", RunOptions(track=False), Looking())

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.api.parts import Desk
 
 from plimsoll.cli.main import main
 
@@ -57,3 +59,11 @@ def finish(process: subprocess.Popen[str], seconds: float = 60) -> Ended:
     """Wait for a process."""
     out, err = process.communicate(timeout=seconds)
     return Ended(process.returncode, out, err)
+
+
+def wait_for(desk: Desk, requests: int) -> None:
+    """Wait until the desk was asked so often."""
+    deadline = time.monotonic() + 40
+    while desk.requests < requests:
+        assert time.monotonic() < deadline, f"{desk.requests} requests"
+        time.sleep(0.01)

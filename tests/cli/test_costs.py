@@ -98,10 +98,9 @@ def test_a_run_stops_at_its_cap_keeps_what_it_has_and_says_how_to_go_on(priced: 
     assert suite["cost"] <= 0.012
     done = sum(target["ok"] for target in suite["targets"].values())
     assert done == desk.requests > 0
-    report = plimsoll(capsys, "report")
-    assert report.code == ExitCode.INCONCLUSIVE
-    told = " ".join(report.out.split())
-    assert "of $0.01 spent" in told
+    assert plimsoll(capsys, "report", "--json").document["exit_code"] == ExitCode.INCONCLUSIVE
+    told = " ".join(plimsoll(capsys, "report").out.split())
+    assert "of $0.012 spent" in told
     assert f"{done} of 24 cells are finished; to go on: plimsoll run desk --resume --max-cost USD" in told
 
 
@@ -130,7 +129,7 @@ def test_scores_that_the_cap_left_no_room_for_are_owed_and_not_failed(priced: Wo
         priced.root,
         "suites/desk.yaml",
         "targets:",
-        '  judge: {model: judge, base_url: "${OPENAI_BASE_URL}", price: {input: 100, output: 200}, retries: 0}\ntargets:',
+        '  judge: {model: judge, base_url: "${OPENAI_BASE_URL}", price: {input: 100, output: 200}}\ntargets:',
     )
     (priced.root / "evaluators" / "kind.prompty").write_text(JUDGE, encoding="utf-8")
     desk.replies[0] = Reply(text='{"reason": "fine", "score": 4}', usage=USAGE)

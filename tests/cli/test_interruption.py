@@ -8,20 +8,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from tests.api.parts import Desk, cases, edit, write_cases
-from tests.cli.parts import finish, plimsoll, start
+from tests.cli.parts import finish, plimsoll, start, wait_for
 
 from plimsoll.config import Workspace
 from plimsoll.runs.folders import run_folders
 from plimsoll.testing import Reply
 
 RESUME = ("run", "desk", "--no-track", "--resume")
-
-
-def wait_for(desk: Desk, requests: int) -> None:
-    deadline = time.monotonic() + 40
-    while desk.requests < requests:
-        assert time.monotonic() < deadline, f"{desk.requests} requests"
-        time.sleep(0.01)
 
 
 def run_folder(workspace: Workspace) -> Path:

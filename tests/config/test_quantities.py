@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.config import parse_bound, parse_condition, parse_seconds
+from plimsoll.config import parse_bound, parse_bytes, parse_condition, parse_seconds
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,17 @@ def test_ordering_words_is_refused():
 def test_a_condition_reads_back_from_its_own_text(number, operator):
     condition = parse_condition(f"{operator} {number!r}")
     assert parse_condition(str(condition)) == condition
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [("500MB", 500_000_000), ("1.5 GB", 1_500_000_000), ("64 MiB", 2**26), ("10kb", 10_000), ("7 B", 7)],
+)
+def test_a_size_has_a_unit(written, size):
+    assert parse_bytes(written) == size
+
+
+@pytest.mark.parametrize("written", ["500", "MB", "1zb", "1.2.3 MB", "-5 MB", "0 MB", "0.1 B", "1 iB", ""])
+def test_what_is_no_size_is_refused(written):
+    with pytest.raises(ValueError, match="size"):
+        parse_bytes(written)

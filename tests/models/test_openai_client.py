@@ -378,6 +378,140 @@ def test_waiting_for_a_permit_does_not_count_as_latency():
     asyncio.run(scenario())
 
 
+class Crowd(ScriptedEndpoint):
+    """Answers so many at once, and 429 to whoever comes beyond them."""
+
+    def __init__(self, room):
+        super().__init__(self.answer)
+        self.room = room
+        self.under_way = self.refused = 0
+        self.seen = []
+
+    async def answer(self, request):
+        self.seen.append(self.under_way + 1)
+        if self.under_way >= self.room:
+            self.refused += 1
+            return Reply(status=429, body=error_body("slow down"))
+        self.under_way += 1
+        await asyncio.sleep(0.02)
+        self.under_way -= 1
+        return "Paris"
+
+
+def test_adaptive_concurrency_finds_what_the_endpoint_bears_and_every_request_is_answered():
+    async def scenario():
+        async with Crowd(room=12) as endpoint:
+            settings = ModelSettings(
+                model="m", base_url=endpoint.base_url, concurrency="adaptive", max_concurrency=48, retries=20
+            )
+            quick = Backoff(isolated=0.01, initial=0.02, longest=0.1)
+            async with open_models({"it": settings}, 16, {}, backoff=quick) as models:
+                assert models["it"].concurrency == 48
+                asked = iter(range(600))
+
+                async def worker():
+                    return [(await models["it"].chat(QUESTION)).text for _ in asked]
+
+                answers = await asyncio.gather(*(worker() for _ in range(48)))
+        return [text for some in answers for text in some], endpoint
+
+    answers, endpoint = asyncio.run(scenario())
+    assert answers == ["Paris"] * 600
+    # It passed what the endpoint bears by a few at first, and by one at a time from then on; never by all 48.
+    assert 12 < max(endpoint.seen) <= 24
+    assert max(endpoint.seen[300:]) <= 14
+    assert endpoint.refused < 150
+
+
+def test_a_fixed_concurrency_far_above_the_endpoints_loses_no_request_either():
+    async def scenario():
+        async with Crowd(room=12) as endpoint:
+            settings = ModelSettings(model="m", base_url=endpoint.base_url, concurrency=48, retries=20)
+            quick = Backoff(isolated=0.01, initial=0.02, longest=0.1)
+            async with open_models({"it": settings}, 16, {}, backoff=quick) as models:
+                return await asyncio.gather(*(models["it"].chat(QUESTION) for _ in range(200)))
+
+    assert [reply.text for reply in asyncio.run(scenario())] == ["Paris"] * 200
+
+
+async def outcomes_of(settings, calls, *, environ=None):
+    quick = Backoff(isolated=0.001, initial=0.001, longest=0.01, jitter=0)
+    async with open_models({"it": settings}, 16, environ or {}, backoff=quick) as models:
+        found = await asyncio.gather(*(models["it"].chat(QUESTION) for _ in range(calls)), return_exceptions=True)
+        return found, models["it"].requests
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 64])
+@pytest.mark.parametrize(
+    ("answer", "kind", "message", "remedy"),
+    [
+        (Reply(status=401, body=error_body("wrong key")), FailureKind.AUTH, "401: wrong key", "check the API key"),
+        (Reply(status=404, body=error_body("no such model")), FailureKind.NOT_FOUND, "404: no such model", "base_url"),
+    ],
+)
+def test_an_endpoint_that_lets_nobody_in_is_given_up_after_few_requests(concurrency, answer, kind, message, remedy):
+    async def scenario():
+        async with ScriptedEndpoint(lambda request: answer) as endpoint:
+            settings = ModelSettings(model="m", base_url=endpoint.base_url, concurrency=concurrency)
+            found, requests = await outcomes_of(settings, 200)
+            return found, requests, len(endpoint.requests)
+
+    found, requests, received = asyncio.run(scenario())
+    assert {error.kind for error in found} == {kind}
+    assert all(message in error.message and remedy in error.remedy for error in found)
+    down = [error for error in found if error.down]
+    assert len(down) > 100
+    assert all("10 attempts in a row failed, so it counts as down" in error.message for error in down)
+    assert received <= requests == sum(error.requests for error in found) <= 10 + concurrency
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [("127.0.0.1:9", "the connection was refused"), ("no-such-host.invalid", "its name can't be resolved")],
+)
+def test_an_endpoint_that_is_not_there_is_given_up_and_every_call_says_why(host, message):
+    settings = ModelSettings(model="m", base_url=f"http://{host}/v1", concurrency=8, retries=100_000)
+    found, requests = asyncio.run(outcomes_of(settings, 40))
+    assert all(error.down and error.kind is FailureKind.CONNECTION and message in error.message for error in found)
+    assert sum(error.requests for error in found) == requests
+
+
+def test_an_endpoint_that_is_restarted_costs_no_request():
+    async def scenario():
+        async with ScriptedEndpoint(lambda request: "Paris") as first:
+            settings = ModelSettings(model="m", base_url=first.base_url, concurrency=8)
+            quick = Backoff(isolated=0.001, initial=0.01, longest=0.05)
+            async with open_models({"it": settings}, 16, {}, backoff=quick) as models:
+                assert (await models["it"].chat(QUESTION)).text == "Paris"
+                await first.stop()
+                calls = [asyncio.create_task(models["it"].chat(QUESTION)) for _ in range(40)]
+                while models["it"].requests < 20:
+                    await asyncio.sleep(0.01)
+                again = ScriptedEndpoint(lambda request: "Paris")
+                again.port = first.port
+                async with again:
+                    return await asyncio.gather(*calls)
+
+    assert [reply.text for reply in asyncio.run(scenario())] == ["Paris"] * 40
+
+
+def test_tokens_a_minute_are_counted_as_the_endpoint_counts_them():
+    async def scenario():
+        # 8 words at 4 characters a token and 20 for the answer would be 29 each; the endpoint counts 9.
+        async with ScriptedEndpoint(lambda request: "Paris of course") as endpoint:
+            settings = ModelSettings(model="m", base_url=endpoint.base_url, max_tokens=20, tokens_per_minute=600)
+            async with open_models({"it": settings}, 4, {}) as models:
+                first = [await models["it"].chat(QUESTION) for _ in range(12)]
+                assert {reply.usage.total_tokens for reply in first} == {9}
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.3):
+                        await asyncio.gather(*(models["it"].chat(QUESTION) for _ in range(60)))
+                return len(endpoint.requests)
+
+    # Ten seconds' worth are 100 tokens: eleven requests of nine, and the ones that a few moments more allow.
+    assert 12 <= asyncio.run(scenario()) < 20
+
+
 KEY = "sk-proj-abcdefghijklmnop"
 HEADER = "header-secret-0123"
 

@@ -1,16 +1,18 @@
 """What answers cost, and the cap on it, with real requests to a scripted endpoint."""
 
 import asyncio
+import threading
 
 import pytest
 
 from plimsoll.config import ModelSettings, PriceSettings
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.models import open_models
+from plimsoll.models.prices import Price
 from plimsoll.models.retries import Backoff
-from plimsoll.models.spending import Spend
+from plimsoll.models.spending import Meter, Spend
 from plimsoll.testing import Reply, ScriptedEndpoint
-from plimsoll.types import ChatRequest
+from plimsoll.types import ChatRequest, Usage
 
 PRICE = {"input": 1, "output": 2, "cached_input": 0.5}
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100}
@@ -163,3 +165,27 @@ def test_two_models_share_the_cap():
     spend, asked = asyncio.run(both())
     assert spend.spent <= 0.012 + COST
     assert asked == {"a", "b"}
+
+
+def test_a_price_that_has_to_be_looked_up_is_looked_up_once_and_beside_the_first_requests():
+    looked_up_in = []
+
+    def find():
+        looked_up_in.append(threading.current_thread())
+        return Price.of(PriceSettings(input=1, output=2))
+
+    async def four_at_once():
+        meter = Meter(Spend(), find=find)
+        assert not meter.unpriced
+
+        async def call():
+            async with meter.fare() as fare:
+                return await fare.charge(Usage(prompt_tokens=1000, completion_tokens=100, requests=1))
+
+        return await asyncio.gather(*(call() for _ in range(4))), meter.spend.cost
+
+    usages, cost = asyncio.run(four_at_once())
+    assert [usage.cost for usage in usages] == pytest.approx([COST] * 4)
+    assert cost == pytest.approx(4 * COST)
+    assert len(looked_up_in) == 1
+    assert looked_up_in[0] is not threading.main_thread()

@@ -1,10 +1,12 @@
-"""One contract, three stores: in memory, on MLflow with SQLite, and that one held by the writer process."""
+"""One contract, three stores: in memory, on MLflow with SQLite, and one that answers over a pipe, in JSON's types."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,26 +14,27 @@ from plimsoll.config import Workspace
 from plimsoll.errors import InfrastructureError, UsageError
 from plimsoll.registry import champion, history
 from plimsoll.testing.store import MemoryRegistryStore
-from plimsoll.tracking import MlflowRegistryStore, MlflowWriter, TrackingStore, open_store
+from plimsoll.tracking import MlflowRegistryStore, TrackingStore, open_store
 from plimsoll.tracking.contract import RECORD_LIMIT, RegistryStore
+from plimsoll.tracking.remote_registry import RemoteRegistryStore, answer
 
 
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("mlflow", marks=pytest.mark.mlflow),
-        pytest.param("writer", marks=pytest.mark.mlflow),
-    ]
-)
+def over_a_pipe(store: RegistryStore) -> RegistryStore:
+    def ask(method: str, arguments: list[Any]) -> Any:
+        return json.loads(json.dumps(answer(store, method, json.loads(json.dumps(arguments)))))
+
+    return RemoteRegistryStore(ask)
+
+
+@pytest.fixture(params=["memory", "remote", pytest.param("mlflow", marks=pytest.mark.mlflow)])
 def store(request: pytest.FixtureRequest) -> Iterator[RegistryStore]:
     if request.param == "memory":
         yield MemoryRegistryStore()
         return
-    workspace: Workspace = request.getfixturevalue("workspace")
-    if request.param == "writer":
-        with MlflowWriter(workspace) as writer:
-            yield writer.registry()
+    if request.param == "remote":
+        yield over_a_pipe(MemoryRegistryStore())
         return
+    workspace: Workspace = request.getfixturevalue("workspace")
     with open_store(None, workspace, dict(os.environ)) as tracking:
         yield MlflowRegistryStore(tracking)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll.reports.differences import differences
-from plimsoll.reports.text import clip, excerpt, fold, interval, number, one_line, plain, seconds
+from plimsoll.reports.text import apart, clip, excerpt, fold, interval, number, one_line, plain, seconds
 
 ANY_TEXT = st.text(st.characters(), max_size=60)
 
@@ -112,3 +112,22 @@ def test_differences_mark_words():
 @pytest.mark.parametrize(("expected", "answer"), [(None, "x"), ("a b c d", "e f g h"), ("x", ""), ("a " * 500, "a")])
 def test_no_differences_where_comparing_says_nothing(expected, answer):
     assert differences(expected, answer) is None
+
+
+def test_texts_that_differ_late_are_cut_where_they_differ():
+    same = "The ferry leaves the quay at Ostrava every morning of the week at "
+    first, second = apart(same + "6:15, but not on Sundays.", same + "7:45.", 40)
+    assert (len(first), first[0], "6:15" in first) == (40, "…", True)
+    assert first[:14] == second[:14]
+    assert second.endswith("7:45.")
+
+
+@given(ANY_TEXT, ANY_TEXT, st.integers(1, 60))
+def test_texts_held_apart_are_short_and_those_with_room_are_whole(one, other, limit):
+    shown = apart(one, other, limit)
+    assert max(map(len, shown)) <= limit
+    whole = one_line(one), one_line(other)
+    if max(map(len, whole)) <= limit:
+        assert shown == whole
+    if limit >= 10 and whole[0] != whole[1]:
+        assert shown[0] != shown[1]

@@ -1,9 +1,10 @@
-"""The cell cache keeps answers and scores, never failures, and never a latency; batches lose nothing and wait for none."""
+"""The cell cache keeps answers and scores, never failures, and never a latency; a batch loses nothing."""
 
 import sqlite3
+from functools import partial
 
 import pytest
-from tests.runs.cache_parts import DAY, PARTS, keep, keep_score, key_of
+from tests.runs.cache_worker import DAY, PARTS, keep, keep_score, key_of
 
 from plimsoll.errors import FailureKind, InfrastructureError
 from plimsoll.runs.cache import CellCache
@@ -108,10 +109,10 @@ def test_two_open_caches_see_each_others_cells(path):
 def test_the_day_of_use_is_written_once_a_day(path):
     with CellCache(path, clock=lambda: 10 * DAY) as cache:
         key, scores = keep(cache, 1), keep_score(cache, 1)
-    for hour, expected in ((11.0, [(11,), (10,)]), (11.5, [(11,), (10,)])):
-        with CellCache(path, clock=lambda hour=hour: hour * DAY) as cache:
+    for time in (11 * DAY, 11.5 * DAY):
+        with CellCache(path, clock=partial(float, time)) as cache:
             assert cache.output(key)
-        assert rows(path, "used") == expected
+        assert rows(path, "used") == [(11,), (10,)]
     with CellCache(path, clock=lambda: 12 * DAY) as cache:
         assert cache.scores(scores)
     assert rows(path, "used") == [(11,), (12,)]

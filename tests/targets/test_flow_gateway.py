@@ -6,9 +6,12 @@ import json
 import openai
 import pytest
 
+from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError, FailureKind
+from plimsoll.models import open_models
 from plimsoll.targets.flow_answer import flow_output, usage_of, waited
 from plimsoll.targets.flow_gateway import LINE_HEADER, Call, FlowGateway, LineCalls
+from plimsoll.testing import Reply, ScriptedEndpoint
 from plimsoll.testing.scripted import ScriptedModel
 from plimsoll.types import ChatReply, Usage
 
@@ -181,3 +184,18 @@ def test_a_flow_without_outputs_for_a_line_is_a_failed_cell():
         flow_output(answer, LineCalls(), None)
     assert raised.value.kind is FailureKind.EMPTY
     assert "aggregation nodes don't run for a single case" in raised.value.remedy
+
+
+def test_a_lines_cost_is_that_of_all_its_requests():
+    async def once():
+        usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+        async with ScriptedEndpoint(lambda _: Reply(text="a", usage=usage)) as endpoint:
+            settings = ModelSettings(model="m", base_url=endpoint.base_url, price={"input": 1, "output": 2})
+            async with open_models({"m": settings}, 4, {}) as models, FlowGateway(list(models.values())) as gateway:
+                line = gateway.open_line("l")
+                async with openai.AsyncOpenAI(base_url=gateway.openai_url(0), api_key=gateway.key) as client:
+                    for _ in range(2):
+                        await client.chat.completions.create(model="m", messages=ASK)
+                return usage_of(line)
+
+    assert asyncio.run(once()).cost == pytest.approx(2 * 0.0012)

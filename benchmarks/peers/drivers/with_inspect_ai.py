@@ -1,13 +1,14 @@
 """inspect_ai: a plain `generate` scored by `includes`, logged in its own format."""
 
-import os
-
-from inspect_ai import Task, eval
+import httpx2
+import inspect_ai
+from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import get_model
 from inspect_ai.scorer import includes
 from inspect_ai.solver import generate, system_message
 from job import SYSTEM, Job
+from openai import DefaultAioHttpClient
 
 
 def main(job: Job) -> None:
@@ -17,13 +18,9 @@ def main(job: Job) -> None:
         solver=[system_message(SYSTEM), generate()],
         scorer=includes(ignore_case=False),
     )
-    more = {}
-    if os.environ.get("AIO"):
-        import httpx2
-        from openai import DefaultAioHttpClient
-        more["http_client"] = DefaultAioHttpClient(limits=httpx2.Limits(max_connections=job.concurrency))
-    model = get_model("openai-api/standin/stand-in", base_url=job.base_url, api_key="not-a-key", **more)
-    (log,) = eval(
+    http = DefaultAioHttpClient(limits=httpx2.Limits(max_connections=job.concurrency))
+    model = get_model("openai-api/standin/stand-in", base_url=job.base_url, api_key="not-a-key", http_client=http)
+    (log,) = inspect_ai.eval(
         task,
         model=model,
         temperature=0,

@@ -1,4 +1,4 @@
-"""promptflow's batch run of a flex flow that asks and scores: its cheapest form, one run and one function call a row."""
+"""promptflow's batch run of a flex flow that asks and scores: its cheapest form, one run, one call a row."""
 
 from pathlib import Path
 

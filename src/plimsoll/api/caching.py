@@ -188,7 +188,7 @@ class _Work:
             return Reuse(cell=cell, why=f"can't be generated: {error.kind.value.replace('_', ' ')}"), None
         if generation is None:
             kind = target.info.kind
-            return Reuse(cell=cell, why=f"never reused: nobody can know what an answer of this {kind} rests on"), None
+            return Reuse(cell=cell, why=f"never reused: answers of {kind} targets are not kept"), None
         return self.explainer.answer(cell, generation)
 
     def _scores(self, cell: CellId, scorer: Scorer, case: Case, output: Output | None) -> Reuse:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -84,7 +85,9 @@ class _Sides:
         return {spec.name: spec for spec in (self.challenger, self.baseline) if spec is not None}
 
 
-def gate_suite(workspace: Workspace, name: str, options: GateOptions, observer: Observer) -> GateRun:
+def gate_suite(
+    workspace: Workspace, name: str, options: GateOptions, observer: Observer, *, writer: MlflowWriter | None = None
+) -> GateRun:
     """Decide whether a suite's target may be promoted; run first what is not cached.
 
     Args:
@@ -92,6 +95,7 @@ def gate_suite(workspace: Workspace, name: str, options: GateOptions, observer: 
         name: Its name or path.
         options: Challenger, baseline, and how to run.
         observer: Hears of each finished cell.
+        writer: Reads the registry and logs, now and for gates after it; None is one for this gate alone.
 
     Raises:
         ConfigError: every mistake in the suite and its files.
@@ -103,10 +107,10 @@ def gate_suite(workspace: Workspace, name: str, options: GateOptions, observer: 
     policy = _policy(prepared, options)
     _refuse_clash(options)
     challenger = _challenger(prepared, policy, options)
-    with MlflowWriter(workspace) as writer:
+    with nullcontext(writer) if writer else MlflowWriter(workspace) as logging:
         if options.run.track:
-            writer.start()
-        sides = _sides(prepared, policy, challenger, writer, first=options.first)
+            logging.start()
+        sides = _sides(prepared, policy, challenger, logging, first=options.first)
         ran = (
             _existing(prepared, sides, options)
             if options.run_id
@@ -120,7 +124,7 @@ def gate_suite(workspace: Workspace, name: str, options: GateOptions, observer: 
             other = read_report(Path(sides.stored.folder))
             ran = Ran(ran.folder, ran.plan, with_baseline(ran.report, other, sides.stored.target), ran.given_up)
         verdict = decide(ran.report, sides.challenger.name, sides.baseline_name, policy, first=options.first)
-        return _seal_and_publish(prepared, sides, policy, options=options, ran=ran, verdict=verdict, writer=writer)
+        return _seal_and_publish(prepared, sides, policy, options=options, ran=ran, verdict=verdict, writer=logging)
 
 
 def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:

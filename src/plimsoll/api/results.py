@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,7 +28,7 @@ from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import CASES_FILE, PLAN_FILE, Plan
 from plimsoll.stats import Summary, summarise
 from plimsoll.tracking import LoggedRun, LogRequest, MlflowWriter, StoredBaseline
-from plimsoll.types import CellRecord, Report, Verdict
+from plimsoll.types import CellRecord, Report, Usage, Verdict
 
 Running: TypeAlias = Coroutine[Any, Any, Ran]
 REPORT_FILE = "report.html"
@@ -64,7 +64,9 @@ class SuiteRun:
         return self.problem.exit_code if self.problem else ExitCode.PASS
 
 
-def run_suite(workspace: Workspace, name: str, options: RunOptions, observer: Observer) -> SuiteRun:
+def run_suite(
+    workspace: Workspace, name: str, options: RunOptions, observer: Observer, *, writer: MlflowWriter | None = None
+) -> SuiteRun:
     """Run a suite's targets, score them, write the report, log to MLflow.
 
     Args:
@@ -72,17 +74,23 @@ def run_suite(workspace: Workspace, name: str, options: RunOptions, observer: Ob
         name: Its name or path.
         options: How.
         observer: Hears of each finished cell.
+        writer: Logs it, and others after it; None is one for this run alone.
 
     Raises:
         ConfigError: every mistake in the suite and its files.
         InterruptedRunError: Ctrl-C; what was finished is kept.
         PlimsollError: nothing could be run.
     """
-    return run_prepared(prepare(workspace, name), options, observer)
+    return run_prepared(prepare(workspace, name), options, observer, writer=writer)
 
 
 def run_prepared(
-    prepared: Prepared, options: RunOptions, observer: Observer, *, until: Callable[[Running], Running] | None = None
+    prepared: Prepared,
+    options: RunOptions,
+    observer: Observer,
+    *,
+    writer: MlflowWriter | None = None,
+    until: Callable[[Running], Running] | None = None,
 ) -> SuiteRun:
     """The same for a suite that is prepared.
 
@@ -90,6 +98,7 @@ def run_prepared(
         prepared: The suite.
         options: How.
         observer: Hears of each finished cell.
+        writer: Logs it; None is one for this run alone.
         until: Wraps the running, so that it may end it early by an error of its own, which is then raised here.
 
     Raises:
@@ -103,12 +112,12 @@ def run_prepared(
         running = run_targets(prepared, specs, options, told, resumed=resumed)
         return running if until is None else until(running)
 
-    with MlflowWriter(prepared.workspace) as writer:
+    with nullcontext(writer) if writer else MlflowWriter(prepared.workspace) as logging:
         if options.track:
             # It imports MLflow while models answer.
-            writer.start()
+            logging.start()
         ran = interruptible(working, observer, again=f"plimsoll run {prepared.suite.name} --resume")
-        return publish(prepared, ran, options, writer)
+        return publish(prepared, ran, options, logging)
 
 
 def interruptible(working: Callable[[Observer], Running], observer: Observer, *, again: str) -> Ran:
@@ -142,8 +151,8 @@ class _Telling:
         self.run = plan.run
         self.observer.planned(plan, owed)
 
-    def finished(self, record: CellRecord) -> None:
-        self.observer.finished(record)
+    def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
+        self.observer.finished(record, asked)
 
 
 def publish(

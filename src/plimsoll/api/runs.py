@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plimsoll.api.costs import open_ledger, refuse_unpriced
 from plimsoll.api.git import git_state
@@ -24,9 +25,10 @@ from plimsoll.errors import UsageError, near_match
 from plimsoll.evaluators import Evaluator, evaluator_info
 from plimsoll.models import open_models
 from plimsoll.models.connection import resolve_connections
+from plimsoll.models.spending import Spend
 from plimsoll.runs.cache import CellCache
 from plimsoll.runs.cases import StoredCases
-from plimsoll.runs.engine import Job, Tally, execute
+from plimsoll.runs.engine import SCORED_AT_ONCE, Job, Tally, execute
 from plimsoll.runs.folders import is_complete, new_run_id, newest_run
 from plimsoll.runs.index import JournalIndex, index_journal
 from plimsoll.runs.join import read_report
@@ -34,6 +36,9 @@ from plimsoll.runs.journal import EndLine, Journal
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan, refuse_changes, save_plan
 from plimsoll.types import Report
+
+if TYPE_CHECKING:
+    from plimsoll.models.openai_client import OpenAIChatModel
 
 CHAMPION_TARGET = "champion"
 """What the champion is called beside the challenger."""
@@ -93,7 +98,8 @@ async def run_targets(
     prices = prepared.workspace.settings.prices
     async with open_models(settings, prepared.suite.concurrency, environ, spend=spend, prices=prices) as models:
         own = particular_cases(cases, prepared.found)
-        scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace.root, cases, own=own, models=models)
+        root = prepared.workspace.root
+        scorers = build_scorers(prepared.suite, prepared.document, root, cases, own=own, models=models)
         planned = _plan(
             prepared, specs, cases=cases, evaluators=[scorer.evaluator for scorer in scorers], options=options
         )
@@ -103,9 +109,7 @@ async def run_targets(
             done = index_journal(folder / JOURNAL_FILE, plan, stored)
             session = _session(folder, done, resumed=resumed is not None, only_failed=options.only_failed)
             observer.planned(plan, session.left)
-            tally, started = Tally(), time.perf_counter()
-            finished = False
-            try:
+            with _ended(journal, session, models, spend) as tally:
                 async with open_targets(specs, models, environ, prepared.suite.concurrency) as targets:
                     job = Job(
                         plan=plan,
@@ -120,24 +124,38 @@ async def run_targets(
                         reuse=options.reuse,
                         owed=session.owed,
                         stop=spend.why_stop,
+                        down=partial(_judge_down, prepared.judges, models),
+                        scored_at_once=max(SCORED_AT_ONCE, *(models[name].concurrency for name in prepared.judges), 0),
                     )
                     await execute(job, tally)
-                finished = tally.complete and session.whole
-            finally:
-                # Also when we are interrupted: what was spent is part of the record, what was in flight too.
-                seconds = time.perf_counter() - started
-                requests = sum(model.requests for model in models.values())
-                journal.append(
-                    EndLine(
-                        seconds=seconds,
-                        requests=requests,
-                        complete=finished,
-                        cost=spend.cost,
-                        # Anew: what was in flight when it stopped was paid since.
-                        stopped=spend.why_stop() if tally.stopped else None,
-                    )
-                )
     return Ran(folder, plan, read_report(folder), tally.given_up)
+
+
+@contextmanager
+def _ended(
+    journal: Journal, session: _Session, models: Mapping[str, OpenAIChatModel], spend: Spend
+) -> Iterator[Tally]:
+    """Around the work: writes down how the session ended, also when it is interrupted, with what was in flight."""
+    tally, started, finished = Tally(), time.perf_counter(), False
+    try:
+        yield tally
+        finished = tally.complete and session.whole
+    finally:
+        journal.append(
+            EndLine(
+                seconds=time.perf_counter() - started,
+                requests=sum(model.requests for model in models.values()),
+                complete=finished,
+                cost=spend.cost,
+                # Anew: what was in flight when it stopped was paid since.
+                stopped=spend.why_stop() if tally.stopped else None,
+            )
+        )
+
+
+def _judge_down(judges: Collection[str], models: Mapping[str, OpenAIChatModel]) -> str | None:
+    """Why nothing more can be judged; None where every judge's endpoint is there, as far as is known."""
+    return next((why for name in judges if (why := models[name].down) is not None), None)
 
 
 def as_planned(prepared: Prepared, options: RunOptions) -> tuple[RunOptions, Path | None]:

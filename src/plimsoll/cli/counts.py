@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from plimsoll.cli.latencies import Latencies
-from plimsoll.types import CellRecord, Failed, Output, Scored, Usage
+from plimsoll.types import CellRecord, Output, Usage
 
 _MARK_EVERY = 0.5
 _MARKS = 20
@@ -31,22 +31,18 @@ class Counts:
         self.latencies = Latencies()
         """Of answers that were generated now."""
 
-    def add(self, record: CellRecord) -> None:
-        """Take in a finished cell."""
+    def add(self, record: CellRecord, asked: Iterable[Usage]) -> None:
+        """Take in a finished cell, and what was asked of models for it."""
         self.done += 1
         outcome = record.outcome
-        if record.cached:
-            self.cached += 1
-        elif isinstance(outcome, Output):
-            if outcome.latency is not None:
-                self.latencies.add(outcome.latency)
-            if outcome.usage.requests:
-                self._use(outcome.usage)
         if not isinstance(outcome, Output):
             self.failed += 1
-        for score in record.scores.values():
-            if isinstance(score, Scored | Failed) and score.usage.requests:
-                self._use(score.usage)
+        elif record.cached:
+            self.cached += 1
+        elif outcome.latency is not None:
+            self.latencies.add(outcome.latency)
+        for usage in asked:
+            self._use(usage)
 
     def _use(self, usage: Usage) -> None:
         self.asked = True

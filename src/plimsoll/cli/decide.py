@@ -24,6 +24,7 @@ from plimsoll.reports.jsonform import gate_document, gate_form
 from plimsoll.reports.junit import render_junit
 from plimsoll.reports.markdown import render_markdown
 from plimsoll.reports.terminal import render_verdict
+from plimsoll.tracking import MlflowWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,11 @@ def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: b
     if len(names) > 1 and (files.markdown or files.junit or options.run_id or options.target):
         raise UsageError("these options are about one suite", remedy=f"name one of: {', '.join(names)}")
     ended: list[GateRun] = []
-    with RunProgress(to_stderr(), cap=options.run.max_cost) as progress:
+    with MlflowWriter(workspace) as writer, RunProgress(to_stderr(), cap=options.run.max_cost) as progress:
 
         def one(name: str) -> ExitCode:
             with prints_aside():
-                found = gate_suite(workspace, name, options, progress)
+                found = gate_suite(workspace, name, options, progress, writer=writer)
             ended.append(found)
             _write(found, files)
             if not as_json:

@@ -26,6 +26,7 @@ from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError, UsageError, first_that_applies
 from plimsoll.reports.jsonform import MistakeForm, RunForm, error_document, run_document, run_form
 from plimsoll.reports.terminal import render_compare, render_run
+from plimsoll.tracking import MlflowWriter
 
 
 def filter_pairs(written: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -60,11 +61,11 @@ def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCode
     mute_retries()
     workspace = Workspace.find()
     ended: list[SuiteRun] = []
-    with RunProgress(to_stderr(), cap=options.max_cost) as progress:
+    with MlflowWriter(workspace) as writer, RunProgress(to_stderr(), cap=options.max_cost) as progress:
 
         def one(name: str) -> ExitCode:
             with prints_aside():
-                ran = run_suite(workspace, name, options, progress)
+                ran = run_suite(workspace, name, options, progress, writer=writer)
             ended.append(ran)
             if not as_json:
                 progress.pause()

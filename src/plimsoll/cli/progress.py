@@ -7,7 +7,7 @@ at most eight times a second and by a thread of its own; hearing of a cell only 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +19,7 @@ from plimsoll.cli.counts import Counts, Pace, total
 from plimsoll.cli.progress_table import Row, Whole, shown_rows, status_line, table_of, words_of
 from plimsoll.reports.text import count, seconds
 from plimsoll.runs.plan import Plan
-from plimsoll.types import CellRecord
+from plimsoll.types import CellRecord, Usage
 
 _PLAIN_EVERY = 10.0
 _DRAWN_A_SECOND = 8
@@ -70,12 +70,12 @@ class RunProgress:
             )
             self._live.start()
 
-    def finished(self, record: CellRecord) -> None:
+    def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
         """Count a cell."""
         if self._shown is None:
             return
         now = self._clock()
-        self._shown.add(record, now)
+        self._shown.add(record, asked, now)
         if self._live is None and now - self._said >= _PLAIN_EVERY:
             self._said = now
             self._console.print(Text(self._shown.line(now)), soft_wrap=True)
@@ -105,10 +105,10 @@ class _Shown:
         # What a resumed run still owes is known of the whole alone.
         self._each = plan.cases * plan.repeats if owed == plan.size else None
 
-    def add(self, record: CellRecord, now: float) -> None:
+    def add(self, record: CellRecord, asked: Sequence[Usage], now: float) -> None:
         name = record.cell.target
         counts = self._counts[name]
-        counts.add(record)
+        counts.add(record, asked)
         self._paces[name].mark(now, counts.done)
         self._done += 1
         self._pace.mark(now, self._done)

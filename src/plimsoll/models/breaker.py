@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.models.retries import Backoff
@@ -42,8 +42,12 @@ class Breaker:
         """
         self._backoff = backoff or Backoff()
         self._clock = clock
-        self._answered_ever = False
-        self._failures = 0
+        self.answers = 0
+        """Requests that were answered, of all calls."""
+        self._out = 0
+        """Requests that are under way."""
+        self.failures = 0
+        """In a row, up to now."""
         self._since = 0.0
         self._verdict: CellError | None = None
         self._probing = False
@@ -56,15 +60,20 @@ class Breaker:
         return self._verdict is not None
 
     @property
+    def why(self) -> str | None:
+        """Why the endpoint was given up, with what to do; None where it was not."""
+        return None if self._verdict is None else f"{self._verdict.message} ({self._verdict.remedy})"
+
+    @property
     def holds(self) -> bool:
         """Whether requests are sent one at a time only."""
-        return self._failures >= _IN_A_ROW
+        return self.failures >= _IN_A_ROW
 
     def answered(self) -> None:
         """The endpoint is there."""
-        self._answered_ever = True
-        if self._failures:
-            self._failures = 0
+        self.answers += 1
+        if self.failures:
+            self.failures = 0
             self._tell()
 
     def failed(self, error: CellError) -> None:
@@ -72,14 +81,13 @@ class Breaker:
         if error.kind not in _BY_ITS_FAULT:
             self.answered()
             return
-        if not self._failures:
+        if not self.failures:
             self._since = self._clock()
-        self._failures += 1
+        self.failures += 1
         if self.holds and self._verdict is None and self._clock() - self._since >= self._patience(error):
             self._verdict = error
-            now = asyncio.get_running_loop().time()
             for call in self._calls:
-                call.reschedule(now)
+                call.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[None]:
@@ -105,7 +113,7 @@ class Breaker:
             else:
                 return
         assert self._verdict is not None
-        raise _given_up(self._verdict, self._failures)
+        raise _given_up(self._verdict, self.failures)
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
@@ -122,6 +130,15 @@ class Breaker:
             if probe:
                 self._probing = False
                 self._tell()
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Around a request that is under way."""
+        self._out += 1
+        try:
+            yield
+        finally:
+            self._out -= 1
 
     async def _turn(self) -> bool:
         """Wait for leave to send; True where it is the one that finds out."""
@@ -141,8 +158,7 @@ class Breaker:
         return False
 
     def _pause(self) -> float:
-        doubled = min(self._failures - _IN_A_ROW, 20)
-        return min(self._backoff.initial * 2.0**doubled, self._backoff.longest, _LONGEST_PROBE)
+        return min(self._backoff.wait(self.failures - _IN_A_ROW), _LONGEST_PROBE)
 
     def _tell(self) -> None:
         """Wake all who wait for a change."""
@@ -154,7 +170,9 @@ class Breaker:
         troubled = _TROUBLED.get(error.kind)
         if troubled is not None and (error.retry_after or 0.0) <= troubled:
             return troubled
-        return _RESTART if self._answered_ever else _AT_FIRST.get(error.kind, 0.0)
+        # What is still under way may be answered yet: a cut connection is told at once, an answer takes its time.
+        unsure = bool(self._out) and error.kind is FailureKind.CONNECTION
+        return _RESTART if self.answers or unsure else _AT_FIRST.get(error.kind, 0.0)
 
 
 def _given_up(last: CellError, failures: int) -> CellError:

@@ -17,7 +17,7 @@ from plimsoll.errors import CellError
 from plimsoll.models.breaker import Breaker
 from plimsoll.models.failures import timeout_failure
 from plimsoll.models.limits import Limiter, Permit
-from plimsoll.models.retries import Backoff, attempts, worth_another
+from plimsoll.models.retries import Backoff, OverloadError, attempts, worth_another
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ class Caller:
             CellError: what came of the last attempt, with the number of requests; with `down` where the endpoint was
                 given up.
         """
-        course = _Course(self.give_up_after)
+        course = _Course(self)
         try:
             async with self.breaker.call():
-                async for attempt in attempts(self.retries, self.backoff, course.worth_another):
+                async for attempt in attempts(self.retries, course.again):
                     with attempt:
                         return await self._attempt(send, tokens, course), course.requests
         except CellError as error:
@@ -66,8 +66,9 @@ class Caller:
         async with self.breaker.attempt(), self.limiter.permit(tokens) as permit:
             left = course.sent(time.monotonic() - queued)
             try:
-                async with asyncio.timeout(min(self.timeout, left)):
-                    return await send(permit)
+                with self.breaker.sending():
+                    async with asyncio.timeout(min(self.timeout, left)):
+                        return await send(permit)
             except TimeoutError:
                 if course.failure is not None and left < self.timeout:
                     # Cut short by what came before, which tells more than that the time was up.
@@ -83,21 +84,35 @@ class Caller:
 class _Course:
     """What one call has been through."""
 
-    def __init__(self, give_up_after: float) -> None:
+    def __init__(self, caller: Caller) -> None:
         self.requests = 0
         self.failure: CellError | None = None
-        self._left = give_up_after
+        self._caller = caller
+        self._left = caller.give_up_after
         self._counted = 0.0
         """The time up to which `_left` is known."""
+        self._answers = 0
+        """The endpoint's, to anybody, when the last request went out."""
+        self._doublings = 0
 
     def sent(self, queued: float) -> float:
         """A request goes out, after so many seconds in a queue. Returns the seconds that are left."""
-        self.requests += 1
         now = time.monotonic()
-        if self.requests > 1:
+        if self.requests:
             self._left -= now - self._counted - queued
+        self.requests += 1
         self._counted = now
+        self._answers = self._caller.breaker.answers
         return self._left
 
-    def worth_another(self, error: Exception) -> bool | float:
-        return worth_another(error, self._left - (time.monotonic() - self._counted))
+    def again(self, error: Exception) -> bool | float:
+        """The wait before the next request; False where there is none."""
+        if not worth_another(error, self._left - (time.monotonic() - self._counted)):
+            return False
+        assert isinstance(error, CellError)
+        if error.retry_after is not None:
+            return error.retry_after
+        if self._caller.breaker.answers > self._answers and not isinstance(error, OverloadError):
+            return self._caller.backoff.wait_isolated()
+        self._doublings += 1
+        return self._caller.backoff.wait(self._doublings - 1)

@@ -86,6 +86,12 @@ class OpenAIChatModel:
         return self._requests
 
     @property
+    def down(self) -> str | None:
+        """Why its endpoint was given up; None as far as is known."""
+        why = self._caller.breaker.why
+        return None if why is None else self.secrets.scrub(why)
+
+    @property
     def shown(self) -> str:
         """The model and its address, as messages name it."""
         return self.connection.shown

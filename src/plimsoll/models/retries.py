@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -12,16 +13,27 @@ from plimsoll.errors import CellError, FailureKind
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to wait before sending again, in seconds. A Retry-After goes before it.
+    """How long to wait before sending again, in seconds. A Retry-After goes before it."""
 
-    The first wait is short: an isolated failure is over at once, and a cell that waits is a cell not done.
-    """
-
+    isolated: float = 0.1
+    """After a failure while others were answered: it was this request's bad luck, and a wait mends nothing."""
     initial: float = 0.25
-    """The first wait; each further one is twice as long."""
+    """The first wait after any other; each further one is twice as long."""
     longest: float = 30.0
-    jitter: float = 0.25
-    """Up to this much is added at random, so that clients don't come back together."""
+    jitter: float = 0.1
+    """Up to this much, in seconds and as a share, is added at random, so that clients don't come back together."""
+
+    def wait(self, doublings: int) -> float:
+        """After the failure that is the (`doublings` + 1)th of its sort."""
+        # Beyond 2^20 only `longest` counts.
+        return self._jittered(min(self.initial * 2.0 ** min(doublings, 20), self.longest))
+
+    def wait_isolated(self) -> float:
+        """After one that is this request's alone."""
+        return self._jittered(self.isolated)
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds + self.jitter * (1 + seconds) * random.random()  # noqa: S311  # nobody gains by guessing it
 
 
 class PermanentError(CellError):
@@ -29,7 +41,7 @@ class PermanentError(CellError):
 
 
 class OverloadError(CellError):
-    """The endpoint has no room for more requests at present."""
+    """The endpoint says that it has no room for more requests at present."""
 
 
 def is_overload(error: CellError) -> bool:
@@ -37,8 +49,8 @@ def is_overload(error: CellError) -> bool:
     return isinstance(error, OverloadError) or error.kind in (FailureKind.RATE_LIMIT, FailureKind.TIMEOUT)
 
 
-def worth_another(error: Exception, left: float) -> bool | float:
-    """Whether to send again; a number is the wait that the endpoint asked for.
+def worth_another(error: Exception, left: float) -> bool:
+    """Whether to send again.
 
     Args:
         error: what came of the last time.
@@ -46,28 +58,16 @@ def worth_another(error: Exception, left: float) -> bool | float:
     """
     if not isinstance(error, CellError) or isinstance(error, PermanentError) or not error.kind.retryable:
         return False
-    if error.retry_after is None:
-        return left > 0
     # A provider that wants us back in an hour has failed this request.
-    return error.retry_after if error.retry_after < left else False
+    return (error.retry_after or 0.0) < left
 
 
-def attempts(retries: int, wait: Backoff, again: Callable[[Exception], bool | float]) -> AsyncIterator[stamina.Attempt]:
+def attempts(retries: int, again: Callable[[Exception], bool | float]) -> AsyncIterator[stamina.Attempt]:
     """One context manager for each time that a request is sent; a failure worth another is kept from leaving it.
 
     Args:
         retries: how often it is sent again.
-        wait: between two.
-        again: what is worth another time, and after how many seconds, if not the usual wait.
+        again: the seconds after which a failure is worth another attempt, or False.
     """
-    return aiter(
-        stamina.retry_context(
-            on=again,
-            attempts=retries + 1,
-            # The time is counted by `again`, which knows what part of it was spent in a queue.
-            timeout=None,
-            wait_initial=wait.initial,
-            wait_max=wait.longest,
-            wait_jitter=wait.jitter,
-        )
-    )
+    # The time is bounded by `again`, which knows what part of it was spent in a queue.
+    return aiter(stamina.retry_context(on=again, attempts=retries + 1, timeout=None))

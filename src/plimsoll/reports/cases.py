@@ -46,7 +46,7 @@ class CaseRows(Sequence[CaseRow]):
         self._find = report.finder()
         self._metrics = report.metrics
         self._names = list(report.cases)
-        standings = _Standings(report, self._names, self._metrics)
+        standings = _Standings(report, self._metrics)
         self._order = array("q", sorted(range(len(self._names)), key=standings.badness))
         self.standings = standings.counts()
         """How many cases stand how."""
@@ -73,15 +73,14 @@ class CaseRows(Sequence[CaseRow]):
 class _Standings:
     """How each case stands, as numbers: its worst answer, how many are missing, how many did not pass."""
 
-    def __init__(self, report: Report, names: Sequence[str], metrics: Mapping[str, Metric]) -> None:
-        places = {name: place for place, name in enumerate(names)}
+    def __init__(self, report: Report, metrics: Mapping[str, Metric]) -> None:
+        cases, place_of = len(report.cases), report.numbering()
         planned = len(report.run.targets) * report.run.repeats
         self._planned = planned
-        self._seen = array("q", bytes(8 * len(names)))
-        self._missed, self._wrong = array("q", bytes(8 * len(names))), array("q", bytes(8 * len(names)))
-        self._worst = bytearray([_ORDER[Standing.PASSED]]) * len(names)
+        self._seen, self._missed, self._wrong = (array("I", [0]) * cases for _ in range(3))
+        self._worst = bytearray([_ORDER[Standing.PASSED]]) * cases
         for record in report.cells:
-            place = places.get(record.cell.case)
+            place = place_of(record.cell.case)
             if place is None or record.cell.target not in report.run.targets:
                 continue
             standing = standing_of(record, metrics)

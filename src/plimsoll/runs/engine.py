@@ -25,9 +25,9 @@ from plimsoll.runs.journal import Journal, OutputLine, ScoreLine
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan
 from plimsoll.targets.contract import RunnableTarget
-from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Outcome, Output, Score, Scored
+from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Outcome, Output, Score, Scored, Usage
 
-_SCORED_AT_ONCE = 32
+SCORED_AT_ONCE = 32
 """Answers in scoring where nothing says how many a judge takes."""
 
 
@@ -69,7 +69,9 @@ class Job:
     """Which cells, by number, this session may work on; None is all that are owed."""
     stop: Callable[[], str | None] = lambda: None
     """Asked before each cell: why no further one may begin (a spend cap is reached); None goes on."""
-    scored_at_once: int = _SCORED_AT_ONCE
+    down: Callable[[], str | None] = lambda: None
+    """Asked before each cell: why an endpoint that scoring needs is plainly down; None as far as is known."""
+    scored_at_once: int = SCORED_AT_ONCE
     """Answers in scoring at the same time: at least as many as the judges take requests."""
 
 
@@ -158,8 +160,7 @@ class _Execution:
 
     async def _work(self, lane: str, cells: Iterator[tuple[CellId, int, Case]]) -> None:
         for cell, place, case in cells:
-            self.tally.stopped = self.tally.stopped or self.job.stop()
-            if lane in self.tally.given_up or self.tally.stopped is not None:
+            if self._has_ended(lane):
                 return
             position = self.job.done.outcome(place) if self.job.done.has_output(place) else None
             if position is not None:
@@ -168,10 +169,19 @@ class _Execution:
                 answered = await self._generate(lane, cell, place, case)
                 if isinstance(answered.outcome, Failure) and answered.outcome.kind is FailureKind.SPEND_CAP:
                     # Nothing was sent: the cell is owed as before.
-                    continue
+                    self.tally.stopped = self.tally.stopped or self.job.stop()
+                    return
                 line = OutputLine(cell=cell, key=answered.key, outcome=answered.outcome, cached=answered.cached)
                 position = self.job.journal.append(line)
             await self._hand_over(answered, position)
+
+    def _has_ended(self, lane: str) -> bool:
+        if self.tally.stopped is None:
+            self.tally.stopped = self.job.stop()
+        down = self.job.down()
+        if down is not None:
+            self.tally.given_up[lane] = down
+        return lane in self.tally.given_up or self.tally.stopped is not None
 
     async def _hand_over(self, answered: _Answered, position: int) -> None:
         """Have an answer scored; `position` is where it stands in the journal."""
@@ -225,8 +235,9 @@ class _Execution:
         return self._read(waiting, self.job.cases[waiting.cell.case])
 
     async def _score_cell(self, answered: _Answered) -> None:
-        given = [await self._score_one(answered, scorer) for scorer in self._quick]
-        given += await asyncio.gather(*(self._score_one(answered, scorer) for scorer in self._slow))
+        asked = _asked_for(answered)
+        given = [await self._score_one(answered, scorer, asked) for scorer in self._quick]
+        given += await asyncio.gather(*(self._score_one(answered, scorer, asked) for scorer in self._slow))
         scores = {name: value for one in given for name, value in one.items()}
         self.job.observer.finished(
             CellRecord(
@@ -235,15 +246,16 @@ class _Execution:
                 outcome=answered.outcome,
                 cached=answered.cached,
                 scores=scores,
-            )
+            ),
+            asked,
         )
 
-    async def _score_one(self, answered: _Answered, scorer: Scorer) -> dict[str, Score]:
+    async def _score_one(self, answered: _Answered, scorer: Scorer, asked: list[Usage]) -> dict[str, Score]:
         evaluator = scorer.evaluator
         before = self.job.done.good_scores(answered.place, evaluator.name) if answered.before else None
         if before is not None:
             return self.job.journal.reader.scores(before).scores
-        key, scores = await self._scores(answered, scorer)
+        key, scores = await self._scores(answered, scorer, asked)
         if any(isinstance(score, Failed) and score.failure.kind is FailureKind.SPEND_CAP for score in scores.values()):
             # Nobody judged: the scores are owed as before.
             self.tally.stopped = self.tally.stopped or self.job.stop()
@@ -251,7 +263,7 @@ class _Execution:
         self.job.journal.append(ScoreLine(cell=answered.cell, evaluator=evaluator.name, key=key, scores=scores))
         return scores
 
-    async def _scores(self, answered: _Answered, scorer: Scorer) -> tuple[str, dict[str, Score]]:
+    async def _scores(self, answered: _Answered, scorer: Scorer, asked: list[Usage]) -> tuple[str, dict[str, Score]]:
         evaluator, case = scorer.evaluator, answered.case
         if isinstance(answered.outcome, Failure):
             return "", unscored(evaluator, answered.outcome)
@@ -267,9 +279,10 @@ class _Execution:
         if kept is not None:
             return key, apply_pass_if(evaluator, case, kept)
         scores = await score(evaluator, case, output, timeout=scorer.timeout)
-        self.tally.requests += sum(
-            value.usage.requests for value in scores.values() if isinstance(value, Scored | Failed)
-        )
+        judges = (value.usage for value in scores.values() if isinstance(value, Scored | Failed))
+        judged = [usage for usage in judges if usage.requests]
+        self.tally.requests += sum(usage.requests for usage in judged)
+        asked += judged
         if key:
             name = cell_name(self.job.plan.suite, answered.cell, evaluator.name)
             self.job.cache.keep_scores(key, scores, name, self._keys.score_parts(evaluator, case, output))
@@ -287,6 +300,14 @@ async def execute(job: Job, tally: Tally) -> None:
         InfrastructureError: journal or cache can't be written; everything journalled before is kept.
     """
     await _Execution(job, tally).run()
+
+
+def _asked_for(answered: _Answered) -> list[Usage]:
+    """What the answer took of models in this session."""
+    outcome = answered.outcome
+    if isinstance(outcome, Failure) or answered.cached or answered.before or not outcome.usage.requests:
+        return []
+    return [outcome.usage]
 
 
 def _first(errors: BaseExceptionGroup[PlimsollError]) -> BaseException:

@@ -74,6 +74,7 @@ class StoredCells(Sequence[CellRecord]):
 class StoredReport(Report, frozen=True, kw_only=True):
     """A report whose cells are read as they are asked for."""
 
+    cases: StoredCases
     cells: StoredCells
 
     def of_target(self, target: str) -> Iterator[CellRecord]:
@@ -83,6 +84,17 @@ class StoredReport(Report, frozen=True, kw_only=True):
     def failed(self) -> Iterator[CellRecord]:
         """The cells without an output, and those with a score that failed, without a look at the others."""
         return self.cells.failed()
+
+    def numbering(self) -> Callable[[str], int | None]:
+        """Finds a case's place by the hash of its id."""
+
+        def place(case: str) -> int | None:
+            try:
+                return self.cases.ordinal(case)
+            except KeyError:
+                return None
+
+        return place
 
     def finder(self) -> Callable[[CellId], CellRecord | None]:
         """Finds finished cells in the run's folder."""

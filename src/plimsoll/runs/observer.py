@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from plimsoll.runs.plan import Plan
-from plimsoll.types import CellRecord
+from plimsoll.types import CellRecord, Usage
 
 
 class Observer(Protocol):
@@ -15,8 +16,14 @@ class Observer(Protocol):
         """The run is about to begin; of the plan's cells `owed` are left to do."""
         ...
 
-    def finished(self, record: CellRecord) -> None:
-        """A cell has its outcome and all its scores, and had not before this session."""
+    def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
+        """A cell has its outcome and all its scores, and had not before this session.
+
+        Args:
+            record: The cell.
+            asked: What was asked of models for it in this session, by its target and by judges; nothing that was
+                reused.
+        """
         ...
 
 
@@ -26,5 +33,5 @@ class Silent:
     def planned(self, plan: Plan, owed: int) -> None:
         """Ignored."""
 
-    def finished(self, record: CellRecord) -> None:
+    def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
         """Ignored."""

@@ -6,7 +6,7 @@ Every planned cell has a place in each column; what stands there is what `readin
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from plimsoll.errors import UsageError
@@ -22,9 +22,7 @@ _PASSES: tuple[bool | None, ...] = (None, False, True)
 class CaseColumns:
     """What figures need of the cases, by their place in the plan."""
 
-    def __init__(self, cases: Mapping[str, Case]) -> None:
-        self.places: dict[str, int] = {}
-        """Case → place."""
+    def __init__(self, cases: Iterable[Case]) -> None:
         self.weights = array("d")
         self.units = array("q")
         """Cases of one group have the same number."""
@@ -33,8 +31,7 @@ class CaseColumns:
         self.slices: dict[str, array[int]] = {}
         """Slice → places of its cases; by name."""
         groups: dict[str, int] = {}
-        for place, (name, case) in enumerate(cases.items()):
-            self.places[name] = place
+        for place, case in enumerate(cases):
             self.weights.append(case.weight)
             # Below zero for groups, so that no case's own number is one of theirs.
             self.units.append(place if case.group is None else -1 - groups.setdefault(case.group, len(groups)))
@@ -149,14 +146,15 @@ def read_columns(report: Report) -> Columns:
     Raises:
         UsageError: the report holds a cell twice.
     """
-    cases, repeats = CaseColumns(report.cases), max(1, report.run.repeats)
+    cases, repeats = CaseColumns(report.cases.values()), max(1, report.run.repeats)
+    place_of = report.numbering()
     metrics = tuple(report.metrics.values())
     found = Columns(cases)
     for name in report.run.targets:
         columns = {metric.name: Column(metric, len(cases), repeats) for metric in metrics}
         found.targets[name] = TargetColumns(columns, bytearray(len(cases) * repeats))
     for record in report.cells:
-        target, place = found.targets.get(record.cell.target), cases.places.get(record.cell.case)
+        target, place = found.targets.get(record.cell.target), place_of(record.cell.case)
         if target is None or place is None or not 0 <= record.cell.repeat < repeats:
             continue
         _refuse_again(record.cell, target.finished, place * repeats + record.cell.repeat)

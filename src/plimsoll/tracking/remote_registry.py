@@ -1,17 +1,35 @@
-"""The `RegistryStore` that the MLflow writer holds, seen from the command."""
+"""The `RegistryStore` that the MLflow writer holds, seen from the command, and how the writer answers for it."""
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from plimsoll.tracking.contract import ModelVersion, refuse_longer
+from plimsoll.tracking.contract import ModelVersion, RegistryStore, refuse_longer
 from plimsoll.tracking.requests import to_json
 
 Ask = Callable[[str, list[Any]], Any]
 """Method and arguments, both in JSON's types → what it returned."""
+
+
+def answer(store: RegistryStore, method: str, arguments: list[Any]) -> Any:
+    """Call a method of a store; the contract's annotations say what its arguments are.
+
+    Args:
+        store: whose.
+        method: of `RegistryStore`.
+        arguments: in JSON's types.
+
+    Returns:
+        What it returned, in JSON's types.
+    """
+    hints = typing.get_type_hints(getattr(RegistryStore, method))
+    del hints["return"]
+    given = [msgspec.convert(value, hint) for value, hint in zip(arguments, hints.values(), strict=True)]
+    return to_json(getattr(store, method)(*given))
 
 
 class RemoteRegistryStore:

@@ -51,7 +51,7 @@ class Patience:
 class MlflowWriter:
     """Logs runs and reads the registry through the writer process. A context manager; started when it is first needed.
 
-    Not for several threads at once.
+    One may serve several runs. Not for several threads at once.
     """
 
     def __init__(self, workspace: Workspace, *, patience: Patience | None = None) -> None:
@@ -60,6 +60,8 @@ class MlflowWriter:
         self._block = ExitStack()
         self._worker: BackgroundWorker | None = None
         self._opening: Future[Any] | None = None
+        self._lost = False
+        """It died, or it hangs."""
 
     def __enter__(self) -> Self:
         return self
@@ -70,9 +72,12 @@ class MlflowWriter:
         self._block.close()
 
     def start(self) -> None:
-        """Begin to import MLflow and to open the store; does not wait, and raises nothing."""
-        if self._worker is None:
+        """Begin to import MLflow and to open the store, again where that failed; does not wait, and raises nothing."""
+        if self._worker is None or self._lost:
+            self._block.close()
             self._worker = self._block.enter_context(BackgroundWorker(_MODULE))
+            self._opening, self._lost = None, False
+        if self._opening is None or (self._opening.done() and self._opening.exception() is not None):
             settings = self._workspace.settings.model_dump(mode="json")
             request = OpenRequest(root=str(self._workspace.root), settings=settings)
             self._opening = self._worker.submit("open", to_json(request), timeout=self._patience.opening)
@@ -101,31 +106,36 @@ class MlflowWriter:
             UsageError: the tracking URI names no store.
             InfrastructureError: it can't be reached.
         """
-        self._open()
+        self._opened()
         return RemoteRegistryStore(self._ask_registry)
 
     def _ask_registry(self, method: str, arguments: list[Any]) -> Any:
         return self._ask("registry", RegistryRequest(method=method, arguments=arguments))
 
-    def _open(self) -> None:
-        self.start()
-        assert self._opening is not None, "start has asked"
+    def _opened(self) -> BackgroundWorker:
+        if self._worker is None:
+            self.start()
+        assert self._worker is not None, "start has made it"
+        assert self._opening is not None, "and asked it"
         self._wait(self._opening)
+        return self._worker
 
     def _ask(self, method: str, request: Any, seconds: float | None = None) -> Any:
-        self._open()
-        assert self._worker is not None, "start has made it"
-        return self._wait(self._worker.submit(method, to_json(request), timeout=seconds or self._patience.asking))
+        if self._lost:
+            raise _failed("it was lost before")
+        worker = self._opened()
+        return self._wait(worker.submit(method, to_json(request), timeout=seconds or self._patience.asking))
 
     def _wait(self, answer: Future[Any]) -> Any:
         try:
             return answer.result()
         except (WorkerError, OSError) as error:
-            told = error_told(error) if isinstance(error, WorkerCallError) else None
-            raise told or InfrastructureError(
-                f"the MLflow writer failed: {self._shown(str(error))}",
-                remedy="`plimsoll doctor` tries the tracking store; the run is on disk",
-            ) from error
+            told = None
+            if isinstance(error, WorkerCallError):
+                told = error_told(error)
+            else:
+                self._lost = True
+            raise told or _failed(self._shown(str(error))) from error
 
     def _shown(self, words: str) -> str:
         """Its last words on one line, without secrets."""
@@ -134,3 +144,9 @@ class MlflowWriter:
         with suppress(UsageError):
             password = locate(None, self._workspace, environ).password
         return " ".join(Redactor(secrets_of(environ), (password,)).text(words).split())[:500]
+
+
+def _failed(why: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"the MLflow writer failed: {why}", remedy="`plimsoll doctor` tries the tracking store; the run is on disk"
+    )

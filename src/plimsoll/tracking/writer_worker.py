@@ -5,7 +5,6 @@ One call after the other, in the order they were asked: the handlers don't wait 
 
 from __future__ import annotations
 
-import typing
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ import msgspec
 from plimsoll.config import ProjectSettings, Workspace, environment
 from plimsoll.gates import with_baseline
 from plimsoll.runs.join import read_report
-from plimsoll.tracking.contract import RegistryStore
 from plimsoll.tracking.loading import load_for_writing
 from plimsoll.tracking.location import locate
 from plimsoll.tracking.log import Attachments, attach, log_run
 from plimsoll.tracking.registry_store import MlflowRegistryStore
+from plimsoll.tracking.remote_registry import answer
 from plimsoll.tracking.requests import (
     AttachRequest,
     LogRequest,
@@ -71,15 +70,10 @@ class _Writer:
             return attach(self._store, request.run, files, tags=request.tags)
 
     async def registry(self, params: Any) -> Any:
-        """Call the registry; the contract's annotations say what the arguments are."""
+        """Call the registry."""
         request = msgspec.convert(params, RegistryRequest)
-        hints = typing.get_type_hints(getattr(RegistryStore, request.method))
-        del hints["return"]
-        arguments = [
-            msgspec.convert(value, hint) for value, hint in zip(request.arguments, hints.values(), strict=True)
-        ]
         with errors_told():
-            return to_json(getattr(MlflowRegistryStore(self._store), request.method)(*arguments))
+            return answer(MlflowRegistryStore(self._store), request.method, request.arguments)
 
 
 def main() -> None:

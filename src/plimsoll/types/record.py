@@ -126,6 +126,10 @@ class Report(Struct, frozen=True, kw_only=True):
         """The cells without an output, and those with a score that failed."""
         return (record for record in self.cells if record.is_failed)
 
+    def numbering(self) -> Callable[[str], int | None]:
+        """Finds a case's place among the report's cases, from 0; to be made once for many."""
+        return {name: place for place, name in enumerate(self.cases)}.get
+
     def finder(self) -> Callable[[CellId], CellRecord | None]:
         """Finds finished cells by their id; to be made once for many."""
         return {record.cell: record for record in self.cells}.get
