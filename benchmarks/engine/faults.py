@@ -76,14 +76,14 @@ def _run(setting: Setting, name: str, *, share: float) -> tuple[float, Workspace
         )
         workspace.fresh()
         # 4: more rows failed for good than `max_failed` allows.
-        plimsoll("run", "bench", "--no-track", cwd=workspace.root, codes=(0, 4))
+        ended = plimsoll("run", "bench", "--no-track", cwd=workspace.root, codes=(0, 4))
         asked = endpoint.asked()
     if not asked:
-        raise CommandError("nothing was asked")
+        raise CommandError(f"nothing was asked: {ended.err[-2000:]}")
     began = min(one.began for one in asked)
     # A hang ends when its client gives it up.
-    ended = max(one.ended or one.began + TIMEOUT for one in asked)
-    return ended - began, workspace, Counter(one.what for one in asked)
+    over = max(one.ended or one.began + TIMEOUT for one in asked)
+    return over - began, workspace, Counter(one.what for one in asked)
 
 
 def _attempts(row: int, share: float) -> Iterator[str]:

@@ -251,7 +251,7 @@ CONTENDERS = (
         name="promptflow",
         title="promptflow, batch run",
         settings="a flex flow that asks and scores in one function, client kept by each process; 16 worker processes "
-        "(with 64 it was slower); tracing, telemetry and its service off",
+        "(32 and 64 were slower); tracing, telemetry and its service off",
         task=_driver("promptflow", _promptflow_env),
         installed=True,
     ),

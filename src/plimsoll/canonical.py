@@ -57,7 +57,7 @@ def _is_plain(value: Any) -> bool:
                 return False
         return True
     if kind is float:
-        return value == 0 or _LEAST_PLAIN <= abs(value) < _MOST_PLAIN
+        return bool(value == 0 or _LEAST_PLAIN <= abs(value) < _MOST_PLAIN)
     return kind in _SAME_IN_BOTH
 
 

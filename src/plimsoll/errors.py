@@ -186,7 +186,7 @@ _REMEDIES = {
     FailureKind.AUTH: "check the API key and that it may use this model",
     FailureKind.NOT_FOUND: "check the model's name and base_url; `plimsoll doctor` lists what the endpoint offers",
     FailureKind.INVALID_REQUEST: "the endpoint refused the request as it stands; check parameters and prompt length",
-    FailureKind.RATE_LIMIT: "lower `concurrency`, or ask the provider for a higher limit",
+    FailureKind.RATE_LIMIT: "set `concurrency: adaptive`, or ask the provider for a higher limit",
     FailureKind.SERVER: "the provider failed; later, `plimsoll run --only-failed` runs such cells again",
     FailureKind.CONNECTION: "check base_url, network and proxy; `plimsoll doctor` tries the connection",
     FailureKind.TIMEOUT: "raise `timeout`, or find out why the answer takes so long",

@@ -1,7 +1,11 @@
 """What a user sees: results on stdout, all else on stderr; nothing heavy is imported for it; no line too wide."""
 
+import json
+import os
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,7 +84,39 @@ def test_with_json_stdout_holds_the_object_alone_while_retries_and_failures_go_o
     assert ended.code == ended.document["exit_code"] == 4
     assert ended.document["suites"][0]["requests"] == 26
     assert ended.err.startswith("desk: 2 targets × 12 cases  (run 2")
-    assert len(ended.err.splitlines()) == 1
+    assert re.fullmatch(
+        r"desk: 24 of 24 cells, 2 failed, 110 tokens, spend unknown, in [\d.]+ s", ended.err.splitlines()[1]
+    )
+    assert len(ended.err.splitlines()) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal")
+def test_with_json_stdout_holds_the_object_alone_while_a_terminal_shows_progress_and_an_evaluator_prints(
+    workspace: Workspace, desk: Desk
+):
+    import pty
+    import termios
+
+    edit(workspace.root, "evaluators/short.py", "    return", "    print('printed by an evaluator')\n    return")
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    words = [sys.executable, "-m", "plimsoll.cli.main", "run", "desk", "--no-track", "--json"]
+    environ = {**os.environ, "TERM": "xterm-256color"}
+    process = subprocess.Popen(words, cwd=workspace.root, stdout=subprocess.PIPE, stderr=slave, env=environ)
+    os.close(slave)
+    drawn = b""
+    # A terminal whose other end is closed ends with an error on Linux, and with nothing elsewhere.
+    with suppress(OSError):
+        while chunk := os.read(master, 65536):
+            drawn += chunk
+    os.close(master)
+    out = process.communicate()[0]
+    print(drawn.decode()[-3000:])
+    document = json.loads(out)
+    assert (process.returncode, document["exit_code"], document["suites"][0]["requests"]) == (0, 0, 24)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode())
+    assert re.search(r"all +24/24 ", shown)
+    assert "printed by an evaluator" in shown
 
 
 def test_every_table_fits_80_columns_and_errors_name_file_and_line(

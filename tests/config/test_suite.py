@@ -99,12 +99,27 @@ def test_settings_that_mean_nothing_to_the_provider_are_refused_each_with_its_li
         ("azure", "base_url", "http://127.0.0.1:1/v1"),
         ("embedded", "api_key", "${KEY}"),
         ("embedded", "headers", "{a: b}"),
+        ("embedded", "quota", "team"),
     ],
 )
 def test_each_provider_refuses_what_belongs_to_another(provider, key, value):
     written = f"{{provider: {provider}, {key}: {value if value.startswith('{') else repr(value)}}}"
     [found] = mistakes(GOOD.replace("{provider: embedded}", written))
     assert f"models.local.{key}: has no meaning for the provider {provider}; remove it" in found
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{model: m, max_concurrency: 8}", "max_concurrency goes with `concurrency: adaptive` only"),
+        ("{model: m, concurrency: 4, max_concurrency: 8}", "max_concurrency goes with `concurrency: adaptive` only"),
+        ("{provider: embedded, concurrency: adaptive}", "the embedded model takes as many requests at once as"),
+        ("{model: m, concurrency: fast}", "'adaptive'"),
+        ("{model: m, requests_per_minute: 0}", "greater than 0"),
+    ],
+)
+def test_limits_that_can_not_be_meant_are_refused(written, message):
+    assert message in "\n".join(mistakes(GOOD.replace("{provider: embedded}", written)))
 
 
 def test_a_key_that_occurs_twice_is_a_mistake():

@@ -298,3 +298,17 @@ def test_memory_does_not_grow_with_rows(tmp_path: Path, name: str) -> None:
     assert seen == count
     # The file holds 24 MB.
     assert peak + arrow < 8_000_000
+
+
+def test_a_check_keeps_little_of_a_row(tmp_path: Path) -> None:
+    path, count = tmp_path / "x.jsonl", 10_000
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps({"id": f"case-{n}", "q": f"{n} {'x' * 300}"}) + "\n" for n in range(count))
+    for dataset in (open_dataset(path), open_dataset(path, copies=tmp_path / "copies")):
+        next(dataset.cases())
+        tracemalloc.start()
+        assert dataset.check().cases == count
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        # Two hashes, 40 bytes a row, and the buffers of the files.
+        assert peak < 1_300_000

@@ -13,7 +13,7 @@ import pytest
 from plimsoll.config import Document
 from plimsoll.errors import ConfigError, FailureKind, UsageError
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover, score
-from plimsoll.evaluators.source import functions_of
+from plimsoll.evaluators.source import functions_of, imported_files
 from plimsoll.types import Case, Failed, Metric, MetricKind, Output, Score, Scored, Skipped
 
 OUTPUT = Output(text="It is £12.", value={"price": 12}, extra={"documents": ["£12"]})
@@ -327,3 +327,33 @@ def test_a_declaration_needs_names_of_its_own() -> None:
 def test_a_name_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no evaluator named 'nothing'"):
         discover(tmp_path)["nothing"]
+
+
+def test_the_identity_is_over_the_file_and_what_it_imports_of_the_workspace(tmp_path: Path):
+    own = "import _words\nfrom .deep import more\nimport json, gone\ndef short(output: str) -> bool: return True\n"
+    files = {"_words.py": "import deep.last", "deep/more.py": "", "deep/last.py": "", "other.py": ""}
+
+    def identity(**changed: str) -> str:
+        write(tmp_path, own)
+        for name, text in {**files, **changed}.items():
+            (tmp_path / "evaluators" / name).parent.mkdir(exist_ok=True)
+            write(tmp_path, text, name)
+        source = tmp_path / "evaluators" / "own.py"
+        return repr([(path.name, path.read_text()) for path in imported_files(source, tmp_path)])
+
+    same = identity()
+    for name in ("_words.py", "deep/more.py", "deep/last.py"):
+        assert identity(**{name: "import deep.last\nX = 1"}) != same
+    assert identity(**{"other.py": "X = 1"}) == same
+    assert identity() == same
+
+
+def test_scores_are_owed_again_when_a_helper_was_edited(tmp_path: Path):
+    write(tmp_path, "LIMIT = 3", "_words.py")
+    write(tmp_path, "import _words\ndef short(output: str) -> bool:\n    return len(output.split()) <= _words.LIMIT\n")
+    (before,) = build(tmp_path, "short")
+    write(tmp_path, "LIMIT = 2", "_words.py")
+    (after,) = build(tmp_path, "short")
+    assert before.identity() != after.identity()
+    assert [value.value for value in scores(before).values() if isinstance(value, Scored)] == [True]
+    assert [value.value for value in scores(after).values() if isinstance(value, Scored)] == [False]

@@ -13,7 +13,7 @@ class Simulation:
     def __init__(self, limit, room):
         self.limit = limit
         self.room = room
-        self.under_way = deque()
+        self.under_way: deque[int] = deque()
         self.sent = self.refused = 0
         self.limits = []
 

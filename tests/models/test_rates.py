@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,7 +52,7 @@ def test_a_burst_is_ten_seconds_worth_and_then_the_flow_is_even():
     limit, clock = limit_of(60)
     times = send(limit, clock, [1] * 30)
     assert [time for time in times if time == 0] == [0.0] * 11
-    gaps = [after - before for before, after in zip(times[11:], times[12:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times[11:])]
     assert gaps == pytest.approx([1.0] * len(gaps), abs=0.01)
 
 
@@ -76,7 +78,7 @@ def test_a_correction_that_comes_after_the_minute_changes_no_later_one():
 
 
 def test_more_than_the_whole_limit_goes_when_nothing_else_did():
-    limit, clock = limit_of(100)
+    limit, _ = limit_of(100)
     assert limit.delay(5000) == 0
     limit.take(10)
     assert limit.delay(5000) == pytest.approx(60)

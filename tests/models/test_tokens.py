@@ -29,5 +29,5 @@ def test_what_it_did_not_count_teaches_nothing():
 
 def test_only_text_is_counted_in_parts_and_in_messages_without_content():
     parts = [{"type": "text", "text": "x" * 40}, {"type": "image_url", "image_url": {"url": "data:" + "y" * 9999}}]
-    call = {"role": "assistant", "content": None, "tool_calls": []}
-    assert TokenEstimate().of({"messages": [{"role": "user", "content": parts}, call], "max_tokens": 1}) == 10 + 1
+    messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": None}]
+    assert TokenEstimate().of({"messages": messages, "max_tokens": 1}) == 10 + 1

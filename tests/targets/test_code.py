@@ -47,6 +47,17 @@ def test_an_edited_file_and_its_edited_sibling_are_loaded_anew(tmp_path):
     assert before() == "hi"
 
 
+def test_an_edited_module_is_loaded_anew_with_what_it_imports_and_an_unchanged_one_is_kept(tmp_path):
+    write(tmp_path, {"shop_w/__init__.py": "", "shop_w/words.py": "HELLO = 'one'"})
+    write(tmp_path, {"shop_w/bot.py": "from shop_w.words import HELLO\ndef answer(): return HELLO"})
+    before = load_callable("shop_w.bot:answer", tmp_path)
+    assert load_callable("shop_w.bot:answer", tmp_path) is before
+    # As long as before, and within the second in which Python takes a compiled file for current.
+    write(tmp_path, {"shop_w/words.py": "HELLO = 'two'"})
+    assert load_callable("shop_w.bot:answer", tmp_path)() == "two"
+    assert before() == "one"
+
+
 def test_two_folders_may_have_files_and_siblings_of_the_same_names(tmp_path):
     for folder in ("one", "two"):
         write(tmp_path, {f"{folder}/a.py": "import words\nclass C: pass\ndef answer(): return words.HELLO, C"})

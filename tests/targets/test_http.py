@@ -289,6 +289,15 @@ def test_a_server_that_is_not_there_is_a_connection_failure():
     assert error.remedy == "check the target's `url`, network and proxy"
 
 
+def test_an_endpoint_that_lets_nobody_in_is_given_up_after_ten_cases():
+    outcomes, server = ask(give("no such key", 401), cases=[CASE] * 14)
+    assert len(server.received) == 10
+    assert [outcome.down for outcome in outcomes] == [False] * 9 + [True] * 5
+    assert outcomes[-1].kind is FailureKind.AUTH
+    assert "answered 401: no such key; 10 attempts in a row failed, so it counts as down" in outcomes[-1].message
+    assert outcomes[-1].remedy == "check the target's `headers` and the variables that they name"
+
+
 def test_one_case_leaves_no_cookie_for_the_next():
     # By name: a cookie jar keeps nothing for an address.
     _, server = ask(give("x", Set_Cookie="session=1"), host="localhost", cases=[CASE, CASE])

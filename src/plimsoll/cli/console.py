@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +26,6 @@ def to_stderr() -> Console:
     # FORCE_COLOR makes rich take a CI's log for a terminal; colours are fine there, drawing over lines is not.
     drawn = None if sys.stderr.isatty() else False
     return Console(stderr=True, highlight=False, emoji=False, markup=False, force_interactive=drawn)
-
-
-@contextmanager
-def prints_aside() -> Iterator[None]:
-    """What code of the workspace prints goes to stderr: it is no result, and would break a JSON document."""
-    with redirect_stdout(sys.stderr):
-        yield
 
 
 def mute_retries() -> None:

@@ -6,10 +6,10 @@ at most eight times a second and by a thread of its own; hearing of a cell only 
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
@@ -26,7 +26,7 @@ _DRAWN_A_SECOND = 8
 
 
 class RunProgress:
-    """Tells how a run goes, and the next one after it. A context manager."""
+    """Tells how a run goes, and the next one after it."""
 
     def __init__(
         self, console: Console, *, cap: float | None = None, clock: Callable[[], float] = time.monotonic
@@ -45,13 +45,18 @@ class RunProgress:
         self._live: Live | None = None
         self._said = 0.0
 
-    def __enter__(self) -> Self:
-        return self
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run inside: what code of the workspace prints goes to stderr, for it is no result and would break a JSON one.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.pause()
+        The table is gone at the end.
+        """
+        with redirect_stdout(sys.stderr):
+            try:
+                yield
+            finally:
+                # Before stdout comes back: the table has its own hold of it, and gives back what it found.
+                self.pause()
 
     def planned(self, plan: Plan, owed: int) -> None:
         """Say what is about to run."""

@@ -36,16 +36,17 @@ def watch(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCo
     _refuse_clash(options, as_json=as_json)
     mute_retries()
     workspace = Workspace.find()
-    waiting = False
-    with RunProgress(to_stderr(), cap=options.max_cost) as progress:
-        try:
-            for event in watch_suites(workspace, suite_names(workspace, given), options, progress):
-                progress.pause()
-                waiting = isinstance(event, Waiting)
-                _show(event, workspace)
-        except KeyboardInterrupt:
-            if not waiting:
-                raise
+    progress, waiting = RunProgress(to_stderr(), cap=options.max_cost), False
+    try:
+        for event in watch_suites(workspace, suite_names(workspace, given), options, progress):
+            progress.pause()
+            waiting = isinstance(event, Waiting)
+            _show(event, workspace)
+    except KeyboardInterrupt:
+        if not waiting:
+            raise
+    finally:
+        progress.pause()
     return ExitCode.PASS
 
 

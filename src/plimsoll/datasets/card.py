@@ -6,6 +6,7 @@ run instead of changing what is measured.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, PositiveInt, field_validator
@@ -73,12 +74,12 @@ class Card(Strict):
                 raise ValueError(f"{other} and {name} both read the column {field.column or name!r}")
         return value
 
-    @property
+    @cached_property
     def field_of_column(self) -> dict[str, str]:
         """The file's column → the field that it is read as, for every field of the card."""
         return {field.column or name: name for name, field in self.fields.items()}
 
-    @property
+    @cached_property
     def required(self) -> tuple[str, ...]:
         """The fields that every row has."""
         return tuple(name for name, field in self.fields.items() if field.required)

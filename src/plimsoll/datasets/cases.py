@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from plimsoll import canonical
 from plimsoll.config import CaseDefaults
@@ -20,16 +21,17 @@ from plimsoll.datasets.fields import Findings, header_problems, read_fields
 from plimsoll.datasets.reserved import ReservedFields, condition_text
 from plimsoll.datasets.source import Header, Row
 from plimsoll.datasets.values import clipped, problems, shown_name, text_problems
-from plimsoll.errors import ConfigError, Mistake, Where
+from plimsoll.errors import ConfigError, Mistake
 from plimsoll.types import Case
 
 _CONTENT_ID_LENGTH = 16
 # Their own readers tell what is wrong inside these.
 _CHECKED_WHEN_READ = frozenset({"id", "group", "weight"})
+_HAVE_READERS = RESERVED - {"id", "expected"}
+"""The reserved fields that `ReservedFields` reads for the draft of a case; most rows have none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a row gave."""
 
     case: Case | None
@@ -65,14 +67,14 @@ class CaseReader:
 
     def header(self, header: Header) -> tuple[frozenset[str], list[Mistake]]:
         """What a wrong header says once (for `read`'s `told`), and its mistakes."""
-        findings = Findings(Where(self.shown, header.line))
+        findings = Findings(self.shown, header.line)
         return header_problems(header, self.card, findings), findings.mistakes
 
     def read(self, row: Row, told: Collection[str] = ()) -> Reading:
         """The row's case, or every mistake in it. `told` are columns and fields that the header's mistakes name."""
         if row.values is None:
             return Reading(None, row.mistakes)
-        findings = Findings(Where(self.shown, row.line), list(row.mistakes))
+        findings = Findings(self.shown, row.line, list(row.mistakes))
         fields = read_fields(row.values, self.card, findings, text=row.text, told=told)
         reserved = ReservedFields(fields, findings, row.text)
         given_id = reserved.name("id")
@@ -87,11 +89,16 @@ class CaseReader:
         return Reading(case, (), given_id, case.slices)
 
     def _draft(self, fields: dict[str, Any], reserved: ReservedFields, line: int) -> Case:
-        slices, evaluators, weight = reserved.slices(), reserved.evaluators(), reserved.weight()
         absent = self._defaults
+        inputs = {name: value for name, value in fields.items() if name not in RESERVED}
+        if absent.inputs:
+            inputs = {**absent.inputs, **inputs}
+        if fields.keys().isdisjoint(_HAVE_READERS):
+            return msgspec.structs.replace(absent, inputs=inputs, expected=fields.get("expected"), line=line)
+        slices, evaluators, weight = reserved.slices(), reserved.evaluators(), reserved.weight()
         return Case(
             id="",
-            inputs={**absent.inputs, **{name: fields[name] for name in fields if name not in RESERVED}},
+            inputs=inputs,
             messages=reserved.messages(),
             expected=fields.get("expected"),
             group=reserved.name("group"),
@@ -143,11 +150,13 @@ def _check_inputs(fields: dict[str, Any], findings: Findings) -> None:
     """A case needs something of its own to ask; what a suite's defaults add is the same for all."""
     if findings.mistakes or "messages" in fields:
         return
-    inputs = [value for name, value in fields.items() if name not in RESERVED]
-    if not inputs:
-        findings.add("the row has no inputs and no messages")
-    elif all(isinstance(value, str) and not value.strip() for value in inputs):
-        findings.add("every input is blank")
+    given = False
+    for name, value in fields.items():
+        if name not in RESERVED:
+            if not isinstance(value, str) or value.strip():
+                return
+            given = True
+    findings.add("every input is blank" if given else "the row has no inputs and no messages")
 
 
 def _content_bytes(draft: Case, fields: dict[str, Any], findings: Findings) -> bytes:

@@ -131,6 +131,7 @@ class CopyWriter:
         self._hash = hashlib.sha256()
         self._size = 0
         self._file: BinaryIO | None = None
+        self._name = ""
 
     def __enter__(self) -> Self:
         folder = self._copy.cases.parent

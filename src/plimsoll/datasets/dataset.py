@@ -111,9 +111,15 @@ class Dataset:
 
     def _refuse_changed(self) -> None:
         """Passes over the file have to agree: what was checked is what is run."""
-        if self.path is not None and canonical.digest_file(self.path) != self.file_digest:
-            message = "the file changed while it was read"
-            raise ConfigError([Mistake(message, Where(self.reader.shown), "run the command again")])
+        if self.path is None:
+            return
+        try:
+            same = canonical.digest_file(self.path) == self.file_digest
+        except OSError:
+            same = False
+        if not same:
+            mistake = Mistake("the file changed while it was read", Where(self.reader.shown), "run the command again")
+            raise ConfigError([mistake])
 
 
 def open_dataset(

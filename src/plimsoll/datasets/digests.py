@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import pairwise
 
 from plimsoll import canonical
 from plimsoll.types import Case
@@ -27,19 +27,19 @@ class Hashes:
         part = self._parts[value[0]]
         part += value
 
-    def ordered(self) -> Iterator[bytes]:
-        """Each, lowest first; a 256th of them is in memory a second time."""
+    def ordered(self) -> Iterator[list[bytes]]:
+        """All, lowest first, a part at a time: a 256th of them is in memory a second time."""
         width = self._width
-        for part in self._parts:
-            yield from sorted(bytes(part[start : start + width]) for start in range(0, len(part), width))
+        for part in map(bytes, self._parts):
+            yield sorted([part[start : start + width] for start in range(0, len(part), width)])
 
     def repeated(self) -> frozenset[bytes]:
         """Those that were added more than once."""
-        return frozenset(value for value, same in groupby(self.ordered()) if sum(1 for _ in same) > 1)
-
-    def distinct(self) -> int:
-        """How many different ones there are."""
-        return sum(1 for _ in groupby(self.ordered()))
+        found: set[bytes] = set()
+        for part in self.ordered():
+            if len(set(part)) < len(part):
+                found.update(value for value, following in pairwise(part) if value == following)
+        return frozenset(found)
 
 
 class Leaves:
@@ -55,8 +55,8 @@ class Leaves:
     def digest(self) -> str:
         """The digest over their ids and contents, whatever their order."""
         whole = hashlib.sha256()
-        for each in self._hashes.ordered():
-            whole.update(each)
+        for part in self._hashes.ordered():
+            whole.update(b"".join(part))
         return canonical.DIGEST_PREFIX + whole.hexdigest()
 
 

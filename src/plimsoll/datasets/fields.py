@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from plimsoll.datasets.card import RESERVED, Card
@@ -20,12 +21,13 @@ from plimsoll.errors import Mistake, Where
 class Findings:
     """The mistakes of one row, collected."""
 
-    where: Where
+    shown: Path | str
+    line: int | None
     mistakes: list[Mistake] = field(default_factory=list)
 
     def add(self, message: str, remedy: str | None = None) -> None:
         """One more."""
-        self.mistakes.append(Mistake(message, self.where, remedy))
+        self.mistakes.append(Mistake(message, Where(self.shown, self.line), remedy))
 
 
 def header_problems(header: Header, card: Card | None, findings: Findings) -> frozenset[str]:
@@ -52,8 +54,7 @@ def read_fields(
 ) -> dict[str, Any]:
     """A row's fields by name, of the card's types. Null is absent, and so is an empty cell of text."""
     row = {name: value for name, value in values.items() if value is not None and not (text and value == "")}
-    declared = card.field_of_column if card is not None else {}
-    if not text and isinstance(row.get("inputs"), dict) and "inputs" not in declared:
+    if isinstance(row.get("inputs"), dict) and not text and (card is None or "inputs" not in card.field_of_column):
         row = _unfolded(row, findings)
     if card is None or not card.fields:
         return row

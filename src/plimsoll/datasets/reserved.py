@@ -42,7 +42,7 @@ def condition_text(value: str | float | bool) -> str:
     return str(parse_condition(value))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class ReservedFields:
     """Reads them from a row's fields. What can't be read is a finding, and the value is as if absent."""
 

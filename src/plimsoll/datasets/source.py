@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from msgspec import Struct
+
 from plimsoll.datasets.values import plain
 from plimsoll.errors import NO_SUCH_FILE, ConfigError, Mistake, Where, near_match
 
@@ -25,8 +27,7 @@ class Header:
     """Every value is text (CSV)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row as it stands in the file."""
 
     line: int

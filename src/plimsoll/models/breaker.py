@@ -85,7 +85,7 @@ class Breaker:
             self._since = self._clock()
         self.failures += 1
         if self.holds and self._verdict is None and self._clock() - self._since >= self._patience(error):
-            self._verdict = error
+            self._verdict = _given_up(error, self.failures)
             for call in self._calls:
                 call.reschedule(asyncio.get_running_loop().time())
 
@@ -113,7 +113,9 @@ class Breaker:
             else:
                 return
         assert self._verdict is not None
-        raise _given_up(self._verdict, self.failures)
+        # A new one for each call: its number of requests is its own.
+        last = self._verdict
+        raise CellError(last.kind, last.message, remedy=last.remedy, retry_after=last.retry_after, down=True)
 
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
@@ -177,4 +179,4 @@ class Breaker:
 
 def _given_up(last: CellError, failures: int) -> CellError:
     message = f"{last.message}; {failures} attempts in a row failed, so it counts as down"
-    return CellError(last.kind, message, remedy=last.remedy, retry_after=last.retry_after, down=True)
+    return CellError(last.kind, message, remedy=last.remedy, retry_after=last.retry_after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from plimsoll.datasets.values import parse_json
@@ -26,6 +26,8 @@ class PromptTarget:
     """The prompt's input → the case's field."""
     parameters: Mapping[str, Any]
     """Request parameters of this target: over the prompt's own, which are over the model's."""
+    _last: list[tuple[Case, tuple[Message, ...]]] = field(default_factory=list, repr=False, compare=False)
+    """What was rendered last: a cell is rendered for its key, and at once again to be sent."""
 
     @property
     def lane(self) -> str:
@@ -58,7 +60,9 @@ class PromptTarget:
         Raises:
             CellError: the template can't be rendered with this case.
         """
-        return self.prompt.render(bind(case, self.inputs), case.messages)
+        if not self._last or self._last[0][0] is not case:
+            self._last[:] = [(case, self.prompt.render(bind(case, self.inputs), case.messages))]
+        return self._last[0][1]
 
     def generation(self, case: Case) -> dict[str, Any]:
         """The rendered messages, the parameters and the model: two prompts that render alike share answers."""
