@@ -195,7 +195,7 @@ def elsewhere(clock: ManualClock, cap: float | None = None) -> tuple[RunProgress
 def test_elsewhere_than_on_a_terminal_there_is_a_line_every_ten_seconds_and_a_last_one():
     clock = ManualClock()
     progress, file = elsewhere(clock)
-    with progress:
+    with progress.running():
         progress.planned(plan("v1", "v2", cases=50), 100)
         for number in range(100):
             clock.advance(0.25)
@@ -213,7 +213,7 @@ def test_a_spend_cap_stands_beside_the_spend(cap: float | None, suites: float | 
     clock = ManualClock()
     progress, file = elsewhere(clock, cap)
     settings = {} if suites is None else {"max_cost": suites}
-    with progress:
+    with progress.running():
         progress.planned(plan("v1", settings=settings), 100)
         progress.finished(record(), [Usage(requests=1, cost=0.31)])
     assert f"$0.31 of ${shown}" in file.getvalue()
@@ -222,7 +222,7 @@ def test_a_spend_cap_stands_beside_the_spend(cap: float | None, suites: float | 
 def test_a_resumed_run_counts_what_it_still_owes():
     clock = ManualClock()
     progress, file = elsewhere(clock)
-    with progress:
+    with progress.running():
         progress.planned(plan("v1", "v2", cases=50), 12)
         for _ in range(6):
             clock.advance(2.0)
@@ -238,7 +238,8 @@ def terminal(file: io.StringIO, **environ: str) -> Console:
 
 
 def show(console: Console) -> None:
-    with RunProgress(console) as progress:
+    progress = RunProgress(console)
+    with progress.running():
         progress.planned(plan("v1", "v2", cases=2), 4)
         for target in ("v1", "v2", "v1"):
             progress.finished(record(target), [PRICED])

@@ -140,7 +140,7 @@ def test_neither_import_nor_opening_nothing_loads_a_client():
         "async def f():\n"
         "    async with m.open_models({}, 1, {}) as models: assert models == {}\n"
         "asyncio.run(f())\n"
-        "print([n for n in ('openai', 'aiohttp', 'httpx2', 'azure', 'xllamacpp', 'stamina') if n in sys.modules])"
+        "print([n for n in ('openai', 'aiohttp', 'httpx2', 'azure', 'xllamacpp') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -22,6 +22,7 @@ from plimsoll.config import Workspace
 from plimsoll.errors import InterruptedRunError, PlimsollError
 from plimsoll.reports.changes import Ended, RunChanges, build_changes
 from plimsoll.runs.observer import Observer
+from plimsoll.tracking import MlflowWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ Event: TypeAlias = Saved | Finished | Broken | Waiting
 
 
 def watch_suites(
-    workspace: Workspace, names: Sequence[str], options: RunOptions, observer: Observer
+    workspace: Workspace, names: Sequence[str], options: RunOptions, observer: Observer, writer: MlflowWriter
 ) -> Iterator[Event]:
     """Run suites, and again when a file that they depend on is saved. Goes on until it is interrupted.
 
@@ -72,13 +73,14 @@ def watch_suites(
         names: Their names or paths.
         options: How to run them; `max_cost` is each run's.
         observer: Hears of each finished cell.
+        writer: Logs each run, if the options want that.
 
     Raises:
         UsageError: there is no suite of a name.
         InterruptedRunError: Ctrl-C during a run.
         KeyboardInterrupt: Ctrl-C at another time.
     """
-    suites = [_Watched(name, workspace.find_suite(name), options, observer) for name in names]
+    suites = [_Watched(name, workspace.find_suite(name), options, observer, writer) for name in names]
     with WatchedFolders() as folders:
         folders.cover(folders_in(workspace))
         for suite in suites:
@@ -111,6 +113,7 @@ class _Watched:
     path: Path
     options: RunOptions
     observer: Observer
+    writer: MlflowWriter
     seen: Sight = field(default_factory=dict)
     prepared: Prepared | None = None
     """As it last could be read."""
@@ -151,7 +154,8 @@ class _Watched:
         try:
             self.prepared = prepare(Workspace.find(workspace.root), str(self.path))
             self.elsewhere, self.seen = None, _first(before, look(self._files(None), before))
-            run = run_prepared(self.prepared, self.options, self.observer, until=self._overtaken(folders))
+            until = self._overtaken(folders)
+            run = run_prepared(self.prepared, self.options, self.observer, writer=self.writer, until=until)
         except InterruptedRunError:
             raise
         except PlimsollError as error:

@@ -28,13 +28,6 @@ def to_stderr() -> Console:
     return Console(stderr=True, highlight=False, emoji=False, markup=False, force_interactive=drawn)
 
 
-def mute_retries() -> None:
-    """Keep the retry library from logging each attempt: progress and results tell what came of them."""
-    from stamina.instrumentation import set_on_retry_hooks
-
-    set_on_retry_hooks(())
-
-
 def print_place(console: Console, what: str, path: Path) -> None:
     """Where something was written. The path is never broken: people copy it, and terminals make a link of it."""
     line = f"{what}: {path}"

@@ -14,7 +14,7 @@ from plimsoll.api.gating import GateRun, gate_suite
 from plimsoll.api.options import GateOptions
 from plimsoll.api.promotion import history_of, promote_suite, rollback_suite, verify_suite
 from plimsoll.canonical import short
-from plimsoll.cli.console import mute_retries, print_json, print_place, print_result, prints_aside, to_stderr, to_stdout
+from plimsoll.cli.console import print_json, print_place, print_result, to_stderr, to_stdout
 from plimsoll.cli.evaluate import each_suite, form_of, suite_names
 from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
@@ -37,21 +37,20 @@ class Files:
 
 def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: bool) -> ExitCode:
     """Gate suites one after the other; the code of the first cause that applies."""
-    mute_retries()
     workspace = Workspace.find()
     names = suite_names(workspace, given)
     if len(names) > 1 and (files.markdown or files.junit or options.run_id or options.target):
         raise UsageError("these options are about one suite", remedy=f"name one of: {', '.join(names)}")
     ended: list[GateRun] = []
-    with MlflowWriter(workspace) as writer, RunProgress(to_stderr(), cap=options.run.max_cost) as progress:
+    progress = RunProgress(to_stderr(), cap=options.run.max_cost)
+    with MlflowWriter(workspace) as writer:
 
         def one(name: str) -> ExitCode:
-            with prints_aside():
+            with progress.running():
                 found = gate_suite(workspace, name, options, progress, writer=writer)
             ended.append(found)
             _write(found, files)
             if not as_json:
-                progress.pause()
                 show_gate(found, workspace, to_stdout())
             return found.exit_code
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from plimsoll.api.doctoring import State, diagnose, fetch_model
-from plimsoll.cli.console import mute_retries, print_json, to_stderr, to_stdout
+from plimsoll.cli.console import print_json, to_stderr, to_stdout
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, UsageError
 
@@ -14,7 +14,6 @@ _STYLES = {State.GOOD: "green", State.ABSENT: "yellow", State.BAD: "bold red"}
 
 def run(*, fetch: bool, as_json: bool) -> ExitCode:
     """Show every finding; the code is 4 where there is a problem."""
-    mute_retries()
     if fetch:
         path = fetch_model()
         to_stderr().print(f"fetched {path}", soft_wrap=True)

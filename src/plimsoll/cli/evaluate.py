@@ -12,11 +12,9 @@ from plimsoll.api.options import RunOptions
 from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun, run_suite
 from plimsoll.cli.console import (
-    mute_retries,
     print_json,
     print_place,
     print_result,
-    prints_aside,
     show_error,
     to_stderr,
     to_stdout,
@@ -58,17 +56,16 @@ def suite_names(workspace: Workspace, given: Sequence[str]) -> list[str]:
 
 def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCode:
     """Run suites one after the other; the code of the first cause that applies."""
-    mute_retries()
     workspace = Workspace.find()
     ended: list[SuiteRun] = []
-    with MlflowWriter(workspace) as writer, RunProgress(to_stderr(), cap=options.max_cost) as progress:
+    progress = RunProgress(to_stderr(), cap=options.max_cost)
+    with MlflowWriter(workspace) as writer:
 
         def one(name: str) -> ExitCode:
-            with prints_aside():
+            with progress.running():
                 ran = run_suite(workspace, name, options, progress, writer=writer)
             ended.append(ran)
             if not as_json:
-                progress.pause()
                 show_run(ran, workspace)
             return ran.exit_code
 

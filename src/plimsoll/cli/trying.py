@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.api.trying import Tried, try_prompt
-from plimsoll.cli.console import mute_retries, print_result, to_stderr, to_stdout
+from plimsoll.cli.console import print_result, to_stderr, to_stdout
 from plimsoll.errors import UsageError
 
 
@@ -49,7 +49,6 @@ def try_(
     path: Path, written: Iterable[str], *, model: str | None, base_url: str | None, send: bool, as_json: bool
 ) -> None:
     """Show the messages on stderr and the answer on stdout."""
-    mute_retries()
     tried = try_prompt(path, variables(written), model=model, base_url=base_url, send=send)
     if as_json:
         print_result(tried)

@@ -11,13 +11,14 @@ from rich.text import Text
 
 from plimsoll.api.options import RunOptions
 from plimsoll.api.watching import Broken, Event, Finished, Saved, Waiting, watch_suites
-from plimsoll.cli.console import mute_retries, show_error, to_stderr, to_stdout
+from plimsoll.cli.console import show_error, to_stderr, to_stdout
 from plimsoll.cli.evaluate import show_run, suite_names
 from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, UsageError
 from plimsoll.reports.terminal import render_changes
 from plimsoll.reports.text import clip, count, plain
+from plimsoll.tracking import MlflowWriter
 
 _FILES_NAMED = 3
 
@@ -34,14 +35,14 @@ def watch(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCo
         KeyboardInterrupt: Ctrl-C while files were read or a report was written.
     """
     _refuse_clash(options, as_json=as_json)
-    mute_retries()
     workspace = Workspace.find()
     progress, waiting = RunProgress(to_stderr(), cap=options.max_cost), False
     try:
-        for event in watch_suites(workspace, suite_names(workspace, given), options, progress):
-            progress.pause()
-            waiting = isinstance(event, Waiting)
-            _show(event, workspace)
+        with MlflowWriter(workspace) as writer:
+            for event in watch_suites(workspace, suite_names(workspace, given), options, progress, writer):
+                progress.pause()
+                waiting = isinstance(event, Waiting)
+                _show(event, workspace)
     except KeyboardInterrupt:
         if not waiting:
             raise

@@ -17,7 +17,7 @@ from plimsoll.errors import CellError
 from plimsoll.models.breaker import Breaker
 from plimsoll.models.failures import timeout_failure
 from plimsoll.models.limits import Limiter, Permit
-from plimsoll.models.retries import Backoff, OverloadError, attempts, worth_another
+from plimsoll.models.retries import Backoff, OverloadError, worth_another
 
 T = TypeVar("T")
 
@@ -53,13 +53,17 @@ class Caller:
         course = _Course(self)
         try:
             async with self.breaker.call():
-                async for attempt in attempts(self.retries, course.again):
-                    with attempt:
+                while True:
+                    try:
                         return await self._attempt(send, tokens, course), course.requests
+                    except CellError as error:
+                        wait = course.wait(error)
+                        if wait is None:
+                            raise
+                    await asyncio.sleep(wait)
         except CellError as error:
             error.requests = course.requests
             raise
-        raise AssertionError("unreachable: the last attempt raises")
 
     async def _attempt(self, send: Callable[[Permit], Awaitable[T]], tokens: int, course: _Course) -> T:
         queued = time.monotonic()
@@ -105,11 +109,11 @@ class _Course:
         self._answers = self._caller.breaker.answers
         return self._left
 
-    def again(self, error: Exception) -> bool | float:
-        """The wait before the next request; False where there is none."""
-        if not worth_another(error, self._left - (time.monotonic() - self._counted)):
-            return False
-        assert isinstance(error, CellError)
+    def wait(self, error: CellError) -> float | None:
+        """Seconds until it is sent again; None where it is not."""
+        left = self._left - (time.monotonic() - self._counted)
+        if self.requests > self._caller.retries or not worth_another(error, left):
+            return None
         if error.retry_after is not None:
             return error.retry_after
         if self._caller.breaker.answers > self._answers and not isinstance(error, OverloadError):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-
-import stamina
 
 from plimsoll.errors import CellError, FailureKind
 
@@ -49,25 +46,14 @@ def is_overload(error: CellError) -> bool:
     return isinstance(error, OverloadError) or error.kind in (FailureKind.RATE_LIMIT, FailureKind.TIMEOUT)
 
 
-def worth_another(error: Exception, left: float) -> bool:
+def worth_another(error: CellError, left: float) -> bool:
     """Whether to send again.
 
     Args:
         error: what came of the last time.
         left: seconds that may still be spent on it.
     """
-    if not isinstance(error, CellError) or isinstance(error, PermanentError) or not error.kind.retryable:
+    if isinstance(error, PermanentError) or not error.kind.retryable:
         return False
     # A provider that wants us back in an hour has failed this request.
     return (error.retry_after or 0.0) < left
-
-
-def attempts(retries: int, again: Callable[[Exception], bool | float]) -> AsyncIterator[stamina.Attempt]:
-    """One context manager for each time that a request is sent; a failure worth another is kept from leaving it.
-
-    Args:
-        retries: how often it is sent again.
-        again: the seconds after which a failure is worth another attempt, or False.
-    """
-    # The time is bounded by `again`, which knows what part of it was spent in a queue.
-    return aiter(stamina.retry_context(on=again, attempts=retries + 1, timeout=None))

@@ -122,7 +122,9 @@ class StoredCases(Mapping[str, Case]):
 
     def _line(self, number: int) -> bytes:
         start = self._starts[number]
-        return os.pread(self._file, self._starts[number + 1] - start, start)
+        # Not pread: Windows has none.
+        os.lseek(self._file, start, os.SEEK_SET)
+        return os.read(self._file, self._starts[number + 1] - start)
 
     def _decode(self, number: int, line: bytes) -> Case:
         try:

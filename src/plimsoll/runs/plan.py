@@ -7,7 +7,7 @@ they are the run: its dataset may change or vanish afterwards.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -87,26 +87,6 @@ def load_plan(folder: Path) -> Plan:
         raise ConfigError([Mistake("the run has no plan", Where(path), "start a new run")]) from None
     except msgspec.DecodeError as error:
         raise ConfigError([Mistake(f"damaged plan: {error}", Where(path), "start a new run")]) from None
-
-
-def load_cases(folder: Path) -> Iterator[Case]:
-    """The planned cases of a run's folder, in order.
-
-    Raises:
-        ConfigError: they are missing or damaged.
-    """
-    path = folder / CASES_FILE
-    decoder = msgspec.json.Decoder(Case)
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield decoder.decode(line)
-                except msgspec.DecodeError as error:
-                    mistake = Mistake(f"damaged case: {error}", Where(path, number), "start a new run")
-                    raise ConfigError([mistake]) from None
-    except FileNotFoundError:
-        raise ConfigError([Mistake("the run has no cases", Where(path), "start a new run")]) from None
 
 
 def changes(before: Plan, now: Plan) -> tuple[str, ...]:
