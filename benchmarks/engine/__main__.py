@@ -11,6 +11,7 @@ result, not a failure.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -45,6 +46,8 @@ _VERSIONS = ("plimsoll-llm", "openai", "aiohttp", "httpx2", "mlflow", "msgspec")
 def main() -> None:
     """Run the parts."""
     given = _arguments()
+    # Where it was ignored, as in a shell's background job, what we start would ignore it too, and a drill sends it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as folder:
         setting = Setting.quick(Path(folder)) if given.quick else Setting(folder=Path(folder), rounds=given.rounds)

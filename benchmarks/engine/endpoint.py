@@ -1,6 +1,6 @@
 """A model endpoint in a process of its own that writes down every request, and fails where its seed says so.
 
-    python -m benchmarks.engine.endpoint LOG [--latency 0.2] [--faults 0.3] [--seed 3]
+    python -m benchmarks.engine.endpoint LOG [--latency 0.2] [--faults 0.3] [--seed 3] [--retry-after 1]
 
 What a request gets is a function of the seed, the row that it asks about, and how often that row was asked before:
 the same faults each time, whoever asks and in whatever order, so that the work they make can be computed beforehand.
@@ -29,7 +29,6 @@ from benchmarks.common.processes import ROOT
 ANSWER = "answer"
 FAULTS = ("429", "500", "cut", "hang")
 """Too many requests, a server's failure, a connection cut in the middle of the body, an answer that never comes."""
-RETRY_AFTER = 1
 _ROW = re.compile(rb"country number (\d+)")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _MESSAGE = {"role": "assistant", "content": "The answer is Paris."}
@@ -68,9 +67,10 @@ class Asked:
 class Endpoint:
     """The process, seen from the benchmark. A context manager."""
 
-    def __init__(self, log: Path, *, latency: float, faults: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, log: Path, *, latency: float, faults: float = 0.0, seed: int = 0, retry_after: int = 0) -> None:
         self.log = log
         self._options = ["--latency", str(latency), "--faults", str(faults), "--seed", str(seed)]
+        self._options += ["--retry-after", str(retry_after)]
         self._process: subprocess.Popen[str] | None = None
         self.base_url = ""
 
@@ -105,6 +105,8 @@ class _Server:
     latency: float
     faults: float
     seed: int
+    retry_after: int
+    """Seconds, of a 429; 0 leaves the header out."""
     numbers: Iterator[int]
     before: Counter[int]
 
@@ -133,7 +135,7 @@ class _Server:
         if what == "hang":
             return what
         await asyncio.sleep(self.latency)
-        writer.write(_response(what))
+        writer.write(self._response(what))
         await writer.drain()
         self._note("ended", number)
         return what
@@ -143,15 +145,15 @@ class _Server:
         self.log.write(f"{kind} {number} {time.time():.6f} {rest}\n")
         self.log.flush()
 
-
-def _response(what: str) -> bytes:
-    if what in ("429", "500"):
-        head = f"HTTP/1.1 {what} Fault\r\nretry-after: {RETRY_AFTER}\r\n" if what == "429" else "HTTP/1.1 500 Fault\r\n"
-        body = _FAULT_BODY
-    else:
-        head, body = "HTTP/1.1 200 OK\r\n", _BODY
-    whole = f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-    return whole[: -len(body) // 2] if what == "cut" else whole
+    def _response(self, what: str) -> bytes:
+        if what in ("429", "500"):
+            wait = f"retry-after: {self.retry_after}\r\n" if what == "429" and self.retry_after else ""
+            head = f"HTTP/1.1 {what} Fault\r\n{wait}"
+            body = _FAULT_BODY
+        else:
+            head, body = "HTTP/1.1 200 OK\r\n", _BODY
+        whole = f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+        return whole[: -len(body) // 2] if what == "cut" else whole
 
 
 async def _serve(server: _Server) -> None:
@@ -168,10 +170,13 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.2)
     parser.add_argument("--faults", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--retry-after", type=int, default=0)
     given = parser.parse_args()
     with Path(given.log).open("a", encoding="ascii") as log:
         numbers = iter(range(sys.maxsize))
-        asyncio.run(_serve(_Server(log, given.latency, given.faults, given.seed, numbers, Counter())))
+        asyncio.run(
+            _serve(_Server(log, given.latency, given.faults, given.seed, given.retry_after, numbers, Counter()))
+        )
 
 
 if __name__ == "__main__":

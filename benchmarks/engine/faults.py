@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.common.processes import CommandError, plimsoll
@@ -27,49 +28,79 @@ RETRIES = 4
 TIMEOUT = 2.0
 """Seconds, of the model."""
 GOAL = 1.5
+_MISSING, _UNSCORED = "missing", "unscored"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    wall: float
+    """Seconds from the first request to the last that ended."""
+    ideal: float
+    """What the module's formula gives."""
+    workspace: Workspace
+    requests: Counter[str]
+    """What the endpoint gave: an answer, or which fault."""
+
+    @property
+    def ratio(self) -> float:
+        return self.wall / self.ideal
 
 
 def faults(setting: Setting) -> Iterator[Finding]:
-    """First without faults, then with them."""
-    clean_wall, _, _ = _run(setting, "clean", share=0.0)
-    wall, workspace, fates = _run(setting, "faulty", share=SHARE)
-    run = workspace.newest_run()
-    assert run is not None
-    outcomes, scores = finished(run), scored(run)
-    ended = Counter(
-        "scored" if _scored(scores.get(row)) else _kind(outcomes.get(row)) for row in range(setting.fault_rows)
-    )
-    unclassified = ended["missing"] + ended["unscored"]
-    yield Finding(
-        key="faults-ended",
-        what=f"{SHARE:.0%} of answers 429, 500, cut or hanging: rows that ended neither scored nor classified",
-        measured=unclassified,
-        unit="",
-        goal="0",
-        reached=unclassified == 0,
-        note=f"{setting.fault_rows:,} rows: {', '.join(f'{count:,} {name}' for name, count in sorted(ended.items()))}; "
-        f"{sum(fates.values()):,} requests: {', '.join(f'{count:,} {name}' for name, count in sorted(fates.items()))}.",
-    )
-    ideal, clean_ideal = _ideal(setting, SHARE), _ideal(setting, 0.0)
-    ratio = wall / ideal
+    """First without faults, then with them, then with a Retry-After in each 429."""
+    clean = _run(setting, "clean", share=0.0)
+    faulty = _run(setting, "faulty")
+    yield _ended(setting, faulty)
     yield Finding(
         key="faults-wall",
         what="the same: first request to last answer, over the ideal for that fault rate",
-        measured=ratio,
+        measured=faulty.ratio,
         unit="×",
         goal=f"≤ {GOAL:g}",
-        reached=at_most(GOAL, ratio),
-        note=f"{wall:.1f} s of {ideal:.1f} s; the same rows without faults "
-        f"{clean_wall / clean_ideal:.2f} × their ideal. The ideal: Σ attempts ({1000 * setting.latency:.0f} ms each, a "
-        f"hang the timeout of {TIMEOUT:g} s) ÷ {setting.concurrency}.",
-        details={"wall": wall, "ideal": ideal, "clean wall": clean_wall, "clean ideal": clean_ideal},
+        reached=at_most(GOAL, faulty.ratio),
+        note=f"{faulty.wall:.1f} s of {faulty.ideal:.1f} s; the same rows without faults {clean.ratio:.2f} × their "
+        f"ideal. The ideal: Σ attempts ({1000 * setting.latency:.0f} ms each, a hang the timeout of {TIMEOUT:g} s) ÷ "
+        f"{setting.concurrency}. No 429 has a Retry-After.",
+        details={"wall": faulty.wall, "ideal": faulty.ideal, "clean wall": clean.wall, "clean ideal": clean.ideal},
+    )
+    asked_to_wait = _run(replace(setting, fault_rows=setting.fault_rows // 4), "retry-after", retry_after=1)
+    yield Finding(
+        key="faults-retry-after",
+        what="the same with `Retry-After: 1` in each 429, a quarter of the rows",
+        measured=asked_to_wait.ratio,
+        unit="×",
+        goal="reported",
+        reached=None,
+        note="A Retry-After holds back every request to the endpoint, as a quota that is used up would; the ideal is "
+        "that of an endpoint that did not mean it.",
     )
 
 
-def _run(setting: Setting, name: str, *, share: float) -> tuple[float, Workspace, Counter[str]]:
-    """Seconds from the first request to the last that ended, the workspace, and what the endpoint gave."""
+def _ended(setting: Setting, ran: _Ran) -> Finding:
+    run = ran.workspace.newest_run()
+    assert run is not None
+    outcomes, scores = finished(run), scored(run)
+    rows = range(setting.fault_rows)
+    ended = Counter("scored" if _scored(scores.get(row)) else _kind(outcomes.get(row)) for row in rows)
+    open_ = ended[_MISSING] + ended[_UNSCORED]
+    return Finding(
+        key="faults-ended",
+        what=f"{SHARE:.0%} of answers 429, 500, cut or hanging: rows that ended neither scored nor classified",
+        measured=open_,
+        unit="",
+        goal="0",
+        reached=open_ == 0,
+        note=f"{len(rows):,} rows: {_listed(ended)}; {sum(ran.requests.values()):,} requests: {_listed(ran.requests)}.",
+    )
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} × {name}" for name, count in sorted(counts.items()))
+
+
+def _run(setting: Setting, name: str, *, share: float = SHARE, retry_after: int = 0) -> _Ran:
     log = setting.folder / f"{name}.log"
-    with Endpoint(log, latency=setting.latency, faults=share, seed=SEED) as endpoint:
+    with Endpoint(log, latency=setting.latency, faults=share, seed=SEED, retry_after=retry_after) as endpoint:
         model = {"retries": RETRIES, "timeout": TIMEOUT}
         workspace = write_workspace(
             setting.folder / name, endpoint.base_url, setting.fault_rows, concurrency=setting.concurrency, model=model
@@ -83,7 +114,7 @@ def _run(setting: Setting, name: str, *, share: float) -> tuple[float, Workspace
     began = min(one.began for one in asked)
     # A hang ends when its client gives it up.
     over = max(one.ended or one.began + TIMEOUT for one in asked)
-    return over - began, workspace, Counter(one.what for one in asked)
+    return _Ran(over - began, _ideal(setting, share), workspace, Counter(one.what for one in asked))
 
 
 def _attempts(row: int, share: float) -> Iterator[str]:
@@ -110,5 +141,5 @@ def _scored(scores: dict[str, Any] | None) -> bool:
 
 def _kind(outcome: dict[str, Any] | None) -> str:
     if outcome is None:
-        return "missing"
-    return f"failed: {outcome['kind']}" if outcome["type"] == "failure" else "unscored"
+        return _MISSING
+    return f"failed: {outcome['kind']}" if outcome["type"] == "failure" else _UNSCORED

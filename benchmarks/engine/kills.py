@@ -65,6 +65,8 @@ def stop_often(setting: Setting, stops: int, sent: signal.Signals) -> Audit:
     # So many that the work that all sessions may do does not finish a run.
     rows = int(stops * _WORK_SECONDS / _LATENCY * CONCURRENCY / 2)
     while audit.stops < stops:
+        if audit.runs > stops:
+            raise CommandError(f"{audit.runs} runs ended by themselves before they were stopped")
         audit.runs += 1
         name = f"{sent.name}-{audit.runs}"
         with Endpoint(setting.folder / f"{name}.log", latency=_LATENCY) as endpoint:

@@ -7,7 +7,12 @@ from tests.docs.pages import ROOT, USER_PAGES, commands
 from plimsoll.cli.main import app
 
 COMMANDS = {
-    name: {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
+    name: {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("-")
+    }
     | {"-h", "--help"}
     for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]  # several commands make a group
 }

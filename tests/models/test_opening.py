@@ -9,6 +9,7 @@ from plimsoll.errors import CellError, ConfigError, FailureKind
 from plimsoll.models import ChatModel, Connection, open_models, probe
 from plimsoll.models.connection import PLACEHOLDER_KEY, resolve_connections
 from plimsoll.models.retries import Backoff
+from plimsoll.models.weights import SMOLLM2
 from plimsoll.testing import Reply, ScriptedEndpoint
 from plimsoll.types import ChatRequest
 
@@ -97,7 +98,21 @@ def test_a_connections_repr_and_identity_hold_no_key():
     assert set(connection.secrets) == {"secret-key", "secret-pw"}
 
 
-def test_models_of_one_endpoint_share_its_connections_and_each_has_its_identity():
+def test_opening_imports_no_client_and_starts_no_embedded_model_before_the_first_request():
+    script = (
+        "import asyncio, sys; from plimsoll.config import ModelSettings; from plimsoll.models import open_models\n"
+        "async def main():\n"
+        "    hosted = ModelSettings(model='m', base_url='http://127.0.0.1:9/v1')\n"
+        "    async with open_models({'h': hosted, 'e': ModelSettings(provider='embedded')}, 4, {}) as models:\n"
+        "        print([models[name].identity()['model'] for name in 'he'])\n"
+        "        print([name for name in ('openai', 'httpx2', 'aiohttp') if name in sys.modules])\n"
+        "asyncio.run(main())"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == [f"['m', '{SMOLLM2.model}']", "[]"]
+
+
+def test_models_of_one_endpoint_have_each_its_identity():
     async def scenario():
         async with ScriptedEndpoint(lambda request: request["model"]) as endpoint:
             one = ModelSettings(model="one", base_url=endpoint.base_url, temperature=0)
@@ -105,7 +120,6 @@ def test_models_of_one_endpoint_share_its_connections_and_each_has_its_identity(
             async with open_models({"a": one, "b": two}, 7, {}) as models:
                 first: ChatModel = models["a"]
                 assert (first.name, first.concurrency, models["b"].concurrency) == ("a", 7, 2)
-                assert models["a"].client._client is models["b"].client._client
                 assert [(await models[name].chat(QUESTION)).text for name in "ab"] == ["one", "two"]
                 assert models["a"].identity() == {
                     "provider": "openai",
@@ -114,7 +128,6 @@ def test_models_of_one_endpoint_share_its_connections_and_each_has_its_identity(
                     "parameters": {"temperature": 0.0},
                 }
                 assert models["b"].connection == Connection("openai", endpoint.base_url, "two", PLACEHOLDER_KEY)
-            assert models["a"].client.is_closed()
 
     asyncio.run(scenario())
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from plimsoll.errors import InfrastructureError
+
 _QUIET = 50
 """Milliseconds without another change before one is told: an editor's save is several."""
 _ROUND = 100
@@ -30,6 +32,7 @@ class WatchedFolders:
         self._leave = threading.Event()
         self._thread: threading.Thread | None = None
         self._listener: Callable[[], object] | None = None
+        self._problem: Exception | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -50,6 +53,8 @@ class WatchedFolders:
         wanted = {folder: folder.stat().st_ino for folder in folders if folder.is_dir()}
         if wanted == self._folders:
             return False
+        import watchfiles  # noqa: F401  # here rather than in the thread, where nobody would hear that it is missing
+
         self._stop()
         self._folders, self._leave = wanted, threading.Event()
         ready = threading.Event()
@@ -64,11 +69,12 @@ class WatchedFolders:
         """Return when something has changed.
 
         Raises:
+            InfrastructureError: the system can't watch them.
             KeyboardInterrupt: Ctrl-C.
         """
         while not self._changed.wait(_WAKE):
             pass
-        self._changed.clear()
+        self._heard()
 
     async def changes(self) -> None:
         """The same in an event loop."""
@@ -82,6 +88,14 @@ class WatchedFolders:
         finally:
             with self._lock:
                 self._listener = None
+        self._heard()
+
+    def _heard(self) -> None:
+        if self._problem is not None:
+            raise InfrastructureError(
+                f"the workspace's folders can't be watched: {self._problem}",
+                remedy="set WATCHFILES_FORCE_POLLING=1, or run again without --watch",
+            ) from self._problem
         self._changed.clear()
 
     def _watch(self, folders: Collection[Path], leave: threading.Event, ready: threading.Event) -> None:
@@ -89,7 +103,11 @@ class WatchedFolders:
             self._follow(folders, leave, ready, polling=None)
         except (OSError, RuntimeError):
             # The system watches no more folders for this user, or not on this kind of disk.
-            self._follow(folders, leave, ready, polling=True)
+            try:
+                self._follow(folders, leave, ready, polling=True)
+            except (OSError, RuntimeError) as error:
+                self._problem = error
+                self._tell()
         finally:
             ready.set()
 

@@ -38,7 +38,7 @@ from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan, refuse
 from plimsoll.types import Report
 
 if TYPE_CHECKING:
-    from plimsoll.models.openai_client import OpenAIChatModel
+    from plimsoll.models.chat_model import OpenAIChatModel
 
 CHAMPION_TARGET = "champion"
 """What the champion is called beside the challenger."""

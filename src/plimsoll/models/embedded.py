@@ -79,6 +79,22 @@ class EmbeddedModel:
         assert self._front is not None, "the embedded model is not open"
         return tuple(slot.worker.pid for slot in self._front.slots)
 
+    @property
+    def started(self) -> bool:
+        """Whether it is open."""
+        return self._front is not None
+
+    async def find(self) -> Path:
+        """Where the weights are: what has to be there before it can be started.
+
+        Raises:
+            MissingExtraError: the engine is not installed.
+            UsageError: the weights are missing, or are not what they should be.
+        """
+        if importlib.util.find_spec(self._engine) is None:
+            raise MissingExtraError("the embedded model", "embedded")
+        return await asyncio.to_thread(find_weights, self._cache, self._weights)
+
     async def __aenter__(self) -> Self:
         """Start the workers at once and the front.
 
@@ -87,9 +103,7 @@ class EmbeddedModel:
             UsageError: the weights or a system library are missing.
             InfrastructureError: a worker does not start.
         """
-        if importlib.util.find_spec(self._engine) is None:
-            raise MissingExtraError("the embedded model", "embedded")
-        path = await asyncio.to_thread(find_weights, self._cache, self._weights)
+        path = await self.find()
         try:
             slots = [Slot(lambda: self._start(path)) for _ in range(self.workers)]
             for slot in slots:

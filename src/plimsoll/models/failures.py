@@ -1,4 +1,4 @@
-"""What went wrong between us and an endpoint, classified once: statuses, and what the network raises.
+"""What went wrong between us and an endpoint, classified once: what it answered. What the network raises: `transport`.
 
 Pure functions over what arrived. The messages name the endpoint, never a key: `Secrets.scrub` goes over all of them.
 """
@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import aiohttp  # noqa: TID253  # an adapter: imported with the first model that is opened
-
 from plimsoll.errors import CellError, FailureKind
-from plimsoll.models.network import CA_REMEDY
 from plimsoll.models.replies import excerpt, is_html
 from plimsoll.models.retries import OverloadError, PermanentError
 
@@ -42,16 +37,7 @@ _BY_STATUS = {
 _OVERLOADED = frozenset({429, 503, 529})
 """Too many requests, by the endpoint's own words; 529 is Anthropic's and some gateways'."""
 _QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"})
-_PROXY_REMEDY = "check HTTPS_PROXY and NO_PROXY"
-_PROXY_KEY_REMEDY = "give the proxy's user and password in HTTPS_PROXY"
-_NETWORK: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
-    (aiohttp.ClientPayloadError, ": the answer was cut in the middle of its body"),
-    (aiohttp.ServerDisconnectedError, " closed the connection without an answer"),
-    ((ssl.SSLEOFError, ssl.SSLZeroReturnError), " closed the TLS connection before it was made"),
-    ((socket.gaierror, aiohttp.ClientConnectorDNSError), ": its name can't be resolved"),
-    (ConnectionRefusedError, ": the connection was refused; is the server running?"),
-)
-"""What the network raises, and its words after the endpoint's name."""
+PROXY_KEY_REMEDY = "give the proxy's user and password in HTTPS_PROXY"
 
 
 class Secrets:
@@ -97,7 +83,7 @@ def status_failure(status: int, body: str, headers: Mapping[str, str], *, at: st
             remedy="shorten the prompt or its context, lower max_tokens, or take a model with a larger window",
         )
     if status == 407:
-        return PermanentError(kind, said, remedy=_PROXY_KEY_REMEDY)
+        return PermanentError(kind, said, remedy=PROXY_KEY_REMEDY)
     if is_html(body) and kind in (FailureKind.AUTH, FailureKind.NOT_FOUND):
         return CellError(kind, said, remedy="this is no API: check base_url (most end in /v1) and the proxy")
     failure = OverloadError if status in _OVERLOADED else CellError
@@ -120,67 +106,9 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
 
 
-def transport_failure(error: BaseException, *, at: str, timeout: float) -> CellError:
-    """The failure behind what the client raised: its causes tell more than the client's own classes."""
-    causes = list(_causes(error))
-    for classify in (_certificate, _proxy, _network):
-        for cause in causes:
-            found = classify(cause, at)
-            if found is not None:
-                return found
-    if any(isinstance(cause, TimeoutError) for cause in causes):
-        return timeout_failure(at, timeout)
-    detail = " ".join(str(error).split()) or "no message"
-    return CellError(FailureKind.CONNECTION, f"{at}: {type(error).__name__}: {detail}")
-
-
 def timeout_failure(at: str, timeout: float) -> CellError:
     """No complete answer in time."""
     return CellError(FailureKind.TIMEOUT, f"{at} gave no answer within {timeout:g} s")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error's causes, the innermost first."""
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in chain:
-        chain.append(current)
-        current = current.__cause__ or current.__context__
-    return reversed(chain)
-
-
-def _certificate(error: BaseException, at: str) -> CellError | None:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return PermanentError(
-            FailureKind.CONNECTION,
-            f"{at}: its certificate can't be verified: {error.verify_message}",
-            remedy=CA_REMEDY,
-        )
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return PermanentError(
-            FailureKind.CONNECTION,
-            f"{at}: no TLS connection: {error.reason or error}",
-            remedy="check whether the address is https:// or http://, and the proxy",
-        )
-    return None
-
-
-def _proxy(error: BaseException, at: str) -> CellError | None:
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return CellError(FailureKind.CONNECTION, f"{at}: the proxy can't be reached", remedy=_PROXY_REMEDY)
-    if not isinstance(error, aiohttp.ClientHttpProxyError):
-        return None
-    refused = f"{at}: the proxy refused the connection: {error.status} {error.message}"
-    if error.status == 407:
-        return PermanentError(FailureKind.CONNECTION, refused, remedy=_PROXY_KEY_REMEDY)
-    return CellError(FailureKind.CONNECTION, refused, remedy=_PROXY_REMEDY)
-
-
-def _network(error: BaseException, at: str) -> CellError | None:
-    for kinds, words in _NETWORK:
-        if isinstance(error, kinds):
-            return CellError(FailureKind.CONNECTION, f"{at}{words}")
-    return None
 
 
 def _by_class(status: int) -> FailureKind:

@@ -1,192 +1,70 @@
-"""The one chat model: any OpenAI-compatible endpoint, through the `openai` client over aiohttp.
+"""The `openai` client over aiohttp, open: a request goes out, its answer comes back as text or as a classified failure.
 
-The client sends a request and gives the response back as it is, by its own documented `post`: its typed methods spend
-as much processor time again on models of an answer that is read here anyway, and would let one without choices pass.
-Its retries are off: `calling` owns them.
+It gives the response back as it is, by its own documented `post`: its typed methods spend as much processor time again
+on models of an answer that is read by `replies` anyway, and would let one without choices pass. Its retries are off:
+`calling` owns them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
-import msgspec
-import openai  # noqa: TID253  # an adapter: imported with the first model that is opened
+import openai  # noqa: TID253  # an adapter: imported with the first request
 
-from plimsoll.config import ModelSettings
-from plimsoll.errors import CellError, FailureKind, boundary
-from plimsoll.models.calling import Caller
-from plimsoll.models.connection import Connection
-from plimsoll.models.failures import Secrets, status_failure, timeout_failure, transport_failure
-from plimsoll.models.identity import model_identity
-from plimsoll.models.limits import Permit
-from plimsoll.models.parameters import sent_parameters
-from plimsoll.models.replies import read_reply, read_usage
-from plimsoll.models.spending import Fare, Meter, Spend
-from plimsoll.models.tokens import TokenEstimate
-from plimsoll.types import ChatReply, ChatRequest
+from plimsoll.errors import FailureKind, boundary
+from plimsoll.models.failures import status_failure, timeout_failure
+from plimsoll.models.transport import transport_failure
 
 
-class OpenAIChatModel:
-    """A `ChatModel` over an open client. Made by `open_models`, which closes the client."""
+class OpenAIClient:
+    """One endpoint's client, as one model uses it."""
 
-    def __init__(
-        self,
-        name: str,
-        settings: ModelSettings,
-        connection: Connection,
-        client: openai.AsyncOpenAI,
-        caller: Caller,
-        *,
-        place: Mapping[str, Any] | None = None,
-        secrets: Secrets | None = None,
-        meter: Meter | None = None,
-    ) -> None:
-        """A model.
+    def __init__(self, client: openai.AsyncOpenAI, *, shown: str, timeout: float) -> None:
+        """A client that is open.
 
         Args:
-            name: the suite's name for it.
-            settings: as written.
-            connection: where it is, all variables filled.
             client: open; its own retries are never used.
-            caller: its limits, retries and breaker.
-            place: the part of the identity that says where it is, where that is not the address.
-            secrets: further ones to keep out of messages.
-            meter: what its answers cost, and the run's ledger.
+            shown: the model and its address, for messages.
+            timeout: seconds for a request.
         """
-        self.connection = connection
-        self.settings = settings
         self.client = client
-        self.secrets = secrets or Secrets(connection.secrets)
-        self._name = name
-        self._caller = caller
-        self._identity = model_identity(settings, connection, place)
-        self._own_adapted: dict[str, Any] = self._identity["parameters"]
-        self._tokens = TokenEstimate()
-        self._meter = meter or Meter(Spend())
-        self._requests = 0
+        self._shown = shown
+        self._timeout = timeout
 
-    @property
-    def name(self) -> str:
-        """The suite's name for it."""
-        return self._name
-
-    @property
-    def concurrency(self) -> int:
-        """Requests at once; with adaptive concurrency the most that it may come to."""
-        return self._caller.limiter.concurrency
-
-    @property
-    def requests(self) -> int:
-        """Requests sent so far, those of failed calls too."""
-        return self._requests
-
-    @property
-    def down(self) -> str | None:
-        """Why its endpoint was given up; None as far as is known."""
-        why = self._caller.breaker.why
-        return None if why is None else self.secrets.scrub(why)
-
-    @property
-    def shown(self) -> str:
-        """The model and its address, as messages name it."""
-        return self.connection.shown
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """How the model's own parameters were adapted."""
-        return self.adapted({})[1]
-
-    def adapted(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """The parameters of a request as they are sent, with a note for each change by rule."""
-        return sent_parameters(self.settings, self.connection.model, parameters)
-
-    def identity(self) -> dict[str, Any]:
-        """Provider, address or weights, model, and its own parameters as they are sent."""
-        return {**self._identity, "parameters": dict(self._own_adapted)}
-
-    async def chat(self, request: ChatRequest) -> ChatReply:
-        """Send one request; see `ChatModel.chat`. `usage.requests` counts every attempt."""
-        body = self._body(request)
-        tokens = self._tokens.of(body) if self._caller.limiter.counts_tokens else 0
-        fare = self._meter.fare(self._tokens.most(body) if self._meter.capped else None)
-
-        async def attempt(permit: Permit) -> ChatReply:
-            reply = await self._attempt(body, fare)
-            permit.used(reply.usage.total_tokens)
-            return reply
-
-        try:
-            async with fare:
-                reply, requests = await self._caller.call(attempt, tokens)
-        except CellError as error:
-            # From None: what the client raised may quote a key.
-            raise self._scrubbed(error) from None
-        if self._caller.limiter.counts_tokens or self._meter.capped:
-            self._tokens.learn(body, reply.usage)
-        return msgspec.structs.replace(reply, usage=msgspec.structs.replace(reply.usage, requests=requests))
-
-    def _body(self, request: ChatRequest) -> dict[str, Any]:
-        sent = self.adapted(request.parameters)[0] if request.parameters else self._own_adapted
-        return {"messages": request.messages, **sent, "model": self.connection.model}
-
-    async def _attempt(self, body: dict[str, Any], fare: Fare) -> ChatReply:
-        """One request and its answer; its latency is from sending to the last byte."""
-        self._requests += 1
-        began = time.perf_counter()
-        text = await self._once(
-            self.client.post(
-                "/chat/completions", body=body, cast_to=httpx2.Response, options={"timeout": self.settings.timeout}
-            )
-        )
-        latency = time.perf_counter() - began
-        try:
-            reply = read_reply(text)
-        except CellError:
-            useless = read_usage(text)
-            if useless is not None:
-                await fare.charge(useless)
-            raise
-        return msgspec.structs.replace(reply, latency=latency, usage=await fare.charge(reply.usage))
-
-    async def list_models(self) -> str:
-        """The body of the endpoint's list of models, asked for once.
+    async def complete(self, body: dict[str, Any]) -> str:
+        """The body of the answer to a chat request.
 
         Raises:
             CellError: classified.
         """
-        timeout = self.settings.timeout
-        options: Any = {"timeout": timeout}
+        options: Any = {"timeout": self._timeout}
+        return await self._once(
+            self.client.post("/chat/completions", body=body, cast_to=httpx2.Response, options=options)
+        )
+
+    async def list_models(self) -> str:
+        """The body of the endpoint's list of models.
+
+        Raises:
+            CellError: classified.
+        """
+        options: Any = {"timeout": self._timeout}
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(self._timeout):
                 return await self._once(self.client.get("/models", cast_to=httpx2.Response, options=options))
         except TimeoutError:
-            raise timeout_failure(self.shown, timeout) from None
-        except CellError as error:
-            raise self._scrubbed(error) from None
+            raise timeout_failure(self._shown, self._timeout) from None
 
     async def _once(self, sending: Awaitable[httpx2.Response]) -> str:
-        """One attempt: the response's body, or the failure classified."""
-        with boundary(FailureKind.INVALID_REQUEST, f"{self.shown}: the request can't be sent"):
+        with boundary(FailureKind.INVALID_REQUEST, f"{self._shown}: the request can't be sent"):
             try:
                 return (await sending).text
             except openai.APIStatusError as error:
                 status, body, headers = error.status_code, error.response.text, error.response.headers
-                raise status_failure(status, body, headers, at=self.shown, now=datetime.now(UTC)) from error
+                raise status_failure(status, body, headers, at=self._shown, now=datetime.now(UTC)) from error
             except openai.APIConnectionError as error:
-                raise transport_failure(error, at=self.shown, timeout=self.settings.timeout) from error
-
-    def _scrubbed(self, error: CellError) -> CellError:
-        clean = type(error)(
-            error.kind,
-            self.secrets.scrub(error.message),
-            remedy=self.secrets.scrub(error.remedy),
-            retry_after=error.retry_after,
-            requests=error.requests,
-            down=error.down,
-        )
-        return clean.with_traceback(None)
+                raise transport_failure(error, at=self._shown, timeout=self._timeout) from error

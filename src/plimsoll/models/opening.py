@@ -1,13 +1,15 @@
 """Open the models that are asked for, share what they can share, close all: the one way to get a `ChatModel`.
 
-`openai` takes a second of CPU to import, so it is imported here with the first model that is opened, not before.
+`openai` takes a second of CPU to import and the embedded model longer to start: both wait for the first request.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
 
     from plimsoll.models.breaker import Breaker
     from plimsoll.models.calling import Caller
+    from plimsoll.models.chat_model import OpenAIChatModel
     from plimsoll.models.embedded import EmbeddedModel
     from plimsoll.models.failures import Secrets
     from plimsoll.models.limits import Limiter
-    from plimsoll.models.openai_client import OpenAIChatModel
+    from plimsoll.models.openai_client import OpenAIClient
     from plimsoll.models.retries import Backoff
     from plimsoll.models.spending import Meter, Spend
 
@@ -108,28 +111,43 @@ class _Opener:
         self._azure_credential = azure_credential
         self._clients: dict[tuple[str, str], httpx2.AsyncClient] = {}
         self._server: EmbeddedModel | None = None
+        self._starting = asyncio.Lock()
         self._slots: tuple[Limiter, Breaker] | None = None
 
     async def hosted(
         self, name: str, settings: ModelSettings, connection: Connection, caller: Caller, meter: Meter
     ) -> OpenAIChatModel:
+        from plimsoll.models.chat_model import OpenAIChatModel
         from plimsoll.models.failures import Secrets
-        from plimsoll.models.openai_client import OpenAIChatModel
 
-        http = self._http_client(connection.base_url)
+        if self._network.ca is not None and connection.base_url.startswith("https:"):
+            # Told now, not with the first request.
+            self._network.ssl_context()
         proxy = self._network.proxy_for(connection.base_url)
         password = urlsplit(proxy).password if proxy else None
         secrets = Secrets([*connection.secrets, password or "", unquote(password or "")])
+        if connection.auth == "default_credential":
+            # Now too: a package that is missing, or a credential that there is not.
+            opened = await self._hosted_client(settings, connection, secrets)
+            return OpenAIChatModel(name, settings, connection, _always(opened), caller, secrets=secrets, meter=meter)
+        client = partial(self._hosted_client, settings, connection, secrets)
+        return OpenAIChatModel(name, settings, connection, client, caller, secrets=secrets, meter=meter)
+
+    async def _hosted_client(self, settings: ModelSettings, connection: Connection, secrets: Secrets) -> OpenAIClient:
+        from plimsoll.models.openai_client import OpenAIClient
+
+        http = self._http_client(connection.base_url)
+        client: openai.AsyncOpenAI
         if connection.kind == "azure":
-            client: openai.AsyncOpenAI = await self._azure_client(connection, http, secrets)
+            client = await self._azure_client(connection, http, secrets)
         else:
             client = _openai_client(connection, http, self._environ)
-        return OpenAIChatModel(name, settings, connection, client, caller, secrets=secrets, meter=meter)
+        return OpenAIClient(client, shown=connection.shown, timeout=settings.timeout)
 
     async def embedded(self, name: str, settings: ModelSettings, meter: Meter) -> OpenAIChatModel:
         from plimsoll.models.breaker import Breaker
+        from plimsoll.models.chat_model import OpenAIChatModel
         from plimsoll.models.embedded import EmbeddedModel
-        from plimsoll.models.openai_client import OpenAIChatModel
         from plimsoll.models.quotas import slots_limiter
 
         server = self._server or EmbeddedModel(environ={**os.environ, **self._environ})
@@ -139,20 +157,33 @@ class _Opener:
                 remedy="leave `model` out",
             )
         if self._server is None:
-            self._server = await self._stack.enter_async_context(server)
+            await server.find()
+            self._server = server
             # Shared: a request that waits for another model's slot would count the waiting as latency.
             self._slots = slots_limiter(self._settings.values(), server.workers), Breaker(self._backoff)
         assert self._slots is not None
-        connection = Connection(kind="openai", base_url=server.base_url, model=server.model, api_key=PLACEHOLDER_KEY)
+        # It has no address until it is started.
+        connection = Connection(kind="openai", base_url="", model=server.model, api_key=PLACEHOLDER_KEY)
         return OpenAIChatModel(
             name,
             settings,
             connection,
-            _openai_client(connection, self._http_client(connection.base_url), {}),
+            partial(self._embedded_client, settings, server),
             _caller(settings, connection, *self._slots, self._backoff),
             place=server.place,
             meter=meter,
         )
+
+    async def _embedded_client(self, settings: ModelSettings, server: EmbeddedModel) -> OpenAIClient:
+        """A client of the embedded model, which the first of them starts."""
+        from plimsoll.models.openai_client import OpenAIClient
+
+        async with self._starting:
+            if not server.started:
+                await self._stack.enter_async_context(server)
+        connection = Connection(kind="openai", base_url=server.base_url, model=server.model, api_key=PLACEHOLDER_KEY)
+        client = _openai_client(connection, self._http_client(connection.base_url), {})
+        return OpenAIClient(client, shown=connection.shown, timeout=settings.timeout)
 
     def _http_client(self, url: str) -> httpx2.AsyncClient:
         import httpx2
@@ -191,6 +222,13 @@ class _Opener:
             max_retries=0,
             http_client=http,
         )
+
+
+def _always(client: OpenAIClient) -> Callable[[], Awaitable[OpenAIClient]]:
+    async def opened() -> OpenAIClient:
+        return client
+
+    return opened
 
 
 def _caller(

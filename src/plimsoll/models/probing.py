@@ -13,7 +13,7 @@ from plimsoll.models.replies import excerpt
 from plimsoll.types import ChatRequest
 
 if TYPE_CHECKING:
-    from plimsoll.models.openai_client import OpenAIChatModel
+    from plimsoll.models.chat_model import OpenAIChatModel
 
 
 @dataclass(frozen=True, slots=True)

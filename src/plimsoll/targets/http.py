@@ -153,7 +153,8 @@ class _OpenHttp:
     async def _once(self, body: Mapping[str, Any]) -> Output:
         import aiohttp
 
-        from plimsoll.models.failures import status_failure, transport_failure
+        from plimsoll.models.failures import status_failure
+        from plimsoll.models.transport import transport_failure
 
         started = time.perf_counter()
         try:
