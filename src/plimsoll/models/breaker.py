@@ -49,6 +49,8 @@ class Breaker:
         self.failures = 0
         """In a row, up to now."""
         self._since = 0.0
+        self._until = 0.0
+        """When it counts as down, if nothing is answered before."""
         self._verdict: CellError | None = None
         self._probing = False
         self._changed = asyncio.Event()
@@ -84,7 +86,8 @@ class Breaker:
         if not self.failures:
             self._since = self._clock()
         self.failures += 1
-        if self.holds and self._verdict is None and self._clock() - self._since >= self._patience(error):
+        self._until = self._since + self._patience(error)
+        if self.holds and self._verdict is None and self._clock() >= self._until:
             self._verdict = _given_up(error, self.failures)
             for call in self._calls:
                 call.reschedule(asyncio.get_running_loop().time())
@@ -160,6 +163,10 @@ class Breaker:
         return False
 
     def _pause(self) -> float:
+        left = self._until - self._clock()
+        if left <= _LONGEST_PROBE:
+            # The one that decides: any that went before it would be a case lost that has no retries.
+            return max(left, 0.0)
         return min(self._backoff.wait(self.failures - _IN_A_ROW), _LONGEST_PROBE)
 
     def _tell(self) -> None:
