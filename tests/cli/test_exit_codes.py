@@ -43,11 +43,13 @@ def test_missing_cells_below_the_budget_are_inconclusive(desk_suite: Workspace, 
 
 def test_an_endpoint_that_is_down_is_infrastructure(desk_suite: Workspace, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    edit(desk_suite.root, "suites/desk.yaml", "retries: 0", "retries: 4")
     for command in ("run", "gate"):
         ended = plimsoll(capsys, command, "desk", "--no-track")
         assert ended.code == 4
         said = " ".join(ended.out.split())
-        assert "gave up before all cells were run" in said
+        # All twelve are under way at once, and may fail each by itself before the endpoint counts as down.
+        assert "gave up before all cells were run" in said or "12 of 12 cells of v1 failed" in said
         assert "scripted at http://127.0.0.1:9/v1: the connection was refused; is the server running?" in said
 
 

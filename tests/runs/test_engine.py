@@ -316,7 +316,7 @@ def test_slow_answers_do_not_hold_back_scoring(tmp_path):
             scored.add(case.inputs["n"])
             return super().evaluate(case, output)
 
-    scored = set()
+    scored: set[int] = set()
     run(tmp_path, [OneAtATime()], [Noting()])
     assert scored == set(range(12))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import openai
 import pytest
@@ -15,7 +16,7 @@ from plimsoll.testing import Reply, ScriptedEndpoint
 from plimsoll.testing.scripted import ScriptedModel
 from plimsoll.types import ChatReply, Usage
 
-ASK = [{"role": "user", "content": "Why?"}]
+ASK: list[Any] = [{"role": "user", "content": "Why?"}]
 CALL = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 
 

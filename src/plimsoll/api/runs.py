@@ -132,9 +132,7 @@ async def run_targets(
 
 
 @contextmanager
-def _ended(
-    journal: Journal, session: _Session, models: Mapping[str, OpenAIChatModel], spend: Spend
-) -> Iterator[Tally]:
+def _ended(journal: Journal, session: _Session, models: Mapping[str, OpenAIChatModel], spend: Spend) -> Iterator[Tally]:
     """Around the work: writes down how the session ended, also when it is interrupted, with what was in flight."""
     tally, started, finished = Tally(), time.perf_counter(), False
     try:
