@@ -31,14 +31,15 @@ def main() -> None:
 
 def _lines(section: Section) -> Iterator[str]:
     machine, versions = section.machine, ", ".join(f"{name} {one}" for name, one in section.versions.items())
-    yield f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['system']}, Python"
-    yield f"{machine['python']}, {section.date}. {versions}."
+    where = f"{machine['processor']}, {machine['cores']} cores, {machine['memory']}, {machine['system']}"
+    yield f"Measured on {section.date}: {where}, Python {machine['python']}, {versions}."
     yield ""
     if section.findings:
-        rows = ((one.what, one.shown, one.goal, one.answer) for one in section.findings)
-        yield from _table(("what", "measured", "goal", "reached"), rows)
+        numbered = list(enumerate(section.findings, start=1))
+        rows = ((str(number), one.what, one.shown, one.goal, one.answer) for number, one in numbered)
+        yield from _table(("", "what", "measured", "goal", "reached"), rows)
         yield ""
-        notes = [f"- {one.what}: {one.note}" for one in section.findings if one.note]
+        notes = [f"- ({number}) {one.note}" for number, one in numbered if one.note]
         yield from [*notes, ""] if notes else ()
     for table in section.tables:
         yield f"{table.caption}\n"

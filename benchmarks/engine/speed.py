@@ -96,7 +96,7 @@ def processor(setting: Setting) -> Iterator[Finding]:
         "bare loop": 1000 * median(bare),
         "aiohttp alone": 1000 * median(aiohttp),
         "main process": 1000 * median(main),
-        "children": 1000 * median(children),
+        "children": max(0.0, 1000 * median(children)),
     }
     yield Finding(
         key="cpu",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -24,6 +26,7 @@ except SystemExit:
     print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 _TIMES = 5
+_SHOWN = 8
 
 
 def help_(setting: Setting) -> Iterator[Finding]:
@@ -74,6 +77,9 @@ def one_row(setting: Setting) -> Iterator[Finding | Table]:
             model.reset()
             tracked.append(plimsoll("run", "bench", cwd=workspace.root))
             phases.append(_phases(workspace, model, tracked[-1], setting.latency))
+        workspace.fresh()
+        counted = {"PYTHONPROFILEIMPORTTIME": "1"}
+        imports = _imports(plimsoll("run", "bench", "--no-track", cwd=workspace.root, env=counted))
     whole, without, mlflow = (median(one.seconds for one in each) for each in (tracked, untracked, alone))
     added = max(0.0, whole - without)
     yield Finding(
@@ -92,6 +98,20 @@ def one_row(setting: Setting) -> Iterator[Finding | Table]:
         columns=("phase", "s"),
         rows=tuple((name, f"{median(one[name] for one in phases):.2f}") for name in phases[0]),
     )
+    yield Table(
+        key="one-row-imports",
+        caption="The longest imports of such a run without MLflow, by Python's own count, which takes time itself:",
+        columns=("package", "s"),
+        rows=tuple((name, f"{seconds:.2f}") for name, seconds in imports),
+    )
+
+
+def _imports(ended: Ended) -> list[tuple[str, float]]:
+    """Package → seconds that importing its own modules took, the longest first."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for own, name in re.findall(r"^import time: +(\d+) \| +\d+ \| +(\w+)", ended.err, re.MULTILINE):
+        seconds[name] += int(own) / 1e6
+    return sorted(seconds.items(), key=lambda one: -one[1])[:_SHOWN]
 
 
 def _phases(workspace: Workspace, model: StandIn, ended: Ended, latency: float) -> dict[str, float]:
