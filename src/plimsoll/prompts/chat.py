@@ -63,7 +63,7 @@ def _stray(before: str) -> str:
 
 
 def _message(role: str, chunk: str, replayed: Sequence[Message]) -> Message:
-    whole = _TOKEN.fullmatch(unmark(chunk).strip())
+    whole = _TOKEN.fullmatch(unmark(chunk).strip()) if OPEN in chunk else None
     if whole and whole[1] == "M" and replayed[int(whole[2])].get("role") == role:
         return dict(replayed[int(whole[2])])
     if role == "tool":
@@ -75,7 +75,7 @@ def _message(role: str, chunk: str, replayed: Sequence[Message]) -> Message:
         calls = _TOOL_CALLS.search(chunk)
         if calls is not None:
             return {"role": role, "tool_calls": _calls(unmark(calls[1]))}
-    named = _NAMED.search(chunk)
+    named = _NAMED.search(chunk) if COLON in chunk else None
     if named is not None:
         return {"role": role, "name": unmark(named[1]), "content": _content(named[2], replayed)}
     if role == "function":
@@ -99,7 +99,8 @@ def _content(chunk: str, replayed: Sequence[Message]) -> str | list[dict[str, An
         content = replayed[int(token[2])].get("content") if token[1] == "M" else []
         return token[0] if isinstance(content, list) else content or ""
 
-    text = _TOKEN.sub(as_text, unmark(chunk)).strip()
+    text = unmark(chunk)
+    text = (_TOKEN.sub(as_text, text) if OPEN in text else text).strip()
     if OPEN not in text:
         return text
     return [part for line in text.split("\n") for part in _parts(line, replayed)]
