@@ -17,6 +17,23 @@ from typing import Annotated, Any
 
 import typer
 
+from plimsoll.cli.flags import (
+    CACHE_EXAMPLES,
+    GATE_EXAMPLES,
+    RUN_EXAMPLES,
+    FilterOption,
+    FreshFlag,
+    JsonFlag,
+    MaxCostOption,
+    NoCacheFlag,
+    NoTrackFlag,
+    ReasonOption,
+    RepeatsOption,
+    SampleOption,
+    SuiteArgument,
+    SuitesArgument,
+    WhoOption,
+)
 from plimsoll.errors import ExitCode, InfrastructureError, InterruptedRunError, PlimsollError, UsageError
 from plimsoll.version import __version__
 
@@ -35,27 +52,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
-SuitesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[SUITE]...", help="Names or paths of suites; all where none is given.")
-]
-SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="Name or path of a suite.")]
-SampleOption = Annotated[int | None, typer.Option(min=0, help="Draw N cases by hash of seed and id; 0 takes all.")]
-FilterOption = Annotated[
-    list[str] | None,
-    typer.Option("--filter", metavar="FIELD=VALUE", help="Only such cases; slice, group, id or an input. Repeatable."),
-]
-RepeatsOption = Annotated[int | None, typer.Option(min=1, help="Answers for each case; over the suite's.")]
-MaxCostOption = Annotated[
-    float | None,
-    typer.Option(metavar="USD", help="Stop, to be resumed, before models have cost more; over the suite's."),
-]
-NoCacheFlag = Annotated[bool, typer.Option("--no-cache", help="Generate and score anew what the cache holds.")]
-FreshFlag = Annotated[bool, typer.Option("--fresh", help="Draw new samples, kept apart from all older ones.")]
-NoTrackFlag = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")]
-ReasonOption = Annotated[str, typer.Option(help="Why, for the history.")]
-WhoOption = Annotated[str | None, typer.Option(help="Who, for the history. Default: git's user, else the login name.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -181,7 +177,7 @@ def list_(*, as_json: JsonFlag = False) -> None:
     workspace.list_all(as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=RUN_EXAMPLES)
 def run(  # each is a flag
     suites: SuitesArgument = None,
     *,
@@ -204,15 +200,7 @@ def run(  # each is a flag
     ] = False,
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    r"""Run suites: plan, generate, score, log. Only what changed runs again; Ctrl-C leaves a run to --resume.
-
-    \b
-    plimsoll run                          every suite of the workspace
-    plimsoll run support-qa --sample 20   twenty cases, the same ones each time
-    plimsoll run support-qa --filter slice=critical
-    plimsoll run support-qa --resume      go on after Ctrl-C or a crash
-    plimsoll run support-qa --watch       again at each save
-    """
+    """Run suites: plan, generate, score, log. Only what changed runs again; Ctrl-C leaves a run to --resume."""
     from plimsoll.api.options import RunOptions
     from plimsoll.cli import evaluate
 
@@ -264,7 +252,7 @@ def report(
     evaluate.report(run_id, output, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=GATE_EXAMPLES)
 def gate(  # each is a flag
     suites: SuitesArgument = None,
     *,
@@ -285,12 +273,7 @@ def gate(  # each is a flag
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    r"""Decide whether a target may be promoted: pass (0), fail (1) or inconclusive (3), with reasons and attestation.
-
-    \b
-    plimsoll gate support-qa --target v1 --first   there is no champion yet
-    plimsoll gate support-qa --target v2           against the champion
-    """
+    """Decide whether a target may be promoted: pass (0), fail (1) or inconclusive (3), with reasons and attestation."""
     from plimsoll.api.options import GateOptions, RunOptions
     from plimsoll.cli import decide
     from plimsoll.cli.evaluate import filter_pairs
@@ -386,7 +369,7 @@ def try_(
     trying.try_(prompt, variables or (), model=model, base_url=base_url, send=not render_only, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=CACHE_EXAMPLES)
 def cache(  # each is a flag
     *,
     explain: Annotated[
@@ -403,13 +386,7 @@ def cache(  # each is a flag
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    r"""Show the cell cache: what it holds; why a cell is reused or not; make it smaller. Sends nothing.
-
-    \b
-    plimsoll cache --explain support-qa             what changed, counted by reason
-    plimsoll cache --explain support-qa --case 17   one case in full
-    plimsoll cache --prune --older-than 30d --max-size 500MB
-    """
+    """Show the cell cache: what it holds; why a cell is reused or not; make it smaller. Sends nothing."""
     from plimsoll.cli import caching
 
     if explain is not None and prune:

@@ -1,0 +1,48 @@
+"""Options and arguments that several commands share, each declared once; and the examples of their help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+SuitesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[SUITE]...", help="Names or paths of suites; all where none is given.")
+]
+SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="Name or path of a suite.")]
+SampleOption = Annotated[int | None, typer.Option(min=0, help="Draw N cases by hash of seed and id; 0 takes all.")]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option("--filter", metavar="FIELD=VALUE", help="Only such cases; slice, group, id or an input. Repeatable."),
+]
+RepeatsOption = Annotated[int | None, typer.Option(min=1, help="Answers for each case; over the suite's.")]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option(metavar="USD", help="Stop, to be resumed, before models have cost more; over the suite's."),
+]
+NoCacheFlag = Annotated[bool, typer.Option("--no-cache", help="Generate and score anew what the cache holds.")]
+FreshFlag = Annotated[bool, typer.Option("--fresh", help="Draw new samples, kept apart from all older ones.")]
+NoTrackFlag = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the history.")]
+WhoOption = Annotated[str | None, typer.Option(help="Who, for the history. Default: git's user, else the login name.")]
+
+RUN_EXAMPLES = (
+    "\b\nExamples:\n"
+    "  plimsoll run                          every suite of the workspace\n"
+    "  plimsoll run support-qa --sample 20   twenty cases, the same ones each time\n"
+    "  plimsoll run support-qa --filter slice=critical\n"
+    "  plimsoll run support-qa --resume      go on after Ctrl-C or a crash\n"
+    "  plimsoll run support-qa --watch       again at each save"
+)
+GATE_EXAMPLES = (
+    "\b\nExamples:\n"
+    "  plimsoll gate support-qa --target v1 --first   there is no champion yet\n"
+    "  plimsoll gate support-qa --target v2           against the champion"
+)
+CACHE_EXAMPLES = (
+    "\b\nExamples:\n"
+    "  plimsoll cache --explain support-qa             what changed, counted by reason\n"
+    "  plimsoll cache --explain support-qa --case 17   one case in full\n"
+    "  plimsoll cache --prune --older-than 30d --max-size 500MB"
+)
