@@ -66,7 +66,7 @@ def test_one_case_is_shown_in_full(filled: Workspace, capsys: pytest.CaptureFixt
 
 def test_pruning_says_what_was_freed(filled: Workspace, capsys: pytest.CaptureFixture[str]):
     kept = plimsoll(capsys, "cache", "--prune")
-    assert kept.out.startswith("removed 0 answers and 0 sets of scores\nfreed ")
+    assert kept.out.startswith("removed 0 answers, 0 sets of scores\nfreed ")
     shown = plimsoll(capsys, "cache", "--prune", "--older-than", "30d", "--max-size", "1 kB", "--json")
     assert shown.document["pruned"]["removed"]["outputs"] == 24
     assert shown.document["pruned"]["after"] < shown.document["pruned"]["before"]

@@ -281,6 +281,15 @@ def test_a_reason_to_stop_leaves_the_rest_owed_and_a_resume_does_it(tmp_path):
     assert (target.calls.total(), report.run.complete) == (12, True)
 
 
+def test_nothing_more_is_generated_once_a_judges_endpoint_is_down(tmp_path):
+    target = Target(concurrency=1)
+    tally, report = run(
+        tmp_path, [target], [Exact()], down=lambda: "the judge is gone" if target.calls.total() >= 3 else None
+    )
+    assert tally.given_up == {"lane": "the judge is gone"}
+    assert (target.calls.total(), len(report.cells), report.run.complete) == (3, 3, False)
+
+
 def test_a_slow_judge_does_not_hold_back_generation(tmp_path):
     """Far more answers than the scoring queue holds are there before the judge gives its first score."""
 

@@ -17,9 +17,10 @@ from plimsoll.api.caching import (
 from plimsoll.cli.console import print_place, print_result, to_stdout
 from plimsoll.config import Workspace, parse_bytes, parse_seconds
 from plimsoll.errors import UsageError
-from plimsoll.reports.text import one_line
+from plimsoll.reports.text import count, one_line
 
 if TYPE_CHECKING:
+    from plimsoll.runs.cache_contents import Share
     from plimsoll.runs.reuse import Reuse
 
 _DAY = 86400
@@ -39,10 +40,10 @@ def show(*, as_json: bool) -> None:
     if not found.suites:
         console.print("empty: a run fills it")
         return
-    console.print(f"{size_text(found.size)}: {found.held.outputs:,} answers, {found.held.scores:,} sets of scores")
+    console.print(f"{size_text(found.size)}: {_kept(found.held)}")
     console.print(f"written {found.oldest} to {found.newest}; last used {found.used}", soft_wrap=True)
     for suite, share in found.suites.items():
-        console.print(f"  {suite}: {share.outputs:,} answers, {share.scores:,} sets of scores")
+        console.print(f"  {suite}: {_kept(share)}")
 
 
 def prune(older_than: str | None, max_size: str | None, *, as_json: bool) -> None:
@@ -61,10 +62,13 @@ def prune(older_than: str | None, max_size: str | None, *, as_json: bool) -> Non
         print_result({"file": str(workspace.shown(cache_file(workspace))), "pruned": done})
         return
     console = to_stdout()
-    removed = done.removed
-    console.print(f"removed {removed.outputs:,} answers and {removed.scores:,} sets of scores")
+    console.print(f"removed {_kept(done.removed)}")
     freed = size_text(max(done.before - done.after, 0))
     console.print(f"freed {freed}: {size_text(done.before)} before, {size_text(done.after)} now")
+
+
+def _kept(share: Share) -> str:
+    return f"{count(share.outputs, 'answer')}, {count(share.scores, 'set of scores', 'sets of scores')}"
 
 
 def explain(suite: str, target: str | None, case: str | None, *, as_json: bool) -> None:
