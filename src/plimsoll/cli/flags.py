@@ -42,7 +42,7 @@ GATE_EXAMPLES = (
 )
 CACHE_EXAMPLES = (
     "\b\nExamples:\n"
-    "  plimsoll cache --explain support-qa             what changed, counted by reason\n"
+    "  plimsoll cache --explain support-qa             what changed, by reason\n"
     "  plimsoll cache --explain support-qa --case 17   one case in full\n"
     "  plimsoll cache --prune --older-than 30d --max-size 500MB"
 )
