@@ -146,6 +146,16 @@ def test_a_writer_that_never_ends_is_an_error_and_nothing_is_lost_when_it_does(p
     assert rows(path) == [(1,)]
 
 
+def test_a_row_that_was_damaged_is_as_if_it_were_not_there(path):
+    with CellCache(path) as cache:
+        keep(cache, 1)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("UPDATE kept SET value = ?", (b'{"text":',))
+    other.close()
+    with CellCache(path) as cache:
+        assert cache.output(key_of(1)) is None
+
+
 def test_what_waits_for_another_writer_has_a_limit(path):
     def fill():
         for number in range(10_000):

@@ -281,6 +281,23 @@ def test_a_reason_to_stop_leaves_the_rest_owed_and_a_resume_does_it(tmp_path):
     assert (target.calls.total(), report.run.complete) == (12, True)
 
 
+def test_half_a_character_in_a_failures_words_ends_no_run(tmp_path):
+    class Cut(Target):
+        async def run(self, case):
+            raise CellError(FailureKind.SERVER, "bad: \ud83d", remedy="again \ud83d")
+
+    _, report = run(tmp_path, [Cut()], [Exact()])
+    assert {record.outcome.message for record in report.cells} == {"bad: ?"}
+
+
+def test_a_session_that_never_ended_makes_no_run_complete(tmp_path):
+    _, report = run(tmp_path, [Target(fails={1: FailureKind.SERVER})], [Exact()], reuse=False)
+    assert report.run.complete
+    with job_of(tmp_path, [Target()], [Exact()], owed=failed_cells(tmp_path).__contains__, reuse=False) as job:
+        asyncio.run(execute(job, Tally()))
+    assert not read_report(tmp_path / "r1").run.complete
+
+
 def test_nothing_more_is_generated_once_a_judges_endpoint_is_down(tmp_path):
     target = Target(concurrency=1)
     tally, report = run(

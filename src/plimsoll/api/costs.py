@@ -82,16 +82,17 @@ def unseen_spending(plan: Plan, cap: float | None) -> str | None:
 
 def _spent_before(journal: Path) -> float:
     """What the sessions so far spent: as they said when they ended, and of one that was killed what its cells took."""
-    ended, seen = 0.0, 0.0
+    spent, seen = 0.0, 0.0
     for line in read_journal(journal):
         match line:
             case EndLine(cost=cost):
-                ended += cost or 0.0
+                spent += seen if cost is None else cost
+                seen = 0.0
             case OutputLine(outcome=Output(usage=usage), cached=False):
                 seen += usage.cost or 0.0
-            case ScoreLine(scores=scores):
+            case ScoreLine(scores=scores, cached=False):
                 judged = [score.usage for score in scores.values() if isinstance(score, Scored | Failed)]
                 seen += sum(usage.cost or 0.0 for usage in judged)
             case _:
                 pass
-    return max(ended, seen)
+    return spent + seen

@@ -241,8 +241,13 @@ def problem_of(ran: Ran, max_failed: float) -> Problem | None:
     again = f"plimsoll run {suite} --resume --max-cost USD"
     if CHAMPION_TARGET in ran.plan.targets:
         again = f"plimsoll gate {suite} with a higher --max-cost; what is finished is taken from the cache"
-    done = f"{len(ran.report.cells):,} of {ran.plan.size:,} cells are finished"
+    done = f"{_finished(ran):,} of {ran.plan.size:,} cells are finished"
     return Problem(f"{stopped}; {done}; to go on: {again}", ExitCode.INCONCLUSIVE)
+
+
+def _finished(ran: Ran) -> int:
+    """Cells of the run's own targets; a stored baseline's are beside them."""
+    return sum(1 for name in ran.plan.targets for _ in ran.report.of_target(name))
 
 
 def _infrastructure_problem(ran: Ran, max_failed: float) -> str | None:
@@ -250,7 +255,10 @@ def _infrastructure_problem(ran: Ran, max_failed: float) -> str | None:
         reasons = "; ".join(sorted(set(ran.given_up.values())))
         return f"gave up before all cells were run: {reasons}"
     if not ran.report.run.complete and ran.report.run.stopped is None:
-        missing = ran.plan.size - len(ran.report.cells)
+        missing = ran.plan.size - _finished(ran)
+        if not missing:
+            again = f"plimsoll run {ran.plan.suite} --resume"
+            return f"the run, or that of its baseline, is not complete: some cells were not scored ({again})"
         return f"{missing} of {ran.plan.size} cells were not run: plimsoll run {ran.plan.suite} --resume"
     return infrastructure_failure(ran.report, tuple(ran.plan.targets), max_failed)
 

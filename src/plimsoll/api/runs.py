@@ -292,14 +292,14 @@ def _run_folder(prepared: Prepared, plan: Plan, cases: Selection, resumed: Path 
 
 def _session(folder: Path, done: JournalIndex, *, resumed: bool, only_failed: bool) -> _Session:
     """What is left to do; read while the run's lock is held, so that nobody else is doing it."""
-    left = done.size - done.finished + done.failures
+    owed = [place for place in range(done.size) if done.owes(place)] if resumed else range(done.size)
     if not resumed:
-        return _Session(done, left)
-    failed = sum(done.is_failed(place) for place in range(done.size))
+        return _Session(done, len(owed))
+    failed = sum(done.is_failed(place) for place in owed)
     if not only_failed:
-        if is_complete(folder) and not failed:
+        if is_complete(folder) and not owed:
             raise UsageError(f"run {folder.name} is complete", remedy="there is nothing to resume; start a new run")
-        return _Session(done, left)
+        return _Session(done, len(owed))
     if not failed:
         raise UsageError(f"run {folder.name} has no failed cells", remedy="there is nothing to run again")
-    return _Session(done, failed, done.is_failed, whole=done.failures == left)
+    return _Session(done, failed, done.is_failed, whole=failed == len(owed))

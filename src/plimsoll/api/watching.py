@@ -165,11 +165,18 @@ class _Watched:
             # Saving a file again, as it is, tries again.
             self._wait_for_any(workspace, written)
         ended = Ended(run.report, run.summary)
-        changes = None if self.last is None else build_changes(self.last, ended)
+        changes = self._changes(ended)
         # What a mistake or an endpoint broke says nothing of what comes next: that is held against the run before.
         if run.report.run.complete and (run.problem is None or not self.whole):
             self.last, self.whole = ended, run.problem is None
         return Finished(run, changes)
+
+    def _changes(self, ended: Ended) -> RunChanges | None:
+        """What changed since the run before; None where there is none, or its folder was removed meanwhile."""
+        try:
+            return None if self.last is None else build_changes(self.last, ended)
+        except PlimsollError:
+            return None
 
     def _wait_for_any(self, workspace: Workspace, written: Sight) -> None:
         self.elsewhere = workspace

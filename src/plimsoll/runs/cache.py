@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -20,6 +20,8 @@ from plimsoll import canonical
 from plimsoll.errors import InfrastructureError
 from plimsoll.runs.cache_file import CacheFile, is_busy
 from plimsoll.types import Output, Score, Scored
+
+T = TypeVar("T")
 
 OUTPUT = "output"
 SCORE = "score"
@@ -105,7 +107,7 @@ class CellCache:
     def output(self, key: str) -> Output | None:
         """The output of a generation key, without latency."""
         found = self._get(OUTPUT, key)
-        return None if found is None else read_output(found)
+        return None if found is None else _readable(read_output, found)
 
     def keep_output(self, key: str, output: Output, cell: str, parts: Mapping[str, str]) -> None:
         """Keep an output.
@@ -124,7 +126,7 @@ class CellCache:
     def scores(self, key: str) -> dict[str, Score] | None:
         """The scores of a score key, without a pass or fail: that is for the threshold of today."""
         found = self._get(SCORE, key)
-        return None if found is None else _scores_decoder.decode(found)
+        return None if found is None else _readable(_scores_decoder.decode, found)
 
     def keep_scores(self, key: str, scores: dict[str, Score], cell: str, parts: Mapping[str, str]) -> None:
         """Keep an evaluator's scores, if it gave every one of them; `cell` and `parts` as of an output."""
@@ -205,3 +207,11 @@ def day_of(seconds: float) -> int:
 def raw_key(key: str) -> bytes:
     """A key as the file holds it."""
     return bytes.fromhex(key.removeprefix(canonical.DIGEST_PREFIX))
+
+
+def _readable(decode: Callable[[bytes], T], value: bytes) -> T | None:
+    """What was kept; None where it is damaged, which is as if it were not there: it is kept anew."""
+    try:
+        return decode(value)
+    except msgspec.DecodeError:
+        return None

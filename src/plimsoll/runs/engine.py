@@ -14,6 +14,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from plimsoll.errors import CellError, FailureKind, PlimsollError, boundary
 from plimsoll.evaluators.contract import Evaluator
@@ -255,29 +256,32 @@ class _Execution:
         before = self.job.done.good_scores(answered.place, evaluator.name) if answered.before else None
         if before is not None:
             return self.job.journal.reader.scores(before).scores
-        key, scores = await self._scores(answered, scorer, asked)
-        if any(isinstance(score, Failed) and score.failure.kind is FailureKind.SPEND_CAP for score in scores.values()):
+        line = await self._scored(answered, scorer, asked)
+        if any(
+            isinstance(score, Failed) and score.failure.kind is FailureKind.SPEND_CAP for score in line.scores.values()
+        ):
             # Nobody judged: the scores are owed as before.
             self.tally.stopped = self.tally.stopped or self.job.stop()
             return {}
-        self.job.journal.append(ScoreLine(cell=answered.cell, evaluator=evaluator.name, key=key, scores=scores))
-        return scores
+        self.job.journal.append(line)
+        return line.scores
 
-    async def _scores(self, answered: _Answered, scorer: Scorer, asked: list[Usage]) -> tuple[str, dict[str, Score]]:
+    async def _scored(self, answered: _Answered, scorer: Scorer, asked: list[Usage]) -> ScoreLine:
         evaluator, case = scorer.evaluator, answered.case
+        line = partial(ScoreLine, cell=answered.cell, evaluator=evaluator.name)
         if isinstance(answered.outcome, Failure):
-            return "", unscored(evaluator, answered.outcome)
+            return line(key="", scores=unscored(evaluator, answered.outcome))
         reason = scorer.applies(case)
         if reason is not None:
-            return "", skipped(evaluator, reason)
+            return line(key="", scores=skipped(evaluator, reason))
         try:
             output = self.job.transforms[answered.cell.target](answered.outcome)
         except CellError as error:
-            return "", unscored(evaluator, Failure.of(error))
+            return line(key="", scores=unscored(evaluator, Failure.of(error)))
         key = self._keys.score(evaluator, case, output) if evaluator.reusable else ""
         kept = self.job.cache.scores(key) if key and self.job.reuse else None
         if kept is not None:
-            return key, apply_pass_if(evaluator, case, kept)
+            return line(key=key, scores=apply_pass_if(evaluator, case, kept), cached=True)
         scores = await score(evaluator, case, output, timeout=scorer.timeout)
         judges = (value.usage for value in scores.values() if isinstance(value, Scored | Failed))
         judged = [usage for usage in judges if usage.requests]
@@ -286,7 +290,7 @@ class _Execution:
         if key:
             name = cell_name(self.job.plan.suite, answered.cell, evaluator.name)
             self.job.cache.keep_scores(key, scores, name, self._keys.score_parts(evaluator, case, output))
-        return key, scores
+        return line(key=key, scores=scores)
 
 
 async def execute(job: Job, tally: Tally) -> None:

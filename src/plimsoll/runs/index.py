@@ -66,6 +66,8 @@ class JournalIndex:
         self.path = path
         self.ends: list[EndLine] = []
         """How each session of the run ended."""
+        self.ended = False
+        """The last session ended in order: nothing came after its end."""
         self.finished = 0
         """Cells with an outcome, be it a failure."""
         self.failures = 0
@@ -144,6 +146,7 @@ class JournalIndex:
             KeyError: it is about a cell or an evaluator that is not planned.
         """
         line = _glance.decode(raw)
+        self.ended = line.kind == "end"
         if line.kind == "end":
             self.ends.append(
                 EndLine(

@@ -45,6 +45,8 @@ class ScoreLine(Struct, frozen=True, kw_only=True, tag="score", tag_field="kind"
     key: str
     """The score's identity; empty where there was no output to score."""
     scores: dict[str, Score]
+    cached: bool = False
+    """They were reused: nothing was spent on them in this session."""
 
 
 class EndLine(Struct, frozen=True, kw_only=True, tag="end", tag_field="kind"):
@@ -266,8 +268,16 @@ class JournalReader:
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        """Open the file."""
-        self._file = self._path.open("rb")
+        """Open the file.
+
+        Raises:
+            ConfigError: it can't be opened.
+        """
+        try:
+            self._file = self._path.open("rb")
+        except OSError as error:
+            mistake = Mistake(f"can't be read: {error.strerror}", Where(self._path), "start a new run")
+            raise ConfigError([mistake]) from error
         return self
 
     def __exit__(

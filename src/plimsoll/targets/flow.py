@@ -183,6 +183,7 @@ class _OpenFlow:
                 remedy=running.told(error.remedy, self._folder),
                 retry_after=error.retry_after,
                 requests=error.requests or usage_of(calls).requests,
+                down=error.down,
             ) from None
         except UsageError as error:
             raise UsageError(running.told(error.message, self._folder), remedy=error.remedy) from None

@@ -27,6 +27,11 @@ def flow_output(answer: Mapping[str, Any], line: LineCalls, pick: str | None) ->
     """
     if "error" in answer:
         raise _failure(answer, line)
+    refused = next((failure for call in line.calls if (failure := call.failure) and _is_refusal(failure)), None)
+    if refused is not None:
+        # The flow caught it and went on with something else: no answer of the flow's as it is.
+        requests = usage_of(line).requests
+        raise CellError(refused.kind, refused.message, remedy=refused.remedy, requests=requests, down=refused.down)
     value = answer["output"]
     if value in ({}, None):
         raise CellError(
@@ -84,14 +89,22 @@ def _failure(answer: Mapping[str, Any], line: LineCalls) -> CellError:
     requests = usage_of(line).requests
     failure = line.failure_in(message)
     if failure is not None:
-        return CellError(failure.kind, f"{prefix}{failure.message}", remedy=failure.remedy, requests=requests)
+        return CellError(
+            failure.kind, f"{prefix}{failure.message}", remedy=failure.remedy, requests=requests, down=failure.down
+        )
     named = "" if node and repr(node) in message else prefix
     last = max(line.calls, key=lambda call: call.start + call.seconds, default=None)
     if last is not None and last.failure is not None:
         # The flow caught the model's failure, and fell over what was missing then.
         told = f"{named}{message}; before that, {last.failure.message}"
-        return CellError(last.failure.kind, told, remedy=last.failure.remedy, requests=requests)
+        found = last.failure
+        return CellError(found.kind, told, remedy=found.remedy, requests=requests, down=found.down)
     return CellError(FailureKind.TARGET, f"{named}{message}", requests=requests)
+
+
+def _is_refusal(failure: CellError) -> bool:
+    """Whether nothing was asked because the run has to end: of the spend, or of the endpoint."""
+    return failure.kind is FailureKind.SPEND_CAP or failure.down
 
 
 def _failed_requests(calls: Sequence[Call]) -> int:

@@ -19,8 +19,12 @@ class Failure(Struct, frozen=True, kw_only=True, tag="failure", tag_field="type"
 
     @classmethod
     def of(cls, error: CellError) -> Failure:
-        """The value that an error leaves behind."""
-        return cls(kind=error.kind, message=error.message, remedy=error.remedy)
+        """The value that an error leaves behind. Half a character, as of a text that was cut, is replaced."""
+        return cls(kind=error.kind, message=_encodable(error.message), remedy=_encodable(error.remedy))
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 class Span(Struct, frozen=True, kw_only=True):
