@@ -292,9 +292,9 @@ def _run_folder(prepared: Prepared, plan: Plan, cases: Selection, resumed: Path 
 
 def _session(folder: Path, done: JournalIndex, *, resumed: bool, only_failed: bool) -> _Session:
     """What is left to do; read while the run's lock is held, so that nobody else is doing it."""
-    owed = [place for place in range(done.size) if done.owes(place)] if resumed else range(done.size)
     if not resumed:
-        return _Session(done, len(owed))
+        return _Session(done, done.size)
+    owed = [place for place in range(done.size) if done.owes(place)]
     failed = sum(done.is_failed(place) for place in owed)
     if not only_failed:
         if is_complete(folder) and not owed:

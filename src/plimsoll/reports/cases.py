@@ -105,7 +105,7 @@ def standing_of(record: CellRecord | None, metrics: Mapping[str, Metric]) -> Sta
     """How one cell stands: passed only with a condition that held, and with no score that failed."""
     if record is None:
         return Standing.NOT_RUN
-    if isinstance(record.outcome, Failure) or any(isinstance(score, Failed) for score in record.scores.values()):
+    if record.is_failed:
         return Standing.ERROR
     passes = [
         passed for name, score in record.scores.items() if (passed := passes_by(score, metrics.get(name))) is not None

@@ -86,11 +86,8 @@ def wanted(report: Report, target: str, which: Which) -> Iterator[tuple[int, Cel
 
 def is_failure(record: CellRecord) -> bool:
     """Whether somebody will want to look at the cell."""
-    if isinstance(record.outcome, Failure):
-        return True
-    return any(
-        isinstance(score, Failed) or (isinstance(score, Scored) and score.passed is False)
-        for score in record.scores.values()
+    return record.is_failed or any(
+        isinstance(score, Scored) and score.passed is False for score in record.scores.values()
     )
 
 
