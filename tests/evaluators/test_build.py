@@ -15,7 +15,7 @@ from plimsoll.config import Document, parse_yaml
 from plimsoll.errors import ConfigError, UsageError
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, builtin_evaluators, discover
 from plimsoll.evaluators.base import SettingsEvaluator
-from plimsoll.evaluators.text import Contains, ExactMatch, TokenF1
+from plimsoll.evaluators.text.matching import Contains, ExactMatch, TokenF1
 from plimsoll.types import Metric
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ import pytest
 from plimsoll.config import Document
 from plimsoll.errors import ConfigError, FailureKind, UsageError
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover, score
-from plimsoll.evaluators.source import functions_of, imported_files
+from plimsoll.evaluators.functions.source import functions_of, imported_files
 from plimsoll.types import Case, Failed, Metric, MetricKind, Output, Score, Scored, Skipped
 
 OUTPUT = Output(text="It is £12.", value={"price": 12}, extra={"documents": ["£12"]})

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from plimsoll.errors import CellError, FailureKind
-from plimsoll.evaluators.abstention import Abstention, abstains, claims
-from plimsoll.evaluators.groundedness import GroundednessOverlap
+from plimsoll.evaluators.text.abstention import Abstention, abstains, claims
+from plimsoll.evaluators.text.groundedness import GroundednessOverlap
 from plimsoll.types import Case, Output, Scored, Skipped
 
 CONTEXT = "The gate opens two hours before high water and closes 90 minutes after it. The fee is £3.50 a day."

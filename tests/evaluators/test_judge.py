@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from plimsoll.config import Document
 from plimsoll.errors import CellError, ConfigError, FailureKind
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, builtin_evaluators, score
-from plimsoll.evaluators.judge import nonce
-from plimsoll.evaluators.judgement import Scale, parse_judgement, schema
+from plimsoll.evaluators.judges.judge import nonce
+from plimsoll.evaluators.judges.judgement import Scale, parse_judgement, schema
 from plimsoll.testing.scripted import ScriptedModel
 from plimsoll.types import Case, ChatReply, ChatRequest, Failed, Output, Score, Scored, Skipped, Usage
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plimsoll.evaluators.form.json_valid import JsonValid
 from plimsoll.evaluators.operational import Cost, Latency, Tokens
-from plimsoll.evaluators.structured import JsonValid
 from plimsoll.runs.identity import Keys
 from plimsoll.types import Case, Output, Scored, Skipped, Usage
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from plimsoll.errors import CellError, FailureKind
-from plimsoll.evaluators.text import Contains, ExactMatch, Regex, TokenF1, token_f1
-from plimsoll.evaluators.words import content_words, normalise, words
+from plimsoll.evaluators.text.matching import Contains, ExactMatch, Regex, TokenF1, token_f1
+from plimsoll.evaluators.text.words import content_words, normalise, words
 from plimsoll.types import Case, Output, Scored
 
 texts = st.text(max_size=60)

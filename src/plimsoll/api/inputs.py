@@ -15,7 +15,7 @@ from plimsoll import canonical
 from plimsoll.api.prepare import Prepared
 from plimsoll.config import Workspace
 from plimsoll.errors import PlimsollError
-from plimsoll.evaluators.source import FOLDER as EVALUATORS
+from plimsoll.evaluators.functions.source import FOLDER as EVALUATORS
 from plimsoll.prompts import load_prompt
 from plimsoll.targets.code import source_files
 from plimsoll.targets.flow import flow_files

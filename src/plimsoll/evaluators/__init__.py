@@ -7,7 +7,7 @@ from plimsoll.evaluators.base import EvaluatorSettings, SettingsEvaluator
 from plimsoll.evaluators.build import build_evaluators
 from plimsoll.evaluators.catalogue import builtin_evaluators, discover
 from plimsoll.evaluators.contract import BuildContext, Evaluator, Factory, Returned
-from plimsoll.evaluators.declare import metrics
+from plimsoll.evaluators.functions.declare import metrics
 from plimsoll.evaluators.sample import left_out
 from plimsoll.evaluators.scoring import apply_pass_if, evaluator_info, score, skipped, unscored
 from plimsoll.evaluators.transform import compile_transform

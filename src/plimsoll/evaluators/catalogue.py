@@ -12,15 +12,15 @@ from typing import Any, cast
 from plimsoll import canonical
 from plimsoll.config import Strict
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
-from plimsoll.evaluators.abstention import Abstention
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.contract import BuildContext, Evaluator, Factory
-from plimsoll.evaluators.function import FunctionSettings, NamedFunctionSettings, build_function
-from plimsoll.evaluators.groundedness import GroundednessOverlap
+from plimsoll.evaluators.form.json_valid import JsonValid
+from plimsoll.evaluators.functions.evaluator import FunctionSettings, NamedFunctionSettings, build_function
+from plimsoll.evaluators.functions.source import FoundFunction, functions_of, imported_files, load_function
 from plimsoll.evaluators.operational import Cost, Latency, Tokens
-from plimsoll.evaluators.source import FoundFunction, functions_of, imported_files, load_function
-from plimsoll.evaluators.structured import JsonValid
-from plimsoll.evaluators.text import Contains, ExactMatch, Regex, TokenF1
+from plimsoll.evaluators.text.abstention import Abstention
+from plimsoll.evaluators.text.groundedness import GroundednessOverlap
+from plimsoll.evaluators.text.matching import Contains, ExactMatch, Regex, TokenF1
 from plimsoll.plugins import Registry
 
 GROUP = "plimsoll.evaluators"
@@ -67,13 +67,15 @@ class JudgeFactory:
 
     def settings(self) -> type[Strict]:
         """The judge's settings."""
-        from plimsoll.evaluators.judge import JudgeSettings  # jinja2 and the prompt reader only where one is used
+        from plimsoll.evaluators.judges.judge import (
+            JudgeSettings,  # jinja2 and the prompt reader only where one is used
+        )
 
         return JudgeSettings
 
     def build(self, settings: Strict, context: BuildContext) -> Evaluator:
         """Read the prompt, find the model."""
-        from plimsoll.evaluators.judge import build_judge
+        from plimsoll.evaluators.judges.judge import build_judge
 
         return build_judge(settings, context)
 

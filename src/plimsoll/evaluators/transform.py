@@ -17,7 +17,7 @@ import msgspec
 from plimsoll.config import Document, TransformStep
 from plimsoll.config.document import Place
 from plimsoll.errors import CellError, ConfigError, FailureKind, Mistake, UsageError, boundary
-from plimsoll.evaluators.source import load_function
+from plimsoll.evaluators.functions.source import load_function
 from plimsoll.evaluators.strict_json import parse_json
 from plimsoll.types import Output
 

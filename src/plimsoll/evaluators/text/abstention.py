@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.fields import as_text, references
-from plimsoll.evaluators.words import words
+from plimsoll.evaluators.text.words import words
 from plimsoll.types import Case, Metric, MetricKind, Output, Scored
 
 _SOURCE = r"(?:context|passage|text|page|article|documents?|documentation|sources?|information|faq|manual|guide)"

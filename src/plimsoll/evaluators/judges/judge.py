@@ -24,7 +24,7 @@ from plimsoll.errors import CellError, FailureKind, UsageError, near_match
 from plimsoll.evaluators.base import EvaluatorSettings, written
 from plimsoll.evaluators.contract import BuildContext
 from plimsoll.evaluators.fields import lookup
-from plimsoll.evaluators.judgement import Judgement, Scale, parse_judgement, schema
+from plimsoll.evaluators.judges.judgement import Judgement, Scale, parse_judgement, schema
 from plimsoll.models.contract import ChatModel
 from plimsoll.prompts import Prompt, load_prompt
 from plimsoll.types import Case, ChatReply, ChatRequest, Failed, Failure, Message, Metric, Output, Scored, Usage

@@ -21,8 +21,8 @@ from pydantic import Field
 from plimsoll.errors import ConfigError, Mistake, Where, near_match
 from plimsoll.evaluators.base import EvaluatorSettings, Threshold, written
 from plimsoll.evaluators.contract import Returned
-from plimsoll.evaluators.declare import declared_metrics
 from plimsoll.evaluators.fields import lookup
+from plimsoll.evaluators.functions.declare import declared_metrics
 from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, MetricKind, Output
 

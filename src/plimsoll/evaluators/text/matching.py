@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.fields import as_text, references
 from plimsoll.evaluators.strict_json import parse_json
-from plimsoll.evaluators.words import normalise, tokens
+from plimsoll.evaluators.text.words import normalise, tokens
 from plimsoll.types import Case, Metric, MetricKind, Output, Scored
 
 _EMPTY = "the answer is empty"

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from plimsoll.errors import CellError, FailureKind
-from plimsoll.evaluators.abstention import claims, not_blank
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.fields import all_text, lookup
-from plimsoll.evaluators.words import content_words, words
+from plimsoll.evaluators.text.abstention import claims, not_blank
+from plimsoll.evaluators.text.words import content_words, words
 from plimsoll.types import Case, Metric, Output, Scored, Skipped
 
 _LISTED = 8

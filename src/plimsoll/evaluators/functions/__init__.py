@@ -1,0 +1,1 @@
+"""Python functions as evaluators: finding them, reading their signatures, calling them."""

@@ -1,0 +1,1 @@
+"""What an answer says, word by word: matches, overlaps and similarities."""
