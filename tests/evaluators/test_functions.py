@@ -30,8 +30,8 @@ def build(root: Path, *entries: Any) -> tuple[Evaluator, ...]:
     return build_evaluators(list(entries), discover(root), BuildContext(root), Document("suites/s.yaml", None, {(): 1}))
 
 
-def scores(evaluator: Evaluator, case: Case = CASE, output: Output = OUTPUT, limit: float = 20) -> dict[str, Score]:
-    return asyncio.run(score(evaluator, case, output, timeout=limit))
+def scores(evaluator: Evaluator, case: Case = CASE, output: Output = OUTPUT) -> dict[str, Score]:
+    return asyncio.run(score(evaluator, case, output))
 
 
 def score_of(root: Path, text: str, entry: Any, case: Case = CASE) -> Score:
@@ -153,9 +153,9 @@ def test_whatever_a_function_raises_is_its_failure(tmp_path: Path, body: str) ->
 
 def test_a_function_that_never_returns_is_given_up_and_holds_up_nothing(tmp_path: Path) -> None:
     write(tmp_path, "import time\ndef own(output) -> bool:\n    time.sleep(20)\n    return True\n")
-    (evaluator,) = build(tmp_path, "own")
+    (evaluator,) = build(tmp_path, {"own": {"timeout": 0.1}})
     started = time.monotonic()
-    (found,) = scores(evaluator, limit=0.1).values()
+    (found,) = scores(evaluator).values()
     assert time.monotonic() - started < 10
     assert isinstance(found, Failed)
     assert found.failure.message == "own: no score within 0.1 s"
@@ -173,7 +173,7 @@ def test_functions_run_beside_each_other(tmp_path: Path) -> None:
     (evaluator,) = build(tmp_path, "own")
 
     async def twice() -> list[dict[str, Score]]:
-        return await asyncio.gather(*(score(evaluator, CASE, OUTPUT, timeout=20) for _ in range(2)))
+        return await asyncio.gather(*(score(evaluator, CASE, OUTPUT) for _ in range(2)))
 
     assert asyncio.run(twice()) == [{"own": Scored(value=True, passed=True)}] * 2
 
@@ -199,6 +199,7 @@ def test_the_identity_follows_the_source_and_the_settings_but_not_the_threshold(
     assert identity("2") != first
     assert identity("1", arguments={"limit": 2}) != first
     assert identity("1", pass_if=">= 3") == first
+    assert identity("1", timeout="5 s") == first
 
 
 def test_a_function_is_named_by_its_place_too(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import sys
 import time
@@ -41,6 +42,7 @@ class Fake:
     reusable: bool = True
     optional: bool = False
     sample: int | None = None
+    timeout: float | None = None
 
     def identity(self) -> dict[str, Any]:
         return {"evaluator": "fake"}
@@ -54,7 +56,7 @@ def giving(value: Any, *metrics: Metric) -> Fake:
 
 
 def run(evaluator: Fake, case: Case = CASE, timeout: float | None = None) -> dict[str, Score]:
-    return asyncio.run(score(evaluator, case, OUTPUT, timeout=timeout))
+    return asyncio.run(score(dataclasses.replace(evaluator, timeout=timeout), case, OUTPUT))
 
 
 def only(evaluator: Fake, case: Case = CASE, timeout: float | None = None) -> Score:
@@ -103,7 +105,8 @@ def test_plain_values_and_scores_become_scored(raw: Any, metric: Metric, value: 
         (True, NUMERIC, "quality is a number, not True (bool)"),
         ("0.5", NUMERIC, "quality is a number, not '0.5' (str)"),
         (1 + 0j, NUMERIC, "quality is a number, not (1+0j) (complex)"),
-        ([0.5], NUMERIC, "quality is a number, not [0.5] (list)"),
+        ([[0.5]], NUMERIC, "quality is a number, not [0.5] (list)"),
+        ([0.5, 0.7], NUMERIC, "quality gave 2 scores for 1 metrics"),
         (1, BOOL, "quality is true or false, not 1 (int)"),
         ("yes", BOOL, "quality is true or false, not 'yes' (str)"),
         ("fine", LABEL, "quality is 'fine' (str); its labels are good, bad"),
@@ -181,6 +184,13 @@ def test_an_async_evaluator_is_awaited() -> None:
     assert only(Fake(lambda _case, _output: give())) == Scored(value=0.5)
 
 
+def test_scores_may_come_as_a_list_in_the_order_of_the_metrics() -> None:
+    pair = Fake(lambda _case, _output: [0.5, Skipped(reason="no")], BOTH)
+    assert run(pair) == {"precision": Scored(value=0.5), "recall": Skipped(reason="no")}
+    short = run(Fake(lambda _case, _output: [0.5], BOTH))
+    assert {failure(found).message for found in short.values()} == {"quality gave 1 scores for 2 metrics"}
+
+
 def test_an_async_evaluator_that_takes_too_long_is_failed() -> None:
     started = time.monotonic()
     found = failure(only(Fake(lambda _case, _output: asyncio.sleep(60)), timeout=0.05))
@@ -194,7 +204,7 @@ def test_a_judges_time_is_its_models_business() -> None:
         return 0.5
 
     judged = msgspec.structs.replace(NUMERIC, judged=True)
-    assert only(Fake(lambda _case, _output: give(), (judged,)), timeout=0.001) == Scored(value=0.5)
+    assert only(Fake(lambda _case, _output: give(), (judged,)), timeout=None) == Scored(value=0.5)
 
 
 def test_our_own_cancellation_passes_through() -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import replace
 
 import pytest
 from tests.runs.test_engine import CASES, Exact, Target, job_of
 
 from plimsoll.errors import FailureKind
-from plimsoll.runs.engine import Scorer, Tally, execute
+from plimsoll.runs.engine import Tally, execute
 from plimsoll.runs.join import read_report
 from plimsoll.targets.calling import in_thread
 from plimsoll.types import Failed, Metric, MetricKind, Scored
@@ -20,6 +19,7 @@ class Hanging(Exact):
     """Waits for what never comes, of the first three cases."""
 
     metrics = (Metric(name="hanging", kind=MetricKind.BOOL),)
+    timeout: float = 0.05
 
     async def evaluate(self, case, output):
         if case.inputs["n"] < 3:
@@ -41,8 +41,7 @@ class HangingThread(Hanging):
 def test_an_evaluator_that_hangs_is_a_timeout_on_its_cells_and_the_others_are_scored(tmp_path, kind):
     hanging, tally = kind(name="hanging"), Tally()
     with job_of(tmp_path, [Target()], [Exact(), hanging]) as job:
-        patient = replace(job, scorers=[Scorer(Exact()), Scorer(hanging, timeout=0.05)])
-        asyncio.run(execute(patient, tally))
+        asyncio.run(execute(job, tally))
     assert tally.complete
     report = read_report(tmp_path / "r1")
     scores = {record.cell.case: record.scores for record in report.cells}

@@ -29,6 +29,7 @@ from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.datasets import Summary as DatasetSummary
 from plimsoll.errors import ConfigError, Mistake
 from plimsoll.evaluators import compile_transform, evaluator_info
+from plimsoll.evaluators.traits import models_of
 from plimsoll.runs.engine import Scorer
 from plimsoll.targets.recorded import read_recorded
 from plimsoll.tracking import secrets_of
@@ -78,7 +79,6 @@ def prepare(workspace: Workspace, name: str) -> Prepared:
     assert parts.dataset is not None
     assert parts.scorers is not None
     evaluators = [scorer.evaluator for scorer in parts.scorers]
-    asked = (getattr(evaluator, "model", None) for evaluator in evaluators)
     return Prepared(
         workspace=workspace,
         path=path,
@@ -88,7 +88,7 @@ def prepare(workspace: Workspace, name: str) -> Prepared:
         found=parts.dataset[1],
         targets=parts.targets,
         evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in evaluators},
-        judges=frozenset(model.name for model in asked if isinstance(model, UnopenedModel)),
+        judges=frozenset(model.name for evaluator in evaluators for model in models_of(evaluator)),
     )
 
 

@@ -23,6 +23,7 @@ from plimsoll.config import ModelSettings, environment
 from plimsoll.datasets import Selection, select
 from plimsoll.errors import UsageError, near_match
 from plimsoll.evaluators import Evaluator, evaluator_info
+from plimsoll.evaluators.traits import closing
 from plimsoll.models import open_models
 from plimsoll.models.connection import resolve_connections
 from plimsoll.models.spending import Spend
@@ -110,7 +111,10 @@ async def run_targets(
             session = _session(folder, done, resumed=resumed is not None, only_failed=options.only_failed)
             observer.planned(plan, session.left)
             with _ended(journal, session, models, spend) as tally:
-                async with open_targets(specs, models, environ, prepared.suite.concurrency) as targets:
+                async with (
+                    closing(scorer.evaluator for scorer in scorers),
+                    open_targets(specs, models, environ, prepared.suite.concurrency) as targets,
+                ):
                     job = Job(
                         plan=plan,
                         cases=stored,

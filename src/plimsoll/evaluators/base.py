@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -48,6 +49,8 @@ class SettingsEvaluator(EvaluatorSettings):
     """Raised when the same settings score differently than before."""
     metric: ClassVar[Metric]
     """Kind, range, direction and unit; its name is taken from the settings."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions that do the work: another version of one may score differently."""
 
     _origin: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -72,8 +75,9 @@ class SettingsEvaluator(EvaluatorSettings):
         return True
 
     def identity(self) -> dict[str, Any]:
-        """Sort, version and settings, and the package that it came from."""
-        return {"evaluator": self.sort(), "version": self.version, "settings": self.of_identity(), **self._origin}
+        """Sort, version and settings, the versions of its libraries, and the package that it came from."""
+        own = {"evaluator": self.sort(), "version": self.version, "settings": self.of_identity()}
+        return {**own, **{name: importlib.metadata.version(name) for name in self.libraries}, **self._origin}
 
     def of_package(self, distribution: str, version: str) -> SettingsEvaluator:
         """A copy that knows the package it came from: another version of it may score differently."""

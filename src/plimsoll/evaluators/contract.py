@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -11,12 +11,20 @@ from plimsoll.config import Strict
 from plimsoll.models.contract import ChatModel
 from plimsoll.types import Case, Metric, Output, Score, ScoreValue
 
-Returned: TypeAlias = ScoreValue | Score | Mapping[str, ScoreValue | Score | None] | None
-"""A plain value or a Score for the only metric, or one for each metric by name. None is «does not apply»."""
+Returned: TypeAlias = (
+    ScoreValue | Score | Sequence[ScoreValue | Score | None] | Mapping[str, ScoreValue | Score | None] | None
+)
+"""A plain value or a Score for the only metric, or one for each metric: by name, or in a list as they are declared.
+
+None is «does not apply».
+"""
 
 
 class Evaluator(Protocol):
-    """Scores one output of one case. Never sees the target's name, other cases, or the threshold."""
+    """Scores one output of one case. Never sees the target's name, other cases, or the threshold.
+
+    What it may have beside this: `plimsoll.evaluators.traits`.
+    """
 
     @property
     def name(self) -> str:

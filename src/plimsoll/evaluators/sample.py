@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from plimsoll import canonical
 from plimsoll.evaluators.contract import Evaluator
+from plimsoll.evaluators.traits import sample_size
 from plimsoll.types import Case
 
 
@@ -17,7 +18,7 @@ def left_out(evaluator: Evaluator, case_ids: Iterable[str], seed: int) -> Callab
         case_ids: Every planned case.
         seed: The suite's.
     """
-    size: int | None = getattr(evaluator, "sample", None)
+    size = sample_size(evaluator)
     if size is None:
         return lambda _case: None
     ranked = sorted(set(case_ids), key=lambda case_id: canonical.digest([seed, case_id]))

@@ -21,6 +21,7 @@ from plimsoll.errors import CellError, FailureKind, boundary
 from plimsoll.evaluators.base import misfit
 from plimsoll.evaluators.contract import Evaluator, Returned
 from plimsoll.evaluators.fields import absent
+from plimsoll.evaluators.traits import is_optional, time_limit
 from plimsoll.types import (
     Case,
     Direction,
@@ -35,25 +36,24 @@ from plimsoll.types import (
     ScoreValue,
     Skipped,
     Usage,
+    encodable,
 )
 
 
-async def score(evaluator: Evaluator, case: Case, output: Output, *, timeout: float | None = None) -> dict[str, Score]:  # noqa: ASYNC109  # becomes a Failed with its own words, not an exception
+async def score(evaluator: Evaluator, case: Case, output: Output) -> dict[str, Score]:
     """One Score for each metric of the evaluator, with `passed` by the case's condition or the metric's.
 
     Args:
         evaluator: What scores.
         case: The case, whose own `pass_if` goes over the evaluator's.
         output: What the target answered.
-        timeout: Seconds for an async evaluator. Not for judges: their model's client owns time limits and retries,
-            and the time that a request waits in its queue is not the judge's.
     """
     try:
         missing = absent(evaluator.requires, case, output)
         if missing:
             return _lacking(evaluator, missing)
         with boundary(FailureKind.EVALUATOR, f"evaluator {evaluator.name!r}"):
-            returned = await _evaluate(evaluator, case, output, timeout)
+            returned = await _evaluate(evaluator, case, output)
             scores = _by_metric(evaluator, returned)
     except CellError as error:
         return unscored(evaluator, Failure.of(error), Usage(requests=error.requests))
@@ -62,8 +62,8 @@ async def score(evaluator: Evaluator, case: Case, output: Output, *, timeout: fl
 
 def unscored(evaluator: Evaluator, failure: Failure, usage: Usage | None = None) -> dict[str, Score]:
     """Each metric failed for the same reason: the target's failure, or the evaluator's own."""
-    clean = msgspec.structs.replace(failure, message=_encodable(failure.message), remedy=_encodable(failure.remedy))
-    return {metric.name: Failed(failure=clean, usage=usage or Usage()) for metric in evaluator.metrics}
+    failed = Failed(failure=failure.encodable(), usage=usage or Usage())
+    return {metric.name: failed for metric in evaluator.metrics}
 
 
 def skipped(evaluator: Evaluator, reason: str) -> dict[str, Score]:
@@ -83,16 +83,14 @@ def evaluator_info(evaluator: Evaluator) -> EvaluatorInfo:
 
 def _lacking(evaluator: Evaluator, missing: list[str]) -> dict[str, Score]:
     names = " and ".join(repr(name) for name in missing)
-    # Not in the contract: what comes from elsewhere need not know of it, and then a missing field fails.
-    if getattr(evaluator, "optional", False):
+    if is_optional(evaluator):
         return skipped(evaluator, f"the case has no {names}")
     failure = CellError(FailureKind.MISSING_FIELD, f"{evaluator.name} needs {names}, which the case lacks")
     return unscored(evaluator, Failure.of(failure))
 
 
-async def _evaluate(evaluator: Evaluator, case: Case, output: Output, limit: float | None) -> Returned:
-    if any(metric.judged for metric in evaluator.metrics):
-        limit = None
+async def _evaluate(evaluator: Evaluator, case: Case, output: Output) -> Returned:
+    limit = time_limit(evaluator)
     try:
         async with asyncio.timeout(limit) as clock:
             given = evaluator.evaluate(case, output)
@@ -111,6 +109,10 @@ async def _evaluate(evaluator: Evaluator, case: Case, output: Output, limit: flo
 
 def _by_metric(evaluator: Evaluator, returned: Any) -> dict[str, Score]:
     metrics = evaluator.metrics
+    if isinstance(returned, list | tuple):
+        if len(returned) != len(metrics):
+            raise _bad(f"{evaluator.name} gave {len(returned)} scores for {len(metrics)} metrics")
+        returned = dict(zip((metric.name for metric in metrics), returned, strict=True))
     if not isinstance(returned, Mapping):
         if len(metrics) > 1 and not isinstance(returned, Failed | Skipped | None):
             raise _bad(f"{evaluator.name} gave one value for {len(metrics)} metrics")
@@ -131,15 +133,15 @@ def _checked(metric: Metric, raw: Any) -> Score:
     if raw is None:
         return Skipped(reason="does not apply")
     if isinstance(raw, Skipped):
-        return Skipped(reason=_encodable(raw.reason))
+        return Skipped(reason=encodable(raw.reason))
     if isinstance(raw, Failed):
-        return raw
+        return msgspec.structs.replace(raw, failure=raw.failure.encodable())
     scored = raw if isinstance(raw, Scored) else Scored(value=raw)
     try:
         value = _value(metric, scored.value)
     except CellError as error:
         return _failed(error, scored.usage)
-    reason = None if scored.reason is None else _encodable(scored.reason)
+    reason = None if scored.reason is None else encodable(scored.reason)
     return msgspec.structs.replace(scored, value=value, reason=reason)
 
 
@@ -171,7 +173,7 @@ def _label(metric: Metric, raw: Any) -> str:
         raise _bad(f"{metric.name} is a label, not {_shown(raw)}")
     if metric.labels and raw not in metric.labels:
         raise _bad(f"{metric.name} is {_shown(raw)}; its labels are {', '.join(metric.labels)}")
-    return _encodable(raw)
+    return encodable(raw)
 
 
 def _with_passed(metric: Metric, case: Case, given: Score) -> Score:
@@ -203,8 +205,7 @@ def _bad(message: str) -> CellError:
 
 
 def _failed(error: CellError, usage: Usage | None = None) -> Failed:
-    failure = Failure.of(error)
-    return Failed(failure=msgspec.structs.replace(failure, message=_encodable(failure.message)), usage=usage or Usage())
+    return Failed(failure=Failure.of(error), usage=usage or Usage())
 
 
 def _range(low: float | None, high: float | None) -> str:
@@ -216,8 +217,3 @@ def _range(low: float | None, high: float | None) -> str:
 def _shown(raw: Any) -> str:
     text = repr(raw)
     return f"{text if len(text) <= 80 else text[:79] + '…'} ({type(raw).__name__})"
-
-
-def _encodable(text: Any) -> str:
-    # A lone surrogate in a reason would stop the journal's line from being written.
-    return str(text).encode("utf-8", "replace").decode()

@@ -39,8 +39,6 @@ class Scorer:
     evaluator: Evaluator
     applies: Callable[[Case], str | None] = lambda _case: None
     """None, or why the evaluator leaves this case out."""
-    timeout: float = 120.0
-    """Seconds for one output."""
 
     @property
     def waits(self) -> bool:
@@ -282,7 +280,7 @@ class _Execution:
         kept = self.job.cache.scores(key) if key and self.job.reuse else None
         if kept is not None:
             return line(key=key, scores=apply_pass_if(evaluator, case, kept), cached=True)
-        scores = await score(evaluator, case, output, timeout=scorer.timeout)
+        scores = await score(evaluator, case, output)
         judges = (value.usage for value in scores.values() if isinstance(value, Scored | Failed))
         judged = [usage for usage in judges if usage.requests]
         self.tally.requests += sum(usage.requests for usage in judged)

@@ -7,7 +7,7 @@ here does I/O or names a layer above.
 from plimsoll.types.case import Case
 from plimsoll.types.chat import ChatReply, ChatRequest, Message, Usage, message_text
 from plimsoll.types.metric import Direction, Metric, MetricKind
-from plimsoll.types.output import Failure, Output, Span
+from plimsoll.types.output import Failure, Output, Span, encodable
 from plimsoll.types.record import CellId, CellRecord, EvaluatorInfo, Outcome, Report, RunRecord, TargetInfo
 from plimsoll.types.score import Failed, Score, Scored, ScoreValue, Skipped
 from plimsoll.types.verdict import Decision, Flip, RuleResult, Verdict
@@ -40,5 +40,6 @@ __all__ = [
     "TargetInfo",
     "Usage",
     "Verdict",
+    "encodable",
     "message_text",
 ]

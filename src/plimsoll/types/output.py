@@ -20,11 +20,16 @@ class Failure(Struct, frozen=True, kw_only=True, tag="failure", tag_field="type"
     @classmethod
     def of(cls, error: CellError) -> Failure:
         """The value that an error leaves behind. Half a character, as of a text that was cut, is replaced."""
-        return cls(kind=error.kind, message=_encodable(error.message), remedy=_encodable(error.remedy))
+        return cls(kind=error.kind, message=error.message, remedy=error.remedy).encodable()
+
+    def encodable(self) -> Failure:
+        """This, so that a journal can hold it."""
+        return Failure(kind=self.kind, message=encodable(self.message), remedy=encodable(self.remedy))
 
 
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+def encodable(text: object) -> str:
+    """Text without half characters (lone surrogates), as of an answer that was cut: no file could hold them."""
+    return str(text).encode("utf-8", "replace").decode()
 
 
 class Span(Struct, frozen=True, kw_only=True):
