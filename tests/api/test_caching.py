@@ -171,3 +171,13 @@ def test_contents_and_pruning_are_those_of_the_workspaces_cache(workspace: Works
     assert cache_contents(workspace).suites["desk"].outputs == 24
     assert prune_cache(workspace, most=1).removed.outputs == 24
     assert reasons(workspace) == {"no longer in the cache": 24}
+
+
+def test_a_comparison_with_another_target_is_reused_until_that_answers_anew(workspace: Workspace, desk: Desk):
+    compared = "- token_f1: {name: like_v1, expected: target.v1}"
+    edit(workspace.root, "suites/desk.yaml", "  - short", f"  - short\n  {compared}")
+    run(workspace)
+    assert reasons(workspace, "like_v1") == {"v1 is what the others are compared with": 12, "reused": 12}
+    assert reasons(workspace, "like_v1", target="v2") == {"the target v1 is not part of this run": 12}
+    edit(workspace.root, "prompts/v1.jinja2", "one", "uno")
+    assert reasons(workspace, "like_v1") == {"its answer is generated anew": 12, "v1 answers anew": 12}

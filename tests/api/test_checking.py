@@ -199,3 +199,12 @@ def test_a_list_shows_suites_evaluators_and_says_where_a_file_is_broken(workspac
     ]
     assert held.evaluators["short"] == "At most three words."
     assert json.dumps(held.runs) == "[]"
+
+
+def test_a_target_that_an_evaluator_reads_has_to_be_there(workspace: Workspace):
+    edit(workspace.root, "suites/desk.yaml", "  - short", "  - short\n  - contains: {expected: target.v3}")
+    assert mistakes(workspace) == [
+        "suites/desk.yaml:11: contains reads target.v3: there is no such target (known: champion, v1, v2)"
+    ]
+    edit(workspace.root, "suites/desk.yaml", "target.v3", "target.champion")
+    assert check_workspace(workspace)[0].suite == "desk"

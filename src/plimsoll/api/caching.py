@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.options import RunOptions
@@ -23,6 +24,7 @@ from plimsoll.api.targets import open_targets
 from plimsoll.config import Workspace, environment
 from plimsoll.errors import CellError, FailureKind, UsageError, boundary, near_match
 from plimsoll.models.identity import identify_models
+from plimsoll.runs.across import targets_read, with_answers
 from plimsoll.runs.cache import day_of
 from plimsoll.runs.cache_contents import Contents, Pruned, contents, prune
 from plimsoll.runs.cache_file import CacheFile
@@ -31,7 +33,7 @@ from plimsoll.runs.folders import run_folders
 from plimsoll.runs.plan import JOURNAL_FILE
 from plimsoll.runs.reuse import GENERATED_ANEW, Explainer, Reuse
 from plimsoll.targets.contract import RunnableTarget
-from plimsoll.types import Case, CellId, Output
+from plimsoll.types import Case, CellId, Output, Skipped
 
 _WAIT = 10.0
 """Seconds for a run that is writing."""
@@ -171,14 +173,16 @@ class _Work:
     repeats: int
 
     def of_case(self, case: Case) -> Iterator[Reuse]:
-        for name, target in self.targets.items():
-            for repeat in range(self.repeats):
+        answers: dict[CellId, Output | None] = {}
+        for repeat in range(self.repeats):
+            for name, target in self.targets.items():
                 cell = CellId(name, case.id, repeat)
-                told, output = self._answer(cell, target, case)
+                told, answers[cell] = self._answer(cell, target, case)
                 yield told
-                for scorer in self.scorers:
-                    if scorer.applies(case) is None:
-                        yield self._scores(cell, scorer, case, output)
+        for cell in answers:
+            for scorer in self.scorers:
+                if scorer.applies(case) is None:
+                    yield self._scores(cell, scorer, case, answers)
 
     def _answer(self, cell: CellId, target: RunnableTarget, case: Case) -> tuple[Reuse, Output | None]:
         try:
@@ -191,20 +195,26 @@ class _Work:
             return Reuse(cell=cell, why=f"never reused: answers of {kind} targets are not kept"), None
         return self.explainer.answer(cell, generation)
 
-    def _scores(self, cell: CellId, scorer: Scorer, case: Case, output: Output | None) -> Reuse:
+    def _scores(self, cell: CellId, scorer: Scorer, case: Case, answers: Mapping[CellId, Output | None]) -> Reuse:
         evaluator = scorer.evaluator
+        told = Reuse(cell=cell, evaluator=evaluator.name)
         if not evaluator.reusable:
-            why = "never reused: it reads more than a key can tell, or is about this run"
-            return Reuse(cell=cell, evaluator=evaluator.name, why=why)
-        if output is None:
-            return Reuse(cell=cell, evaluator=evaluator.name, why=GENERATED_ANEW)
+            return replace(told, why="never reused: it reads more than a key can tell, or is about this run")
+        read = targets_read(evaluator)
+        known: dict[str, Output] = {}
         try:
-            transformed = self.transforms[cell.target](output)
+            for name in {cell.target, *read} & self.targets.keys():
+                answer = answers[replace(cell, target=name)]
+                if answer is None:
+                    return replace(told, why=GENERATED_ANEW if name == cell.target else f"{name} answers anew")
+                known[name] = self.transforms[name](answer)
         except CellError as error:
-            return Reuse(
-                cell=cell, evaluator=evaluator.name, why=f"the answer can't be transformed: {error.kind.value}"
-            )
-        return self.explainer.scores(cell, evaluator, case, transformed)
+            return replace(told, why=f"the answer can't be transformed: {error.kind.value}")
+        compared = with_answers(read, cell, case, known) if read else case
+        if isinstance(compared, Skipped):
+            return replace(told, why=compared.reason)
+        assert isinstance(compared, Case)
+        return self.explainer.scores(cell, evaluator, compared, known[cell.target])
 
 
 @dataclass(slots=True)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from plimsoll.api.prepare import Prepared
-from plimsoll.api.runs import CHAMPION_TARGET
-from plimsoll.api.targets import TargetSpec, describe
+from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec, describe
 from plimsoll.canonical import short
 from plimsoll.config import ModelSettings
 from plimsoll.errors import UsageError

@@ -28,8 +28,8 @@ from plimsoll.api.results import (
     problem_of,
     publish,
 )
-from plimsoll.api.runs import CHAMPION_TARGET, RUNS, Ran, run_targets, select_targets
-from plimsoll.api.targets import TargetSpec
+from plimsoll.api.runs import RUNS, Ran, run_targets, select_targets
+from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec
 from plimsoll.canonical import write_atomic
 from plimsoll.config import GatePolicy, Workspace, environment
 from plimsoll.config.policy import NO_BASELINE

@@ -16,7 +16,8 @@ from plimsoll.api.git import git_state
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, prepare
-from plimsoll.api.runs import CHAMPION_TARGET, Ran, as_planned, run_targets, select_targets
+from plimsoll.api.runs import Ran, as_planned, run_targets, select_targets
+from plimsoll.api.targets import CHAMPION_TARGET
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, InterruptedRunError

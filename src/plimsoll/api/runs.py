@@ -18,7 +18,7 @@ from plimsoll.api.mistakes import Mistakes
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, transform_of
 from plimsoll.api.scorers import build_scorers, particular_cases
-from plimsoll.api.targets import TargetSpec, open_targets
+from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec, open_targets
 from plimsoll.config import ModelSettings, environment
 from plimsoll.datasets import Selection, select
 from plimsoll.errors import UsageError, near_match
@@ -41,8 +41,6 @@ from plimsoll.types import Report
 if TYPE_CHECKING:
     from plimsoll.models.chat_model import OpenAIChatModel
 
-CHAMPION_TARGET = "champion"
-"""What the champion is called beside the challenger."""
 RUNS = "runs"
 CACHE = "cache.db"
 

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from plimsoll import canonical
 from plimsoll.api.mistakes import Mistakes
+from plimsoll.api.targets import CHAMPION_TARGET, expand
 from plimsoll.config import Document, Suite, parse_condition
 from plimsoll.datasets import Summary
 from plimsoll.errors import Mistake, near_match
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover, left_out
 from plimsoll.evaluators.base import misfit
 from plimsoll.models.contract import ChatModel
+from plimsoll.runs.across import targets_read
 from plimsoll.runs.engine import Scorer
 from plimsoll.types import Case, Metric
 
@@ -50,6 +52,9 @@ def build_scorers(
     mistakes, registry = Mistakes(document), discover(root)
     context = BuildContext(root=root, models=models)
     shared = mistakes.of(("evaluators",), partial(build_evaluators, suite.evaluators, registry, context, document))
+    for number, evaluator in enumerate(shared or ()):
+        for mistake in _target_mistakes(evaluator, suite):
+            mistakes.add(mistake, ("evaluators", number))
     scorers = [
         Scorer(evaluator, left_out(evaluator, (case.id for case in cases), suite.seed)) for evaluator in shared or ()
     ]
@@ -58,6 +63,8 @@ def build_scorers(
         place = _written_at(suite, document, json.loads(entry), asking.line)
         building = partial(build_evaluators, [json.loads(entry)], registry, context, place, (), taken=tuple(metrics))
         built = mistakes.of((), building) or ()
+        for mistake in (found for evaluator in built for found in _target_mistakes(evaluator, suite)):
+            mistakes.add(Mistake(mistake.message, place.where(), mistake.remedy))
         metrics |= {metric.name: metric for evaluator in built for metric in evaluator.metrics}
         scorers += [Scorer(evaluator, _only(evaluator, asking.ids)) for evaluator in built]
     if not mistakes.found:
@@ -66,6 +73,13 @@ def build_scorers(
             mistakes.add(mistake)
     mistakes.raise_any()
     return tuple(scorers)
+
+
+def _target_mistakes(evaluator: Evaluator, suite: Suite) -> Iterator[Mistake]:
+    """Targets whose answers an evaluator is to read, and which the suite has not."""
+    known = [*expand(suite), CHAMPION_TARGET]
+    for name in sorted(targets_read(evaluator) - set(known)):
+        yield Mistake(f"{evaluator.name} reads target.{name}: there is no such target", None, near_match(name, known))
 
 
 @dataclass(frozen=True, slots=True)

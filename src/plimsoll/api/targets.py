@@ -25,6 +25,9 @@ from plimsoll.targets.prompt import PromptTarget
 from plimsoll.targets.recorded import RecordedTarget, read_recorded
 from plimsoll.types import TargetInfo
 
+CHAMPION_TARGET = "champion"
+"""What the champion is called beside the challenger."""
+
 
 @dataclass(frozen=True, slots=True)
 class TargetSpec:

@@ -10,6 +10,8 @@ from plimsoll.errors import CellError, FailureKind
 from plimsoll.types import Case, Output
 
 OF_OUTPUT = "output."
+OF_TARGET = "target."
+"""Begins the name under which a case holds another target's answer, for the evaluators that ask for it."""
 
 
 def lookup(name: str, case: Case, output: Output) -> Any:

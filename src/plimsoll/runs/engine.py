@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from plimsoll.errors import CellError, FailureKind, PlimsollError, boundary
 from plimsoll.evaluators.contract import Evaluator
 from plimsoll.evaluators.scoring import apply_pass_if, score, skipped, unscored
+from plimsoll.runs.across import Answers, with_answers
 from plimsoll.runs.cache import CellCache
 from plimsoll.runs.identity import Keys, cell_name
 from plimsoll.runs.index import JournalIndex
@@ -120,6 +121,8 @@ class _Execution:
         self._scoring: asyncio.Queue[_Answered | None] = asyncio.Queue(maxsize=2 * job.scored_at_once)
         self._waiting: deque[_Waiting] = deque()
         self._owed = job.owed or job.done.owes
+        evaluators = [scorer.evaluator for scorer in job.scorers]
+        self._answers: Answers[_Waiting] = Answers(evaluators, job.plan.targets, job.done)
         self._quick = [scorer for scorer in job.scorers if not scorer.waits]
         self._slow = [scorer for scorer in job.scorers if scorer.waits]
 
@@ -172,6 +175,8 @@ class _Execution:
                     return
                 line = OutputLine(cell=cell, key=answered.key, outcome=answered.outcome, cached=answered.cached)
                 position = self.job.journal.append(line)
+            for waiting in self._answers.arrived(cell, place, position):
+                await self._hand_over(self._read(waiting, self.job.cases[waiting.cell.case]), waiting.position)
             await self._hand_over(answered, position)
 
     def _has_ended(self, lane: str) -> bool:
@@ -184,11 +189,14 @@ class _Execution:
 
     async def _hand_over(self, answered: _Answered, position: int) -> None:
         """Have an answer scored; `position` is where it stands in the journal."""
+        waiting = _Waiting(answered.cell, answered.place, position, answered.before)
+        if self._answers.wait(waiting.cell, waiting.place, waiting):
+            return
         if self._scoring.full():
             # Evaluators that wait for nothing catch up within one turn of the loop.
             await asyncio.sleep(0)
         if self._scoring.full():
-            self._waiting.append(_Waiting(answered.cell, answered.place, position, answered.before))
+            self._waiting.append(waiting)
         else:
             self._scoring.put_nowait(answered)
 
@@ -267,15 +275,18 @@ class _Execution:
     async def _scored(self, answered: _Answered, scorer: Scorer, asked: list[Usage]) -> ScoreLine:
         evaluator, case = scorer.evaluator, answered.case
         line = partial(ScoreLine, cell=answered.cell, evaluator=evaluator.name)
-        if isinstance(answered.outcome, Failure):
-            return line(key="", scores=unscored(evaluator, answered.outcome))
         reason = scorer.applies(case)
-        if reason is not None:
+        if not isinstance(answered.outcome, Failure) and reason is not None:
             return line(key="", scores=skipped(evaluator, reason))
-        try:
-            output = self.job.transforms[answered.cell.target](answered.outcome)
-        except CellError as error:
-            return line(key="", scores=unscored(evaluator, Failure.of(error)))
+        output = self._transformed(answered.cell.target, answered.outcome)
+        if isinstance(output, Failure):
+            return line(key="", scores=unscored(evaluator, output))
+        read = self._answers.reads[evaluator.name]
+        if read:
+            found = with_answers(read, answered.cell, case, self._others(answered, read))
+            if not isinstance(found, Case):
+                return line(key="", scores={metric.name: found for metric in evaluator.metrics})
+            case = found
         key = self._keys.score(evaluator, case, output) if evaluator.reusable else ""
         kept = self.job.cache.scores(key) if key and self.job.reuse else None
         if kept is not None:
@@ -289,6 +300,21 @@ class _Execution:
             name = cell_name(self.job.plan.suite, answered.cell, evaluator.name)
             self.job.cache.keep_scores(key, scores, name, self._keys.score_parts(evaluator, case, output))
         return line(key=key, scores=scores)
+
+    def _others(self, answered: _Answered, read: Collection[str]) -> dict[str, Outcome]:
+        """What other targets answered to the case."""
+        return {
+            name: self._transformed(name, self.job.journal.reader.output(position).outcome)
+            for name, position in self._answers.positions(answered.cell, answered.place).items()
+            if name in read and position is not None
+        }
+
+    def _transformed(self, target: str, outcome: Outcome) -> Outcome:
+        """What evaluators see of an outcome."""
+        try:
+            return outcome if isinstance(outcome, Failure) else self.job.transforms[target](outcome)
+        except CellError as error:
+            return Failure.of(error)
 
 
 async def execute(job: Job, tally: Tally) -> None:
