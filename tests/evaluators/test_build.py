@@ -163,7 +163,7 @@ def test_an_installed_packages_evaluators_are_found_and_know_its_version(tmp_pat
     assert shouting.identity()["distribution"] == "house-metrics 1.2"
     assert shouting.identity()["settings"]["most"] == 2
     assert length.identity()["distribution"] == "house-metrics 1.2"
-    assert discover(tmp_path)["length"].summary == "From the package house-metrics."
+    assert discover(tmp_path)["length"].about.summary == "From the package house-metrics."
 
 
 @pytest.mark.usefixtures("package")
@@ -195,8 +195,8 @@ def test_the_users_table_lists_every_evaluator_and_no_other() -> None:
 
 def test_every_evaluator_says_in_a_line_what_it_is() -> None:
     for name, factory in builtin_evaluators().items():
-        assert factory.summary.endswith((".", ":")), name
-        assert len(factory.summary) < 120, name
+        assert factory.about.summary.endswith((".", ":")), name
+        assert len(factory.about.summary) < 120, name
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -233,7 +233,7 @@ def test_only_public_functions_defined_there_are_found_and_no_code_runs(tmp_path
     write(tmp_path, text)
     write(tmp_path, "def nothing(): ...", "_private.py")
     found = functions_of(tmp_path)
-    assert {name: (each.reference, each.line, each.summary) for name, each in found.items()} == {
+    assert {name: (each.reference, each.line, each.about.summary) for name, each in found.items()} == {
         "shown": ("evaluators/own.py:shown", 5, "Whether it is."),
         "later": ("evaluators/own.py:later", 11, ""),
     }

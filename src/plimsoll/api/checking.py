@@ -123,7 +123,7 @@ def list_workspace(workspace: Workspace) -> Held:
     return Held(
         root=str(workspace.root),
         suites=tuple(_held(workspace, file) for file in workspace.suite_files()),
-        evaluators={name: factory.summary for name, factory in sorted(discover(workspace.root).items())},
+        evaluators={name: factory.about.summary for name, factory in sorted(discover(workspace.root).items())},
         runs=tuple(_held_run(folder) for folder in runs),
     )
 

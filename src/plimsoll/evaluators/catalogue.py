@@ -12,8 +12,9 @@ from typing import Any, cast
 from plimsoll import canonical
 from plimsoll.config import Strict
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
+from plimsoll.evaluators.about import about_class
 from plimsoll.evaluators.base import SettingsEvaluator
-from plimsoll.evaluators.contract import BuildContext, Evaluator, Factory
+from plimsoll.evaluators.contract import About, BuildContext, Evaluator, Factory
 from plimsoll.evaluators.form.json_valid import JsonValid
 from plimsoll.evaluators.functions.evaluator import FunctionSettings, NamedFunctionSettings, build_function
 from plimsoll.evaluators.functions.source import FoundFunction, functions_of, imported_files, load_function
@@ -39,6 +40,21 @@ _BUILT_IN: tuple[type[SettingsEvaluator], ...] = (
 )
 
 
+_JUDGE = About(
+    summary="A model scores the answer, asked by a prompty file of the workspace.",
+    needs=("the inputs of its prompt",),
+    gives="its range, 1 to 5 unless set",
+    judged=True,
+    cost="one request, two after an unusable answer",
+)
+_FUNCTION = About(
+    summary="A Python function, named by its file or module.",
+    needs=("the fields that its parameters name",),
+    gives="what its annotation says",
+    cost="as it is written",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ClassFactory:
     """A class whose settings are the evaluator."""
@@ -46,9 +62,9 @@ class ClassFactory:
     evaluator: type[SettingsEvaluator]
 
     @property
-    def summary(self) -> str:
-        """The class's first line."""
-        return (inspect.getdoc(self.evaluator) or "").partition("\n")[0]
+    def about(self) -> About:
+        """What the class says of itself."""
+        return about_class(self.evaluator)
 
     def settings(self) -> type[Strict]:
         """The class."""
@@ -63,7 +79,7 @@ class ClassFactory:
 class JudgeFactory:
     """`judge`: a prompty file of the workspace."""
 
-    summary: str = "A model scores the answer, asked by a prompty file of the workspace."
+    about: About = _JUDGE
 
     def settings(self) -> type[Strict]:
         """The judge's settings."""
@@ -84,7 +100,7 @@ class JudgeFactory:
 class PlaceFactory:
     """`function`: a function named by its file or module."""
 
-    summary: str = "A Python function, named by its file or module."
+    about: About = _FUNCTION
 
     def settings(self) -> type[Strict]:
         """With `function`."""
@@ -103,9 +119,9 @@ class WorkspaceFactory:
     found: FoundFunction
 
     @property
-    def summary(self) -> str:
-        """Its docstring's first line, or its place."""
-        return self.found.summary or str(self.found.where)
+    def about(self) -> About:
+        """What its source text says."""
+        return self.found.about
 
     def settings(self) -> type[Strict]:
         """Without `function`: the name says it."""
@@ -124,9 +140,10 @@ class PackageFactory:
     entry: EntryPoint
 
     @property
-    def summary(self) -> str:
-        """Where it comes from."""
-        return f"From the package {self._package[0]}."
+    def about(self) -> About:
+        """Where it comes from: its code runs only when a suite uses it."""
+        name = self._package[0]
+        return About(summary=f"From the package {name}.", source=f"package {name}", cost="as it is written")
 
     @property
     def _package(self) -> tuple[str, str]:

@@ -61,6 +61,10 @@ class Evaluator(Protocol):
         ...
 
 
+BUILT_IN = "built in"
+FREE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class BuildContext:
     """What an evaluator may be built from beside its settings."""
@@ -71,12 +75,30 @@ class BuildContext:
     """The suite's models by name; they need not be open yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """One sort of evaluator, in the words of lists and of the documentation."""
+
+    summary: str
+    """One line."""
+    needs: tuple[str, ...] = ()
+    """The fields of a case that it reads with its default settings."""
+    gives: str = "by its settings"
+    """The values of its metric, such as `0 to 1`, or the names of several."""
+    source: str = BUILT_IN
+    """Where it comes from: built in, the workspace's file, or a package."""
+    judged: bool = False
+    """A model gives the value."""
+    cost: str = FREE
+    """Of one score, in requests to models."""
+
+
 class Factory(Protocol):
     """One sort of evaluator as a suite names it: its settings, and how they become an evaluator."""
 
     @property
-    def summary(self) -> str:
-        """One line for lists."""
+    def about(self) -> About:
+        """What lists and documentation say of it; runs none of its code."""
         ...
 
     def settings(self) -> type[Strict]:

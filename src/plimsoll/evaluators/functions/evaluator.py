@@ -18,11 +18,13 @@ from typing import Any, ClassVar, Literal, Union
 import msgspec
 from pydantic import Field
 
+from plimsoll.config.quantities import Seconds
 from plimsoll.errors import ConfigError, Mistake, Where, near_match
 from plimsoll.evaluators.base import EvaluatorSettings, Threshold, written
 from plimsoll.evaluators.contract import Returned
 from plimsoll.evaluators.fields import lookup
 from plimsoll.evaluators.functions.declare import declared_metrics
+from plimsoll.evaluators.traits import DEFAULT_TIMEOUT
 from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, MetricKind, Output
 
@@ -38,6 +40,11 @@ class NamedFunctionSettings(EvaluatorSettings):
     )
     fields: dict[str, str] = Field(default_factory=dict, description="The parameter → the case's field.")
     arguments: dict[str, Any] = Field(default_factory=dict, description="Fixed values for parameters.")
+    timeout: Seconds = Field(DEFAULT_TIMEOUT, description="For one answer, in seconds or with a unit.")
+
+    def of_identity(self) -> dict[str, Any]:
+        """Without the time limit: a score does not depend on it."""
+        return self.model_dump(mode="json", exclude={"pass_if", "timeout"})
 
 
 class FunctionSettings(NamedFunctionSettings):
@@ -86,6 +93,11 @@ class FunctionEvaluator:
     def optional(self) -> bool:
         """Whether a case without a required field is skipped."""
         return self.settings.optional
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for one output."""
+        return self.settings.timeout
 
     def identity(self) -> dict[str, Any]:
         """The code's origin and the settings."""

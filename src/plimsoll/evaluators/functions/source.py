@@ -11,6 +11,8 @@ from typing import Any
 
 from plimsoll.config import read_text
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
+from plimsoll.evaluators.about import about_function
+from plimsoll.evaluators.contract import About
 from plimsoll.targets.code import load_callable
 
 FOLDER = "evaluators"
@@ -24,8 +26,8 @@ class FoundFunction:
     file: str
     """Relative to the workspace's root, with forward slashes."""
     line: int
-    summary: str
-    """The first line of its docstring."""
+    about: About
+    """What its text says of it."""
 
     @property
     def reference(self) -> str:
@@ -72,7 +74,7 @@ def _functions(path: Path, shown: str) -> list[FoundFunction]:
     except ValueError as error:
         raise ConfigError([Mistake(f"not valid Python: {error}", Where(shown))]) from None
     return [
-        FoundFunction(node.name, shown, node.lineno, (ast.get_docstring(node) or "").partition("\n")[0])
+        FoundFunction(node.name, shown, node.lineno, about_function(node, f"{shown}:{node.lineno}"))
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
     ]

@@ -100,6 +100,15 @@ class Judge:
         return self.settings.optional
 
     @property
+    def timeout(self) -> None:
+        """None: the model's client owns time limits, and waiting in its queue is not the judge's time."""
+
+    @property
+    def models(self) -> tuple[ChatModel, ...]:
+        """The one that judges."""
+        return (self.model,)
+
+    @property
     def sample(self) -> int | None:
         """How many cases it judges; None for all."""
         return self.settings.sample
