@@ -18,6 +18,12 @@ from plimsoll.errors import ExitCode
 from plimsoll.testing import Reply, ScriptedEndpoint
 
 COMMANDS = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+GROUPS = {str(group.name): group.typer_instance for group in app.registered_groups if group.typer_instance}
+INNER = [
+    f"{name} {command.name or getattr(command.callback, '__name__', '')}"
+    for name, group in GROUPS.items()
+    for command in group.registered_commands
+]
 HEAVY = ("promptflow", "mlflow", "openai", "genai_prices", "pandas", "pyarrow", "aiohttp", "scipy")
 PROMPT = """\
 ---
@@ -56,10 +62,16 @@ def test_validate_imports_no_client_no_tracking_and_no_frames(workspace: Workspa
     assert imported("validate", workspace.root).isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("words", ["evaluators", "evaluators show token_f1"])
+def test_listing_evaluators_imports_no_library_that_does_their_work(words: str, workspace: Workspace):
+    libraries = {"sacrebleu", "rouge_score", "rapidfuzz", "wordllama", "jsonschema", "sqlglot", "numpy"}
+    assert imported(words, workspace.root).isdisjoint({*HEAVY, *libraries})
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPS, *INNER])
 def test_every_command_explains_itself_in_80_columns(command: str, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    ended = plimsoll(capsys, command, "--help")
+    ended = plimsoll(capsys, *command.split(), "--help")
     assert ended.code == 0
     assert ended.out.startswith(f"Usage: plimsoll {command}")
     assert max(len(line) for line in ended.out.splitlines()) <= 80
@@ -68,7 +80,7 @@ def test_every_command_explains_itself_in_80_columns(command: str, capsys, monke
 def test_help_lists_the_commands_and_the_one_table_of_exit_codes(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     ended = plimsoll(capsys, "--help")
-    for command in COMMANDS:
+    for command in (*COMMANDS, *GROUPS):
         assert f"\n  {command} " in ended.out
     for code in ExitCode:
         assert f"{int(code):>5}  {code.meaning}" in ended.out

@@ -46,3 +46,10 @@ CACHE_EXAMPLES = (
     "  plimsoll cache --explain support-qa --case 17   one case in full\n"
     "  plimsoll cache --prune --older-than 30d --max-size 500MB"
 )
+EVALUATORS_EXAMPLES = (
+    "\b\nExamples:\n"
+    "  plimsoll evaluators                     all that a suite may name\n"
+    "  plimsoll evaluators show contains       one, with its settings\n"
+    "  plimsoll evaluators new is_polite       a function of your own, and its test\n"
+    "  plimsoll evaluators new tone --judge    a model's judgement"
+)

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from plimsoll.cli import evaluators
 from plimsoll.cli.flags import (
     CACHE_EXAMPLES,
     GATE_EXAMPLES,
@@ -52,6 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(evaluators.app, name="evaluators")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.contract import BUILT_IN, About
-from plimsoll.types import Metric, MetricKind
+from plimsoll.types import Direction, Metric, MetricKind
 
 _GIVEN = ("output", "value", "case")
 
@@ -35,12 +35,11 @@ def values_of(metrics: Sequence[Metric]) -> str:
     if metric.kind is MetricKind.LABEL:
         return ", ".join(metric.labels) or "a label"
     if metric.low is not None and metric.high is not None:
-        return f"{metric.low:g} to {metric.high:g}" + _unit(metric)
-    return (metric.unit or "a number") + (", lower is better" if metric.direction.value == "lower" else "")
-
-
-def _unit(metric: Metric) -> str:
-    return f" {metric.unit}" if metric.unit else ""
+        span = f"{metric.low:g} to {metric.high:g}"
+    else:
+        span = "a number" if metric.low is None else f"{metric.low:g} or more"
+    unit = f" {metric.unit}" if metric.unit else ""
+    return span + unit + (", lower is better" if metric.direction is Direction.LOWER else "")
 
 
 def first_line(documented: Any) -> str:
