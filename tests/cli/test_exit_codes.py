@@ -41,6 +41,17 @@ def test_missing_cells_below_the_budget_are_inconclusive(desk_suite: Workspace, 
     assert plimsoll(capsys, "gate", "desk", "--no-track").code == 3
 
 
+def test_an_evaluator_that_scored_nothing_is_no_success_of_a_run(desk_suite: Workspace, desk: Desk, capsys):
+    edit(desk_suite.root, "suites/desk.yaml", "  - short", "  - short\n  - token_f1: {expected: answer}")
+    ran = plimsoll(capsys, "run", "desk", "--no-track")
+    assert ran.code == 3
+    assert "not one score: token_f1 of v1, token_f1 of v2; each failed" in " ".join(ran.out.split())
+    decided = plimsoll(capsys, "gate", "desk", "--no-track")
+    assert decided.code == 0  # no rule asks for it
+    edit(desk_suite.root, "suites/desk.yaml", "metric: exact_match", "metric: token_f1")
+    assert plimsoll(capsys, "gate", "desk", "--no-track").code == 3
+
+
 def test_an_endpoint_that_is_down_is_infrastructure(desk_suite: Workspace, monkeypatch, capsys):
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     edit(desk_suite.root, "suites/desk.yaml", "retries: 0", "retries: 4")

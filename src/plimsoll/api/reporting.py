@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from plimsoll.api.results import REPORT_FILE, TRACKING_FILE, SuiteRun, problem_of
+from plimsoll.api.results import REPORT_FILE, TRACKING_FILE, SuiteRun, problem_of, unscored_problem
 from plimsoll.api.runs import RUNS, Ran
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Suite, Workspace
@@ -43,8 +43,10 @@ def stored_run(workspace: Workspace, run_id: str | None = None, output: Path | N
     report = read_report(folder)
     summary = summarise(report)
     plan = load_plan(folder)
-    problem = problem_of(Ran(folder, plan, report, {}), plan.settings.get("max_failed", _MAX_FAILED))
-    view = build_view(report, summary, _verdicts(folder), [problem.message] if problem else [])
+    verdicts = _verdicts(folder)
+    broken = problem_of(Ran(folder, plan, report, {}), plan.settings.get("max_failed", _MAX_FAILED))
+    problem = broken or unscored_problem(summary, verdicts)
+    view = build_view(report, summary, verdicts, [problem.message] if problem else [])
     html = output or folder / REPORT_FILE
     write_atomic(html, render_html(view).encode("utf-8"))
     return SuiteRun(

@@ -184,7 +184,7 @@ def publish(
     """
     with _writing_up(ran.plan.run):
         report, summary = ran.report, summarise(ran.report)
-        problem = problem_of(ran, prepared.suite.max_failed)
+        problem = problem_of(ran, prepared.suite.max_failed) or unscored_problem(summary, verdicts)
         told = (*notes, *_notes(prepared, ran, options), *([problem.message] if problem else []))
         view = build_view(report, summary, verdicts, told)
         html = ran.folder / REPORT_FILE
@@ -244,6 +244,25 @@ def problem_of(ran: Ran, max_failed: float) -> Problem | None:
         again = f"plimsoll gate {suite} with a higher --max-cost; what is finished is taken from the cache"
     done = f"{_finished(ran):,} of {ran.plan.size:,} cells are finished"
     return Problem(f"{stopped}; {done}; to go on: {again}", ExitCode.INCONCLUSIVE)
+
+
+def unscored_problem(summary: Summary, verdicts: Sequence[Verdict]) -> Problem | None:
+    """Metrics of which a target has no score at all, though some were to be: whoever reads the rest would not see it.
+
+    None where a gate has decided: there the policy's coverage sees to it, of the metrics that it asks for.
+    """
+    if verdicts:
+        return None
+    broken = [
+        f"{name} of {target.target}"
+        for target in summary.targets.values()
+        for name, metric in target.metrics.items()
+        if metric.failed and not metric.scored and target.ok
+    ]
+    if not broken:
+        return None
+    shown = ", ".join(broken[:3]) + (f" and {len(broken) - 3} more" if len(broken) > 3 else "")
+    return Problem(f"not one score: {shown}; each failed, for the reasons above", ExitCode.INCONCLUSIVE)
 
 
 def _finished(ran: Ran) -> int:
