@@ -28,11 +28,11 @@ def test_outside_a_workspace_what_is_built_in_is_listed(tmp_path, capsys, monkey
 
 
 def test_one_is_shown_with_its_settings(workspace: Workspace, capsys):
-    ended = plimsoll(capsys, "evaluators", "show", "regex")
+    ended = plimsoll(capsys, "evaluators", "show", "function")
     assert ended.code == 0
-    assert "pattern *" in ended.out
+    assert "function *" in ended.out
     assert "required" in ended.out
-    assert "* what `regex: VALUE` stands for" in ended.out
+    assert "* what `function: VALUE` stands for" in ended.out
     assert max(len(line.rstrip()) for line in ended.out.splitlines()) <= 80
 
 
