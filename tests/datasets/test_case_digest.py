@@ -18,7 +18,7 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 NAMES = TEXT.filter(lambda name: name not in ("id", "messages", "expected", "group", "slices", "weight", "evaluators"))
-NAMES = NAMES.filter(lambda name: name not in ("pass_if", "inputs", "expectations"))
+NAMES = NAMES.filter(lambda name: name not in ("turns", "pass_if", "inputs", "expectations"))
 ROWS = st.lists(
     st.builds(
         lambda inputs, rest: {"question": "x", **inputs, **rest},

@@ -191,7 +191,7 @@ def test_an_mlflow_row_that_clashes_is_told() -> None:
 
 
 def test_an_empty_inputs_object_is_an_empty_row() -> None:
-    with pytest.raises(ConfigError, match=r"^data:1: the row has no inputs and no messages$"):
+    with pytest.raises(ConfigError, match=r"^data:1: the row has no inputs, no messages and no turns$"):
         from_rows([{"id": "a", "inputs": {}}]).check()
 
 
@@ -228,7 +228,7 @@ def test_defaults_fill_what_a_row_does_not_say() -> None:
 
 
 def test_defaults_do_not_hide_an_empty_row() -> None:
-    with pytest.raises(ConfigError, match="the row has no inputs and no messages"):
+    with pytest.raises(ConfigError, match="the row has no inputs, no messages and no turns"):
         from_rows([{"id": "a"}], defaults=CaseDefaults(inputs={"q": "x"})).check()
 
 

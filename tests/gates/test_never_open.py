@@ -130,7 +130,7 @@ def test_every_mistake_of_a_policy_is_told_at_once() -> None:
         "no evaluator of the suite gives the metric 'corect' (did you mean 'correct'?)",
         (
             "the metric 'relevance' is a model's judgement, and the policy takes none "
-            "(decide on another metric, or write judges: any)"
+            "(decide on another metric, or calibrate the judge and write judges: certified)"
         ),
         "nothing says which values of 'mood' pass (give its evaluator a pass_if)",
         "nothing says which values of 'length' pass (give its evaluator a pass_if)",

@@ -10,7 +10,7 @@ import pytest
 from tests.targets.flow_parts import FLOWS, flow_target, outcome
 
 from plimsoll.errors import CellError, FailureKind, MissingExtraError, UsageError
-from plimsoll.targets.flow import require
+from plimsoll.targets.flow_running import require
 from plimsoll.testing.scripted import ScriptedModel
 from plimsoll.types import ChatReply, Output, Usage
 

@@ -127,7 +127,7 @@ def test_a_failure_is_not_tried_again_and_found_again_in_the_flows_message():
 
 @pytest.mark.parametrize(
     ("key", "said"),
-    [("wrong", "this address is for a running flow only"), (None, "/v1/embeddings is neither")],
+    [("wrong", "this address is only for what the harness runs now"), (None, "/v1/embeddings is neither")],
 )
 def test_strangers_and_other_apis_are_refused(key, said):
     async def ask(gateway, plain, azure):
@@ -150,7 +150,7 @@ def test_a_request_that_cannot_be_read_is_told(body):
         return str(raised.value)
 
     told, _, _ = served(lambda _: "a", ask)
-    assert "the flow's request can't be read" in told
+    assert "the request can't be read" in told
 
 
 def test_each_line_knows_its_requests_and_says_so_where_they_cannot_be_told_apart():
@@ -200,3 +200,29 @@ def test_a_lines_cost_is_that_of_all_its_requests():
                 return usage_of(line)
 
     assert asyncio.run(once()).cost == pytest.approx(2 * 0.0012)
+
+
+def test_a_line_has_an_address_of_its_own_until_it_ends():
+    async def ask(gateway, plain, azure):
+        async def at(line):
+            async with openai.AsyncOpenAI(base_url=gateway.line_url(0, line), api_key=gateway.key) as client:
+                return await client.chat.completions.create(model="m", messages=ASK)
+
+        await asyncio.gather(at("one"), at("two"), at("two"))
+        gateway.close_line("two")
+        with pytest.raises(openai.AuthenticationError):
+            await at("two")
+
+    _, calls, model = served(lambda _: "Because.", ask, lines=["one", "two"])
+    assert [usage_of(calls[line]).requests for line in ("one", "two")] == [1, 2]
+    assert all(calls[line].exact for line in calls)
+    assert len(model.requests) == 3
+
+
+def test_a_line_knows_how_long_it_waited_for_its_model():
+    calls = LineCalls()
+    assert calls.waited() == 0
+    with calls.asking(), calls.asking():
+        within = calls.waited()
+    whole = calls.waited()
+    assert 0 < within < whole == calls.waited()

@@ -3,6 +3,8 @@
 The command line is a client of this. Functions take a `Workspace`; errors are `plimsoll.errors`.
 """
 
+from plimsoll.api.calibrating import Calibration, CalibrationOptions, calibrate
+from plimsoll.api.certificates import list_certificates
 from plimsoll.api.checking import check_workspace, list_workspace
 from plimsoll.api.comparing import compare_targets
 from plimsoll.api.doctoring import diagnose
@@ -15,11 +17,14 @@ from plimsoll.api.starting import init_workspace
 from plimsoll.api.trying import try_prompt
 
 __all__ = [
+    "Calibration",
+    "CalibrationOptions",
     "Evaluation",
     "GateOptions",
     "GateRun",
     "RunOptions",
     "SuiteRun",
+    "calibrate",
     "check_workspace",
     "compare_targets",
     "diagnose",
@@ -27,6 +32,7 @@ __all__ = [
     "gate_suite",
     "history_of",
     "init_workspace",
+    "list_certificates",
     "list_workspace",
     "promote_suite",
     "rollback_suite",

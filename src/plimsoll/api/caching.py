@@ -136,7 +136,7 @@ async def _explain(prepared: Prepared, target: str | None, case: str | None) -> 
     check_connections(prepared, settings, environ)
     models = identify_models(settings, environ)
     own = particular_cases(cases, prepared.found)
-    scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace.root, cases, own=own, models=models)
+    scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace, cases, own=own, models=models)
     newest = next(run_folders(prepared.workspace.state / RUNS, prepared.suite.name), None)
     with CacheFile(cache_file(prepared.workspace), wait=_WAIT) as file:
         explainer = Explainer(file, prepared.suite.name, newest and newest / JOURNAL_FILE)

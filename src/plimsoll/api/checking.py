@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
 
+from plimsoll.api.certificates import certificates_for, refuse_uncertified
 from plimsoll.api.prepare import Prepared, prepare
 from plimsoll.api.runs import RUNS
+from plimsoll.calibration import Certificates
+from plimsoll.calibration.certificate import day
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, Mistake, PlimsollError, Where
 from plimsoll.evaluators import discover
@@ -16,6 +20,7 @@ from plimsoll.runs.folders import is_complete, run_folders
 from plimsoll.runs.plan import load_plan
 
 _RUNS_LISTED = 10
+_SOON = timedelta(days=14)
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -24,6 +29,8 @@ class Checked(Struct, frozen=True, kw_only=True):
     suite: str
     file: str
     cases: int
+    conversations: int
+    """Of the cases, those that are answered turn by turn."""
     slices: dict[str, int]
     groups: int
     targets: tuple[str, ...]
@@ -93,15 +100,26 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
 
 
 def _checked(prepared: Prepared) -> Checked:
+    certificates = None
+    if prepared.suite.gate is not None:
+        certificates = certificates_for(prepared.workspace, prepared.suite.gate, datetime.now(UTC))
+        refuse_uncertified(prepared, prepared.suite.gate, certificates)
     return Checked(
         suite=prepared.suite.name,
         file=str(prepared.workspace.shown(prepared.path)),
         cases=prepared.found.cases,
+        conversations=prepared.found.conversations,
         slices=prepared.found.slices,
         groups=prepared.found.groups,
         targets=tuple(prepared.targets),
-        warnings=_warnings(prepared),
+        warnings=(*_warnings(prepared), *(_expiring(certificates) if certificates else ())),
     )
+
+
+def _expiring(certificates: Certificates) -> Iterator[str]:
+    for metric, certificate in sorted(certificates.by_metric.items()):
+        if certificate.expires - certificates.at < _SOON:
+            yield f"the certificate of {metric} expires on {day(certificate.expires)}; then the gate refuses its judge"
 
 
 def _warnings(prepared: Prepared) -> tuple[str, ...]:
@@ -110,6 +128,13 @@ def _warnings(prepared: Prepared) -> tuple[str, ...]:
         for name, spec in prepared.targets.items()
         if spec.bundle is None
     ]
+    if prepared.found.conversations:
+        unbundled += [
+            f"target {name} reads `question` but neither chat_history nor messages: it answers each turn of a "
+            "conversation without those before"
+            for name, spec in prepared.targets.items()
+            if spec.prompt is not None and spec.prompt.forgets
+        ]
     gate = prepared.suite.gate
     few = prepared.suite.sample or prepared.found.cases
     if gate is not None and few < 10:

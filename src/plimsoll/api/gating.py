@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 from pydantic import ValidationError
 
+from plimsoll.api.certificates import certificates_for, refuse_uncertified, store_certificates
 from plimsoll.api.champions import champion_spec
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.prepare import Prepared, prepare
@@ -30,6 +31,7 @@ from plimsoll.api.results import (
 )
 from plimsoll.api.runs import RUNS, Ran, run_targets, select_targets
 from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec
+from plimsoll.calibration import Certificates
 from plimsoll.canonical import write_atomic
 from plimsoll.config import GatePolicy, Workspace, environment
 from plimsoll.config.policy import NO_BASELINE
@@ -85,6 +87,15 @@ class _Sides:
         return {spec.name: spec for spec in (self.challenger, self.baseline) if spec is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A verdict, with what it was decided by."""
+
+    policy: GatePolicy
+    verdict: Verdict
+    certificates: Certificates
+
+
 def gate_suite(
     workspace: Workspace, name: str, options: GateOptions, observer: Observer, *, writer: MlflowWriter | None = None
 ) -> GateRun:
@@ -99,7 +110,8 @@ def gate_suite(
 
     Raises:
         ConfigError: every mistake in the suite and its files.
-        UsageError: the suite has no gate; a target, baseline or champion that is named does not exist.
+        UsageError: the suite has no gate; a target, baseline or champion that is named does not exist; a judge that
+            the policy wants certified is not.
         InfrastructureError: the registry that holds the champion can't be read.
         InterruptedRunError: Ctrl-C.
     """
@@ -107,6 +119,8 @@ def gate_suite(
     policy = _policy(prepared, options)
     _refuse_clash(options)
     challenger = _challenger(prepared, policy, options)
+    certificates = certificates_for(workspace, policy, datetime.now(UTC))
+    refuse_uncertified(prepared, policy, certificates)
     with nullcontext(writer) if writer else MlflowWriter(workspace) as logging:
         if options.run.track:
             logging.start()
@@ -123,8 +137,18 @@ def gate_suite(
         if sides.stored is not None:
             other = read_report(Path(sides.stored.folder))
             ran = Ran(ran.folder, ran.plan, with_baseline(ran.report, other, sides.stored.target), ran.given_up)
-        verdict = decide(ran.report, sides.challenger.name, sides.baseline_name, policy, first=options.first)
-        return _seal_and_publish(prepared, sides, policy, options=options, ran=ran, verdict=verdict, writer=logging)
+        # One time for all that follows: what holds when it is decided holds in the attestation.
+        certificates = dataclasses.replace(certificates, at=datetime.now(UTC))
+        verdict = decide(
+            ran.report,
+            sides.challenger.name,
+            sides.baseline_name,
+            policy,
+            first=options.first,
+            certificates=certificates,
+        )
+        decided = _Decided(policy, verdict, certificates)
+        return _seal_and_publish(prepared, sides, decided, options=options, ran=ran, writer=logging)
 
 
 def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:
@@ -247,13 +271,13 @@ def _only_target(challenger: str, targets: Mapping[str, object]) -> str:
 def _seal_and_publish(
     prepared: Prepared,
     sides: _Sides,
-    policy: GatePolicy,
+    decided: _Decided,
     *,
     options: GateOptions,
     ran: Ran,
-    verdict: Verdict,
     writer: MlflowWriter,
 ) -> GateRun:
+    verdict, certificates = decided.verdict, decided.certificates
     folder = ran.folder / GATE_FOLDER / sides.challenger.name
     write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
     unsealed = next(_doubts(prepared, sides, ran), None)
@@ -274,7 +298,10 @@ def _seal_and_publish(
     assert sides.challenger.bundle is not None, "_doubts has looked"
     key = signing_key(environment(prepared.workspace.root))
     bundle = sides.challenger.bundle
-    envelope = seal(verdict, ran.report, policy, bundle.digest, now=datetime.now(UTC), key=key)
+    envelope = seal(
+        verdict, ran.report, decided.policy, bundle.digest, now=certificates.at, key=key, certificates=certificates
+    )
+    store_certificates(folder, certificates)
     materialise(bundle, folder / BUNDLE_FOLDER)
     path = folder / ATTESTATION_FILE
     write_atomic(path, envelope)

@@ -22,6 +22,8 @@ from plimsoll.config import Document
 from plimsoll.datasets import Dataset, from_frame, from_rows, open_dataset
 from plimsoll.errors import UsageError
 from plimsoll.evaluators import BuildContext, build_evaluators, discover, evaluator_info, left_out
+from plimsoll.evaluators.traits import closing
+from plimsoll.runs.aggregates import aggregate_scores
 from plimsoll.runs.cache import CellCache
 from plimsoll.runs.cases import StoredCases
 from plimsoll.runs.engine import Job, Scorer, Tally, execute
@@ -83,7 +85,7 @@ class Evaluation:
                     "target": record.cell.target,
                     "case": record.cell.case,
                     "repeat": record.cell.repeat,
-                    "output": output.text if output else None,
+                    "output": output.whole_text if output else None,
                     "failure": None if output else record.outcome.message,  # type: ignore[union-attr]  # no output is a Failure
                     **{name: score.value for name, score in record.scores.items() if isinstance(score, Scored)},
                 }
@@ -104,8 +106,8 @@ def evaluate(
     """Run functions over cases and score their answers.
 
     Args:
-        data: A DataFrame, rows, or a dataset's file. Columns `id`, `expected`, `group`, `slices`, `weight`, `messages`
-            have their meaning; any other is an input.
+        data: A DataFrame, rows, or a dataset's file. Columns `id`, `expected`, `group`, `slices`, `weight`, `messages`,
+            `turns` have their meaning; any other is an input.
         targets: A function, sync or async, called with the inputs that it has parameters for; or several by name.
         evaluators: As in a suite: a name, or one key with its settings.
         inputs: A function's parameter → the column, where they differ.
@@ -185,6 +187,8 @@ async def _run(
             observer=Silent(),
             done=index_journal(run / JOURNAL_FILE, plan, cases),
         )
-        await execute(job, tally)
+        async with closing(built):
+            await execute(job, tally)
+            await aggregate_scores(job, cases)
         journal.append(EndLine(seconds=0.0, requests=tally.requests, complete=tally.complete))
     return held(read_report(run))

@@ -171,7 +171,7 @@ def _scorers(
 ) -> tuple[Scorer, ...]:
     own = () if dataset is None else particular_cases(*dataset)
     models = {name: UnopenedModel(name) for name in suite.models}
-    return build_scorers(suite, document, workspace.root, (), own=own, models=models)
+    return build_scorers(suite, document, workspace, (), own=own, models=models)
 
 
 def _gate_mistakes(

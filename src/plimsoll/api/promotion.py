@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from plimsoll.api.certificates import stored_certificates
 from plimsoll.api.gating import ATTESTATION_FILE, BUNDLE_FOLDER, GATE_FOLDER
 from plimsoll.api.runs import RUNS
 from plimsoll.config import GatePolicy, Suite, Workspace, environment
@@ -144,6 +145,7 @@ def verify_attestation(workspace: Workspace, suite: str, path: Path, policy: Gat
         policy=policy,
         bundle_digest=bundle.digest,
         require_signature=workspace.settings.require_signature,
+        certificates=stored_certificates(folder),
     )
     if found.suite != suite:
         raise UsageError(f"{path} is about {found.suite}", remedy=f"plimsoll promote {found.suite}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from plimsoll.api.certificates import believed
 from plimsoll.api.costs import cap_of, unseen_spending
 from plimsoll.api.git import git_state
 from plimsoll.api.loop import run_blocking
@@ -286,10 +288,11 @@ def _infrastructure_problem(ran: Ran, max_failed: float) -> str | None:
 def _notes(prepared: Prepared, ran: Ran, options: RunOptions) -> tuple[str, ...]:
     unseen = unseen_spending(ran.plan, cap_of(prepared, options))
     notes = [unseen] if unseen else []
-    judged = sorted(name for name, metric in ran.report.metrics.items() if metric.judged)
+    certified = believed(prepared.workspace, ran.report.run.evaluators, datetime.now(UTC))
+    judged = sorted(name for name, metric in ran.report.metrics.items() if metric.judged and name not in certified)
     if judged:
         notes.append(
-            f"{', '.join(judged)}: scored by a model that was not calibrated against people; kept out of the gate "
+            f"{', '.join(judged)}: scored by a model that is not certified against people; kept out of the gate "
             "unless its policy says otherwise"
         )
     used = {info.model for info in ran.plan.targets.values()}

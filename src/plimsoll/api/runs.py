@@ -27,6 +27,7 @@ from plimsoll.evaluators.traits import closing
 from plimsoll.models import open_models
 from plimsoll.models.connection import resolve_connections
 from plimsoll.models.spending import Spend
+from plimsoll.runs.aggregates import aggregate_scores
 from plimsoll.runs.cache import CellCache
 from plimsoll.runs.cases import StoredCases
 from plimsoll.runs.engine import SCORED_AT_ONCE, Job, Tally, execute
@@ -97,8 +98,7 @@ async def run_targets(
     prices = prepared.workspace.settings.prices
     async with open_models(settings, prepared.suite.concurrency, environ, spend=spend, prices=prices) as models:
         own = particular_cases(cases, prepared.found)
-        root = prepared.workspace.root
-        scorers = build_scorers(prepared.suite, prepared.document, root, cases, own=own, models=models)
+        scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace, cases, own=own, models=models)
         planned = _plan(
             prepared, specs, cases=cases, evaluators=[scorer.evaluator for scorer in scorers], options=options
         )
@@ -130,6 +130,7 @@ async def run_targets(
                         scored_at_once=max(SCORED_AT_ONCE, *(models[name].concurrency for name in prepared.judges), 0),
                     )
                     await execute(job, tally)
+                    await aggregate_scores(job, stored)
     return Ran(folder, plan, read_report(folder), tally.given_up)
 
 

@@ -10,12 +10,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from plimsoll import canonical
 from plimsoll.api.mistakes import Mistakes
 from plimsoll.api.targets import CHAMPION_TARGET, expand
-from plimsoll.config import Document, Suite, parse_condition
+from plimsoll.config import Document, Suite, Workspace, parse_condition
 from plimsoll.datasets import Summary
 from plimsoll.errors import Mistake, near_match
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover, left_out
@@ -29,7 +28,7 @@ from plimsoll.types import Case, Metric
 def build_scorers(
     suite: Suite,
     document: Document,
-    root: Path,
+    workspace: Workspace,
     cases: Iterable[Case],
     *,
     own: Iterable[Case],
@@ -40,7 +39,7 @@ def build_scorers(
     Args:
         suite: The suite.
         document: Its file.
-        root: The workspace's root.
+        workspace: Where it lies.
         cases: Those that are scored; none are needed to check a suite. Read again each time.
         own: Those with evaluators or conditions of their own. Read again each time.
         models: What judges may ask; they need not be open.
@@ -49,8 +48,9 @@ def build_scorers(
         ConfigError: every mistake in the suite's evaluators and in the cases' own, each with its place.
         UsageError: a package takes an evaluator's name that is taken.
     """
-    mistakes, registry = Mistakes(document), discover(root)
-    context = BuildContext(root=root, models=models)
+    mistakes, registry = Mistakes(document), discover(workspace.root)
+    environments = workspace.settings.environments
+    context = BuildContext(root=workspace.root, models=models, environments=environments, state=workspace.state)
     shared = mistakes.of(("evaluators",), partial(build_evaluators, suite.evaluators, registry, context, document))
     for number, evaluator in enumerate(shared or ()):
         for mistake in _target_mistakes(evaluator, suite):

@@ -41,7 +41,8 @@ def validate(names: Sequence[str], *, as_json: bool) -> None:
     console = to_stdout()
     for suite in checked:
         slices = f", slices {', '.join(suite.slices)}" if suite.slices else ""
-        console.print(f"ok  {suite.file}: {suite.cases} cases, targets {', '.join(suite.targets)}{slices}")
+        held = f" ({suite.conversations} of them conversations)" if suite.conversations else ""
+        console.print(f"ok  {suite.file}: {suite.cases} cases{held}, targets {', '.join(suite.targets)}{slices}")
         for warning in suite.warnings:
             console.print(f"    note: {warning}")
 

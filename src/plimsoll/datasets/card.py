@@ -18,6 +18,7 @@ from plimsoll.errors import ConfigError, Mistake, Where
 RESERVED_TYPES: dict[str, tuple[FieldType, ...]] = {
     "id": ("string", "integer"),
     "messages": ("list",),
+    "turns": ("list",),
     "expected": ("string", "number", "integer", "boolean", "list", "object"),
     "group": ("string", "integer"),
     "slices": ("list",),

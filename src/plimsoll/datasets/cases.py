@@ -96,10 +96,12 @@ class CaseReader:
         if fields.keys().isdisjoint(_HAVE_READERS):
             return msgspec.structs.replace(absent, inputs=inputs, expected=fields.get("expected"), line=line)
         slices, evaluators, weight = reserved.slices(), reserved.evaluators(), reserved.weight()
+        messages = reserved.messages()
         return Case(
             id="",
             inputs=inputs,
-            messages=reserved.messages(),
+            messages=messages,
+            turns=reserved.turns(messages, self.card),
             expected=fields.get("expected"),
             group=reserved.name("group"),
             slices=absent.slices if slices is None else slices,
@@ -131,6 +133,8 @@ def content_of(case: Case) -> dict[str, Any]:
     content: dict[str, Any] = {"inputs": case.inputs}
     if case.messages:
         content["messages"] = case.messages
+    if case.turns:
+        content["turns"] = [turn.row() for turn in case.turns]
     if case.expected is not None:
         content["expected"] = case.expected
     if case.group is not None:
@@ -148,7 +152,7 @@ def content_of(case: Case) -> dict[str, Any]:
 
 def _check_inputs(fields: dict[str, Any], findings: Findings) -> None:
     """A case needs something of its own to ask; what a suite's defaults add is the same for all."""
-    if findings.mistakes or "messages" in fields:
+    if findings.mistakes or "messages" in fields or "turns" in fields:
         return
     given = False
     for name, value in fields.items():
@@ -156,7 +160,7 @@ def _check_inputs(fields: dict[str, Any], findings: Findings) -> None:
             if not isinstance(value, str) or value.strip():
                 return
             given = True
-    findings.add("every input is blank" if given else "the row has no inputs and no messages")
+    findings.add("every input is blank" if given else "the row has no inputs, no messages and no turns")
 
 
 def _content_bytes(draft: Case, fields: dict[str, Any], findings: Findings) -> bytes:

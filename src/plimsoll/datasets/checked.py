@@ -27,7 +27,7 @@ from plimsoll.datasets.summary import Summary
 from plimsoll.types import Case
 from plimsoll.version import __version__
 
-_READER = 1
+_READER = 2
 """One more when the same file gives other cases than before, or other mistakes."""
 _COPIES = 4
 """Kept of one dataset: for the defaults of several suites, and for branches gone to and fro between."""

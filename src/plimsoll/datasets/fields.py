@@ -13,7 +13,7 @@ from typing import Any
 
 from plimsoll.datasets.card import RESERVED, Card
 from plimsoll.datasets.source import Header
-from plimsoll.datasets.values import as_type, closest, nearest, parse_cell
+from plimsoll.datasets.values import as_type, closest, nearest, parse_cell, parse_json
 from plimsoll.errors import Mistake, Where
 
 
@@ -36,13 +36,13 @@ def header_problems(header: Header, card: Card | None, findings: Findings) -> fr
         return frozenset()
     told = set()
     for column in header.columns:
-        if _unknown(column, card):
-            findings.add(f"unknown column {column!r}", _unknown_remedy(column, card))
+        if is_unknown(column, card):
+            findings.add(f"unknown column {column!r}", unknown_remedy(column, card))
             told.add(column)
-    spare = [given for given in header.columns if _unknown(given, card)]
+    spare = [given for given in header.columns if is_unknown(given, card)]
     for name in card.required:
         column = card.fields[name].column or name
-        if column not in header.columns:
+        if column not in header.columns and "turns" not in header.columns:
             if not _misspelt(column, spare, card):
                 findings.add(f"missing column {column!r}", closest(column, spare))
             told.add(name)
@@ -92,7 +92,8 @@ def _unfold(part: str, inner: dict[str, Any], allowed: str, flat: dict[str, Any]
             flat[name] = value
 
 
-def _unknown(column: str, card: Card) -> bool:
+def is_unknown(column: str, card: Card) -> bool:
+    """Whether a card that lists fields has none for a column."""
     if column in card.field_of_column:
         return False
     # A reserved field needs no mention in the card, unless the card reads it from another column.
@@ -105,7 +106,8 @@ def _misspelt(column: str, spare: Iterable[str], card: Card) -> bool:
     return any(given not in card.fields and nearest(given, known) == column for given in spare)
 
 
-def _unknown_remedy(column: str, card: Card) -> str | None:
+def unknown_remedy(column: str, card: Card) -> str | None:
+    """What an unknown column may be instead."""
     if column in card.fields:
         return f"the card reads {column!r} from the column {card.fields[column].column!r}"
     fields = card.field_of_column
@@ -118,16 +120,29 @@ def _checked(
     names = card.field_of_column
     fields: dict[str, Any] = {}
     for column, value in row.items():
-        if _unknown(column, card):
+        if is_unknown(column, card):
             if column not in told:
-                findings.add(f"unknown field {column!r}", _unknown_remedy(column, card))
+                findings.add(f"unknown field {column!r}", unknown_remedy(column, card))
             # Kept: the row is refused anyway, and what it holds is checked all the same.
             fields.setdefault(column, value)
             continue
         name = names.get(column, column)
         fields[name] = _typed(name, value, card, findings, text=text)
-    _check_required((name for name in card.required if name not in told), row, fields, card, findings)
+    elsewhere = _in_turns(row["turns"], card, text=text) if "turns" in row else frozenset()
+    needed = (name for name in card.required if name not in told and not (name in elsewhere and name not in fields))
+    _check_required(needed, row, fields, card, findings)
     return fields
+
+
+def _in_turns(turns: Any, card: Card, *, text: bool) -> frozenset[str]:
+    """The fields that a turn of a conversation gives in the row's place; each gives `question`: what the user says."""
+    try:
+        listed = parse_json(turns) if text else turns
+    except ValueError:
+        listed = None  # told by its reader
+    given = [turn for turn in listed if isinstance(turn, dict)] if isinstance(listed, list) else []
+    named = {name for turn in given for name, value in turn.items() if value is not None}
+    return frozenset({"question", *(card.field_of_column.get(name, name) for name in named)})
 
 
 def _typed(name: str, value: Any, card: Card, findings: Findings, *, text: bool) -> Any:
@@ -149,7 +164,7 @@ def _check_required(
         value = fields.get(name)
         if value is None:
             column = card.fields[name].column or name
-            spare = [given for given in row if _unknown(given, card)]
+            spare = [given for given in row if is_unknown(given, card)]
             if column not in row and _misspelt(column, spare, card):
                 continue
             named = f"{name!r}" if column == name else f"{name!r} (column {column!r})"

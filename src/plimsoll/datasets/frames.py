@@ -66,12 +66,13 @@ def to_frame(cases: Iterable[Case]) -> pd.DataFrame:
     return pd.DataFrame({name: _series([row.get(name) for row in rows]) for name in columns}, columns=columns)
 
 
-_RESERVED_COLUMNS = ("expected", "messages", "group", "slices", "weight", "evaluators", "pass_if")
+_RESERVED_COLUMNS = ("expected", "messages", "turns", "group", "slices", "weight", "evaluators", "pass_if")
 
 
 def _row(case: Case) -> dict[str, Any]:
     given = {
         "messages": list(case.messages) or None,
+        "turns": [turn.row() for turn in case.turns] or None,
         "expected": case.expected,
         "group": case.group,
         "slices": list(case.slices) or None,

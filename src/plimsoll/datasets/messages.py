@@ -61,11 +61,20 @@ def _content(content: Any, at: str, *, needed: bool, may_be_blank: bool) -> Iter
     elif isinstance(content, str):
         if needed and not may_be_blank and not content.strip():
             yield f"{at} has blank content", None
+    else:
+        yield from content_problems(content, f"{at}.content")
+
+
+def content_problems(content: Any, at: str) -> Iterator[Finding]:
+    """Everything wrong with what a message says: text that is not blank, or content parts."""
+    if isinstance(content, str):
+        if not content.strip():
+            yield f"{at} is blank", None
     elif isinstance(content, list):
         for index, part in enumerate(content):
-            yield from _part(part, f"{at}.content[{index}]")
+            yield from _part(part, f"{at}[{index}]")
     else:
-        yield f"{at}.content is {kind_of(content)}, not text or a list of parts", None
+        yield f"{at} is {kind_of(content)}, not text or a list of parts", None
 
 
 def _part(part: Any, at: str) -> Iterator[Finding]:

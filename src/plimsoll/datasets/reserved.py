@@ -1,6 +1,6 @@
 """The fields with a meaning of their own: each read from a row's value, or told what is wrong with it.
 
-In a text form (CSV) slices are separated by `;`, and messages, evaluators and pass_if are JSON text.
+In a text form (CSV) slices are separated by `;`, and messages, turns, evaluators and pass_if are JSON text.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from plimsoll.config import parse_condition
+from plimsoll.datasets.card import Card
 from plimsoll.datasets.fields import Findings
 from plimsoll.datasets.messages import message_problems
+from plimsoll.datasets.turns import read_turns
 from plimsoll.datasets.values import clipped, kind_of, parse_cell, parse_json, shown_name, text_problems
-from plimsoll.types import Message
+from plimsoll.types import Message, Turn
 
 _UNFIT_FOR_NAMES = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -117,6 +119,11 @@ class ReservedFields:
         for message, remedy in wrong:
             self.findings.add(message, remedy)
         return () if wrong else tuple(value)
+
+    def turns(self, messages: tuple[Message, ...], card: Card | None) -> tuple[Turn, ...]:
+        """The conversation that is held after `messages`."""
+        value = self._json("turns")
+        return () if value is None else read_turns(value, messages, card, self.findings)
 
     def evaluators(self) -> tuple[Any, ...] | None:
         """Evaluators as a suite writes them; whether they exist is for the suite's registry to tell."""

@@ -33,11 +33,16 @@ class Summary(Struct, frozen=True, kw_only=True):
     groups: int
     """Distinct groups; 0 where no case has one."""
     fields: dict[str, int]
-    """Field (inputs, and `expected`, `messages`) → how many cases have it, in the order first seen."""
+    """Field (inputs, and `expected`, `messages`, `turns`) → how many cases have it, in the order first seen."""
     digest: str
     """Over ids and contents of all cases, with the suite's defaults, whatever their order."""
     particular: int = 0
     """Cases with evaluators or conditions of their own, those of the suite's defaults among them."""
+
+    @property
+    def conversations(self) -> int:
+        """Cases that are answered turn by turn."""
+        return self.fields.get("turns", 0)
 
 
 @dataclass(slots=True)
@@ -93,6 +98,8 @@ class _Tally:
             fields["expected"] = fields.get("expected", 0) + 1
         if case.messages:
             fields["messages"] = fields.get("messages", 0) + 1
+        if case.turns:
+            fields["turns"] = fields.get("turns", 0) + 1
 
 
 _ID_BYTES = 8

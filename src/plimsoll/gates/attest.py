@@ -7,7 +7,7 @@ anyone can write another: `Attestation.signed_by` is then empty, and whoever rel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ import msgspec
 from pydantic import ValidationError
 
 from plimsoll import canonical
+from plimsoll.calibration import Certificate, Certificates
 from plimsoll.config import GatePolicy
 from plimsoll.errors import UsageError
-from plimsoll.gates.decide import decide
+from plimsoll.gates.decide import NO_CERTIFICATES, decide
 from plimsoll.gates.envelope import VerificationError, decode, encode
 from plimsoll.types import Case, CellRecord, Report, RunRecord, Verdict
 from plimsoll.version import __version__
@@ -30,7 +31,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:plimsoll:attestation:gate:v1"
 
 
-class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the verdict rests on, each as a tagged digest."""
 
     dataset: str
@@ -45,6 +46,8 @@ class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     run: str
     """Of the run's record: also what its metrics mean, which direction is better, and what passes."""
     policy: str
+    certificates: dict[str, str] = {}
+    """Of the judges that the rules rest on, by metric, where the policy takes certified ones only."""
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,6 +101,7 @@ def seal(
     *,
     now: datetime,
     key: Ed25519PrivateKey | None = None,
+    certificates: Certificates = NO_CERTIFICATES,
 ) -> bytes:
     """The verdict's attestation as the bytes of a DSSE envelope.
 
@@ -108,11 +112,12 @@ def seal(
         bundle_digest: The tagged digest of what may be promoted.
         now: The time that it bears.
         key: To sign with; without one the envelope is unsigned.
+        certificates: Those that it was decided with.
 
     Raises:
         VerificationError: the verdict is not the one that report and policy give.
     """
-    wrong = _verdict_difference(verdict, report, policy)
+    wrong = _verdict_difference(verdict, report, policy, certificates)
     if wrong:
         raise VerificationError(f"the verdict can't be sealed: {wrong}")
     predicate = _Predicate(
@@ -120,7 +125,7 @@ def seal(
         run=verdict.run,
         time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         tool=f"plimsoll {__version__}",
-        digests=_digests(verdict, report, policy),
+        digests=_digests(verdict, report, policy, certificates),
         policy=_policy_document(policy),
         verdict=verdict,
     )
@@ -142,6 +147,7 @@ def verify(
     policy: GatePolicy | None = None,
     bundle_digest: str | None = None,
     require_signature: bool = False,
+    certificates: Mapping[str, Certificate] | None = None,
 ) -> Attestation:
     """Read an attestation, refusing it where anything does not fit.
 
@@ -152,6 +158,8 @@ def verify(
         policy: The one that should have been applied; by default the attestation's own.
         bundle_digest: What is about to be promoted.
         require_signature: Refuse what none of `public_keys` signed.
+        certificates: Those of the judges that it rests on, by metric, as they were stored beside it. They have to hold
+            at the time that the attestation bears.
 
     Raises:
         VerificationError: with everything that differs.
@@ -171,7 +179,8 @@ def verify(
     if canonical.digest(attestation.policy) != attestation.digests.policy:
         differences.append("its policy does not have the digest that it states")
     if report is not None:
-        differences += _differences(attestation, report)
+        stored = Certificates(certificates or {}, _time_of(attestation))
+        differences += _differences(attestation, report, stored)
     if differences:
         raise VerificationError("the attestation does not verify: " + "; ".join(differences))
     return attestation
@@ -224,7 +233,15 @@ def _read(payload: bytes, signers: tuple[str, ...]) -> Attestation:
     )
 
 
-def _differences(attestation: Attestation, report: Report) -> list[str]:
+def _time_of(attestation: Attestation) -> datetime:
+    try:
+        found = datetime.fromisoformat(attestation.time)
+    except ValueError:
+        raise VerificationError(f"the attestation bears no time: {attestation.time!r}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _differences(attestation: Attestation, report: Report, certificates: Certificates) -> list[str]:
     verdict = attestation.verdict
     try:
         policy = GatePolicy.model_validate(attestation.policy)
@@ -233,20 +250,20 @@ def _differences(attestation: Attestation, report: Report) -> list[str]:
     unknown = [name for name in (verdict.target, verdict.baseline) if name and name not in report.run.targets]
     if unknown:
         return [f"the run has no target named {unknown[0]!r}"]
-    found = _digests(verdict, report, policy)
+    found = _digests(verdict, report, policy, certificates)
     differences = [
         f"the digest of the {field} differs"
         for field in Digests.__struct_fields__
         if getattr(found, field) != getattr(attestation.digests, field)
     ]
-    wrong = _verdict_difference(verdict, report, policy)
+    wrong = _verdict_difference(verdict, report, policy, certificates)
     return differences + ([wrong] if wrong else [])
 
 
-def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy) -> str | None:
+def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy, certificates: Certificates) -> str | None:
     """What the verdict says otherwise than report and policy do."""
     try:
-        again = decide(report, verdict.target, verdict.baseline, policy, first=verdict.first)
+        again = decide(report, verdict.target, verdict.baseline, policy, first=verdict.first, certificates=certificates)
     except UsageError as error:
         return f"the policy can't be applied to the run: {error.message}"
     if _canonical(again) == _canonical(verdict):
@@ -256,7 +273,7 @@ def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy) ->
     return "decided again, the verdict's figures or reasons differ"
 
 
-def _digests(verdict: Verdict, report: Report, policy: GatePolicy) -> Digests:
+def _digests(verdict: Verdict, report: Report, policy: GatePolicy, certificates: Certificates) -> Digests:
     run = msgspec.json.decode(msgspec.json.encode(report.run), type=RunRecord)
     cases = msgspec.json.decode(msgspec.json.encode(dict(report.cases)), type=dict[str, Case])
     sides = (verdict.target, verdict.baseline)
@@ -268,7 +285,16 @@ def _digests(verdict: Verdict, report: Report, policy: GatePolicy) -> Digests:
         results=results_digest(report),
         run=canonical.digest(msgspec.to_builtins(run)),
         policy=canonical.digest(_policy_document(policy)),
+        certificates=_certificate_digests(report, policy, certificates),
     )
+
+
+def _certificate_digests(report: Report, policy: GatePolicy, certificates: Certificates) -> dict[str, str]:
+    """Of the certificates that the policy's rules rest on."""
+    if policy.judges != "certified":
+        return {}
+    judged = {rule.metric for rule in policy.rules if (metric := report.metrics.get(rule.metric)) and metric.judged}
+    return {name: found.digest for name, found in sorted(certificates.by_metric.items()) if name in judged}
 
 
 def _policy_document(policy: GatePolicy) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from plimsoll.errors import UsageError, near_match
-from plimsoll.types import Case, CellId, CellRecord, Report
+from plimsoll.types import Aggregate, Case, CellId, CellRecord, Report
 
 
 def with_baseline(report: Report, other: Report, target: str, name: str = "champion") -> Report:
@@ -42,7 +42,24 @@ def with_baseline(report: Report, other: Report, target: str, name: str = "champ
         complete=report.run.complete and other.run.complete,
     )
     more = {case: row for case, row in other.cases.items() if case not in report.cases}
-    return Report(run=run, cases={**report.cases, **more}, cells=(*report.cells, *cells))
+    aggregates = {**report.aggregates, name: _aggregates(report, other, target)}
+    return Report(
+        run=run,
+        cases={**report.cases, **more},
+        cells=(*report.cells, *cells),
+        aggregates={key: found for key, found in aggregates.items() if found},
+    )
+
+
+def _aggregates(report: Report, other: Report, target: str) -> dict[str, Aggregate]:
+    """Those of the other run that rest on the same cases as this one's, by the same evaluators."""
+    found = other.aggregates.get(target, {})
+    mine, theirs = report.run.evaluators, other.run.evaluators
+    same = {key: it for key, it in found.items() if key in mine and mine[key].digest == theirs[key].digest}
+    if not same or len(report.cases) != len(other.cases):
+        return {}
+    alike = all(key in report.cases and _comparable(report.cases[key], case) for key, case in other.cases.items())
+    return same if alike else {}
 
 
 def _comparable(mine: Case | None, theirs: Case | None) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from plimsoll.calibration import Certificates
 from plimsoll.config import GatePolicy, Rule
 from plimsoll.config.policy import NO_BASELINE
 from plimsoll.errors import Mistake, UsageError, near_match
@@ -55,9 +56,18 @@ class Claim:
 
 
 def claims_of(
-    report: Report, challenger: str, baseline: str | None, policy: GatePolicy, *, first: bool
+    report: Report,
+    challenger: str,
+    baseline: str | None,
+    policy: GatePolicy,
+    *,
+    first: bool,
+    certificates: Certificates | None = None,
 ) -> tuple[tuple[Claim, ...], tuple[Rule, ...]]:
     """The rules that apply, each with its metric, and those that don't because there is no champion yet.
+
+    Whether a judge is certified is not looked at where `certificates` is None: before anything runs, that is asked
+    apart (`certificate_mistake`).
 
     Raises:
         PolicyError: a target, metric or slice doesn't exist; a rule doesn't fit its metric; nothing is left to decide.
@@ -72,7 +82,37 @@ def claims_of(
     if mistakes:
         raise PolicyError(mistakes)
     claims = tuple(result for result in found if isinstance(result, Claim))
+    if certificates is not None:
+        _refuse_uncertified(report, claims, policy, certificates)
     return claims, tuple(rule for rule in policy.rules if rule not in applied)
+
+
+def certificate_mistake(
+    report: Report, rule: Rule, policy: GatePolicy, certificates: Certificates, *, known: bool = True
+) -> Mistake | None:
+    """Why a rule's judge is not to be believed; None where it is, is no judge, or the policy does not ask.
+
+    Args:
+        report: With the evaluators' digests.
+        rule: The rule.
+        policy: The policy.
+        certificates: Those that there are.
+        known: Whether the digests are the judges' own; before the models are known they are not.
+    """
+    metric = report.metrics.get(rule.metric)
+    if policy.judges != "certified" or metric is None or not metric.judged:
+        return None
+    digests = [info.digest for info in report.run.evaluators.values() if metric in info.metrics]
+    return certificates.refusal(rule.metric, digests[0] if known else None)
+
+
+def _refuse_uncertified(
+    report: Report, claims: Sequence[Claim], policy: GatePolicy, certificates: Certificates
+) -> None:
+    asked = (certificate_mistake(report, claim.rule, policy, certificates) for claim in claims)
+    mistakes = [mistake for mistake in asked if mistake is not None]
+    if mistakes:
+        raise PolicyError(list(dict.fromkeys(mistakes)))
 
 
 def _target_mistakes(
@@ -102,21 +142,31 @@ def _target_mistakes(
     return mistakes
 
 
+def _no_metric(report: Report, name: str, known: Iterable[str]) -> Mistake:
+    """A rule names something else: nothing at all, or a figure of an aggregate (which ones there are, a run tells)."""
+    infos = report.run.evaluators.values()
+    info = next((info for info in infos if info.aggregates and name.startswith(f"{info.name}.")), None)
+    if info is None:
+        return Mistake(f"no evaluator of the suite gives the metric {name!r}", remedy=near_match(name, known))
+    message = f"{name!r} is no metric: an aggregate has no value for each case, so no interval of it can be stated"
+    own = ", ".join(metric.name for metric in info.metrics)
+    return Mistake(message, remedy=f"name what {info.name} gives for each case: {own}")
+
+
 def _claim(report: Report, rule: Rule, policy: GatePolicy) -> Claim | Mistake:
     metrics = report.metrics
     derived = {name for name, (base, _) in PERCENTILES.items() if base in metrics}
     base, percentile = PERCENTILES[rule.metric] if rule.metric in derived else (rule.metric, None)
     metric = metrics.get(base)
     if metric is None:
-        remedy = near_match(rule.metric, metrics.keys() | derived)
-        return Mistake(f"no evaluator of the suite gives the metric {rule.metric!r}", remedy=remedy)
+        return _no_metric(report, rule.metric, metrics.keys() | derived)
     slices = slice_counts(report.cases.values())
     if rule.slice is not None and rule.slice not in slices:
         return Mistake(f"no case is in the slice {rule.slice!r}", remedy=near_match(rule.slice, slices))
     if metric.judged and policy.judges == "none":
         return Mistake(
             f"the metric {rule.metric!r} is a model's judgement, and the policy takes none",
-            remedy="decide on another metric, or write judges: any",
+            remedy="decide on another metric, or calibrate the judge and write judges: certified",
         )
     if percentile is not None and rule.kind == "all_pass":
         return Mistake(f"{rule.metric!r} is no case's value: all_pass can't be asked of it", remedy="write at_most")

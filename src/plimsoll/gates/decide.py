@@ -6,6 +6,9 @@ measured and good, measured and bad, not measured well enough to tell.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from plimsoll.calibration import Certificates
 from plimsoll.config import GatePolicy
 from plimsoll.gates.check import claims_of
 from plimsoll.gates.evidence import gather
@@ -17,7 +20,18 @@ from plimsoll.types import Decision, Report, RuleResult, Verdict
 _WORST_FIRST = (Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS)
 
 
-def decide(report: Report, challenger: str, baseline: str | None, policy: GatePolicy, first: bool = False) -> Verdict:
+NO_CERTIFICATES = Certificates({}, datetime.max.replace(tzinfo=UTC))
+
+
+def decide(
+    report: Report,
+    challenger: str,
+    baseline: str | None,
+    policy: GatePolicy,
+    first: bool = False,
+    *,
+    certificates: Certificates = NO_CERTIFICATES,
+) -> Verdict:
     """Hold a challenger against a policy.
 
     Args:
@@ -26,12 +40,14 @@ def decide(report: Report, challenger: str, baseline: str | None, policy: GatePo
         baseline: Another one. None with `first`, or where the policy compares with none.
         policy: The rules.
         first: There is no champion yet: absolute rules only, at least one; the others are named as not applied.
+        certificates: The judges' own, and the time by which they must not have expired.
 
     Raises:
         PolicyError: a target, metric or slice that doesn't exist, a rule that doesn't fit its metric, a judged metric
-            where the policy takes none, or no rule to decide on. A `UsageError`.
+            where the policy takes none, or certified ones only and its judge has no certificate that holds, or no rule
+            to decide on. A `UsageError`.
     """
-    claims, left_out = claims_of(report, challenger, baseline, policy, first=first)
+    claims, left_out = claims_of(report, challenger, baseline, policy, first=first, certificates=certificates)
     findings = [
         find(claim, gather(report, challenger, baseline, claim), policy, complete=report.run.complete)
         for claim in claims

@@ -8,20 +8,6 @@ from collections.abc import Sequence
 from plimsoll.errors import FailureKind
 from plimsoll.types import CellRecord, Failed, Failure, Report
 
-_NOT_THE_EVALUATOR = frozenset(
-    {
-        FailureKind.AUTH,
-        FailureKind.NOT_FOUND,
-        FailureKind.RATE_LIMIT,
-        FailureKind.SERVER,
-        FailureKind.CONNECTION,
-        FailureKind.TIMEOUT,
-        FailureKind.BAD_RESPONSE,
-        FailureKind.WORKER,
-    }
-)
-"""Failures of a score that are the judge's provider's, not the evaluator's own."""
-
 
 def infrastructure_failure(report: Report, targets: Sequence[str], max_failed: float) -> str | None:
     """Why the run has to be repeated before anything is decided; None where it need not.
@@ -57,4 +43,4 @@ def _failure(record: CellRecord) -> Failure | None:
     if isinstance(record.outcome, Failure):
         return record.outcome
     failed = (score.failure for score in record.scores.values() if isinstance(score, Failed))
-    return next((failure for failure in failed if failure.kind in _NOT_THE_EVALUATOR), None)
+    return next((failure for failure in failed if failure.kind.of_provider), None)

@@ -20,7 +20,7 @@ from plimsoll.types import Message
 
 # A template can't write `developer:` (promptflow reads that as text), but a replayed message may have the role.
 _MARKER = re.compile(
-    rf"^[^\S\n]*#?[^\S\n]*{LINE}({'|'.join(ROLES)}|developer)\s*:{COLON}\s*\n", re.IGNORECASE | re.MULTILINE
+    rf"^[^\S\n]*(?:#[^\S\n]*)?{LINE}({'|'.join(ROLES)}|developer)\s*:{COLON}\s*\n", re.IGNORECASE | re.MULTILINE
 )
 _CONTENT = rf"\s*\n*#{{0,2}}\s*content\s*:{COLON}\s*\n?(.*)"
 _NAMED = re.compile(rf"\n*#{{0,2}}\s*name\s*:{COLON}\s*\n+\s*(\S+){_CONTENT}", re.DOTALL)

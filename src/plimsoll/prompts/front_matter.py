@@ -32,6 +32,7 @@ _KNOWN = (
     "authors",
     "tags",
     "version",
+    "judge",
 )
 
 

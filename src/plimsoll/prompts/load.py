@@ -91,6 +91,7 @@ def _prompty(text: str, path: Path, shown: Path | str, environ: Mapping[str, str
         configuration=matter.model.configuration,
         outputs=matter.outputs,
         sample=head.sample,
+        metadata=matter.model_extra or {},
         template=template,
         needs_roles=True,
     )

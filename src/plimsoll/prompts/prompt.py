@@ -5,7 +5,7 @@ A `Prompt` is a frozen value: everything that it needs was read when it was load
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from plimsoll.prompts.chat import ChatFormatError, parse_chat
 from plimsoll.prompts.images import ImageError, as_value
 from plimsoll.prompts.marks import reserved_in
 from plimsoll.prompts.references import with_environment
-from plimsoll.prompts.replay import ReplayError, derive
+from plimsoll.prompts.replay import HISTORY, ReplayError, derive
 from plimsoll.types import Message
 
 if TYPE_CHECKING:
@@ -61,12 +61,24 @@ class Prompt:
     """Keys of the JSON answer that a prompty declares."""
     sample: Mapping[str, Any] | None = None
     """Values to try the prompt with. Never used for a case."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What else the front matter of a prompty says: `judge`, authors, tags, a version."""
     template: ChatTemplate = field(kw_only=True, repr=False, compare=False)
     needs_roles: bool = False
     """Text outside any message is a mistake, as in a prompty; else such a template is one user message."""
 
-    def render(self, values: Mapping[str, Any], messages: Sequence[Message] = ()) -> tuple[Message, ...]:
+    @property
+    def forgets(self) -> bool:
+        """It takes of a conversation only what the user said last."""
+        used = self.template.variables.used
+        return "question" in used and not HISTORY & set(used)
+
+    def render(
+        self, values: Mapping[str, Any], messages: Sequence[Message] = (), *, plain: Collection[str] = ()
+    ) -> tuple[Message, ...]:
         """The messages for a case's values, and for the conversation that it replays.
+
+        The values named in `plain` are no images, even if they read as the name of one.
 
         `messages`, `chat_history` and `question` are derived from `messages` where the template uses them and
         `values` lacks them; a template that uses none of the three gets `messages` appended.
@@ -77,7 +89,7 @@ class Prompt:
         try:
             replay = derive(messages, self.template.variables.used, values)
             self._check_missing({**values, **replay.values})
-            text = self.template.render(self._complete(values, replay.values), values)
+            text = self.template.render(self._complete(values, replay.values, plain), values)
             rendered = parse_chat(text, messages, needs_roles=self.needs_roles)
         except (ChatFormatError, ReplayError) as error:
             raise self._error(str(error)) from None
@@ -95,7 +107,9 @@ class Prompt:
         filled = with_environment(self.configuration, environ, f"{self.shown}: model.configuration")
         return dict(filled)
 
-    def _complete(self, values: Mapping[str, Any], replayed: Mapping[str, Any]) -> dict[str, Any]:
+    def _complete(
+        self, values: Mapping[str, Any], replayed: Mapping[str, Any], plain: Collection[str]
+    ) -> dict[str, Any]:
         """What the template is rendered with: values, defaults, images read; nothing that it doesn't use."""
         complete = {}
         for name in self.template.variables.used:
@@ -103,7 +117,7 @@ class Prompt:
             if name in replayed:
                 complete[name] = self._without_marks(name, replayed[name], found)
             elif name in values:
-                complete[name] = self._checked(name, values[name], found)
+                complete[name] = self._checked(name, values[name], found, image=name not in plain)
             elif found is not None and found.declared and not found.required:
                 complete[name] = found.default
         return complete
@@ -127,7 +141,7 @@ class Prompt:
             raise self._error(f"the input {name!r} holds a Unicode noncharacter (U+FDD0 to U+FDD3)", line=line)
         return value
 
-    def _checked(self, name: str, value: Any, found: PromptInput | None) -> Any:
+    def _checked(self, name: str, value: Any, found: PromptInput | None, *, image: bool) -> Any:
         self._without_marks(name, value, found)
         line = found.line if found else None
         kind = found.type if found and found.declared else None
@@ -138,7 +152,7 @@ class Prompt:
                 f"the input {name!r} is declared as {kind}, and the case gives {type(value).__name__}", line=line
             )
         try:
-            return as_value(value, self.path.parent)
+            return as_value(value, self.path.parent) if image else value
         except ImageError as error:
             raise self._error(f"the input {name!r}: {error}", line=line) from None
 

@@ -14,7 +14,9 @@ from typing import Any, Self
 from plimsoll.prompts.marks import CLOSE, OPEN
 from plimsoll.types import Message, message_text
 
-DERIVED = frozenset({"messages", "chat_history", "question"})
+HISTORY = frozenset({"messages", "chat_history"})
+"""Variables that hold what was said before."""
+DERIVED = HISTORY | {"question"}
 """Variables that a case's messages fill where its inputs don't."""
 
 

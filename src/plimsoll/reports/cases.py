@@ -6,10 +6,10 @@ A case stands as its worst answer does, so that nothing missing hides behind som
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import overload
 
-from plimsoll.reports.model import AnswerView, CaseRow, ScoreView, Standing
+from plimsoll.reports.model import AnswerView, CaseRow, ScoreView, Standing, TurnView
 from plimsoll.reports.text import any_text, excerpt, number, one_line, plain
 from plimsoll.types import (
     Case,
@@ -25,6 +25,8 @@ from plimsoll.types import (
     Score,
     Scored,
     Skipped,
+    Turn,
+    message_text,
 )
 
 TEXT_LIMIT = 4000
@@ -67,7 +69,9 @@ class CaseRows(Sequence[CaseRow]):
         case = self._report.cases[self._names[number]]
         run = self._report.run
         cells = [CellId(target, case.id, repeat) for target in run.targets for repeat in range(run.repeats)]
-        return _case_row(number + 1, case, tuple(_answer(cell, self._find(cell), self._metrics) for cell in cells))
+        return _case_row(
+            number + 1, case, tuple(_answer(case, cell, self._find(cell), self._metrics) for cell in cells)
+        )
 
 
 class _Standings:
@@ -128,6 +132,8 @@ def short_input(case: Case) -> str:
     """The case on one line: its question where it has one, else its first text, else its last message."""
     named = next((case.inputs[name] for name in _TELLING if case.inputs.get(name)), None)
     found = named or next((value for value in case.inputs.values() if isinstance(value, str) and value), None)
+    if found is None and case.turns:
+        found = message_text(case.turns[0].message)
     if found is None and case.messages:
         found = case.messages[-1].get("content")
     return one_line(any_text(found if found is not None else case.inputs), SHORT_LIMIT)
@@ -143,7 +149,7 @@ def answer_text(record: CellRecord) -> str:
     if isinstance(record.outcome, Failure):
         return excerpt(record.outcome.message, TEXT_LIMIT)
     calls = record.outcome.tool_calls
-    text = record.outcome.text + (f"\n[calls {any_text(list(calls))}]" if calls else "")
+    text = record.outcome.whole_text + (f"\n[calls {any_text(list(calls))}]" if calls else "")
     return excerpt(text.strip("\n"), TEXT_LIMIT)
 
 
@@ -164,7 +170,7 @@ def score_text(score: Scored, metric: Metric | None) -> str:
     return number(score.value, metric.unit if metric else "")
 
 
-def _answer(cell: CellId, record: CellRecord | None, metrics: Mapping[str, Metric]) -> AnswerView:
+def _answer(case: Case, cell: CellId, record: CellRecord | None, metrics: Mapping[str, Metric]) -> AnswerView:
     output = record.outcome if record and isinstance(record.outcome, Output) else None
     failure = record.outcome if record and isinstance(record.outcome, Failure) else None
     return AnswerView(
@@ -180,7 +186,23 @@ def _answer(cell: CellId, record: CellRecord | None, metrics: Mapping[str, Metri
         scores=tuple(_score(name, score, metrics.get(name)) for name, score in record.scores.items())
         if record and output
         else (),
+        turns=tuple(_turns(case, output, record.scores, metrics)) if record and output and output.turns else (),
     )
+
+
+def _turns(
+    case: Case, output: Output, scores: Mapping[str, Score], metrics: Mapping[str, Metric]
+) -> Iterator[TurnView]:
+    by_turn = {
+        name: score.turns for name, score in scores.items() if isinstance(score, Scored | Failed) and score.turns
+    }
+    for place, (turn, answer) in enumerate(zip(case.turns, output.turns, strict=True)):
+        yield TurnView(
+            user=excerpt(_said(turn), TEXT_LIMIT),
+            text=excerpt(answer.text.strip("\n"), TEXT_LIMIT),
+            expected=None if turn.expected is None else excerpt(any_text(turn.expected), TEXT_LIMIT),
+            scores=tuple(_score(name, turns[place], metrics.get(name)) for name, turns in by_turn.items()),
+        )
 
 
 def _score(name: str, score: Score, metric: Metric | None) -> ScoreView:
@@ -218,7 +240,18 @@ def _case_row(place: int, case: Case, answers: tuple[AnswerView, ...]) -> CaseRo
 
 def _inputs(case: Case) -> tuple[tuple[str, str], ...]:
     fields = [(plain(name), excerpt(any_text(value), TEXT_LIMIT)) for name, value in case.inputs.items()]
-    return (*fields, *((plain(str(m.get("role", "message"))), _message(m)) for m in case.messages))
+    messages = [(plain(str(m.get("role", "message"))), _message(m)) for m in case.messages]
+    turns = [(f"turn {number}", _turn_text(turn)) for number, turn in enumerate(case.turns, start=1)]
+    return (*fields, *messages, *turns)
+
+
+def _turn_text(turn: Turn) -> str:
+    fields = [f"{name}: {any_text(value)}" for name, value in turn.row().items() if name != "user"]
+    return excerpt("\n".join([_said(turn), *fields]), TEXT_LIMIT)
+
+
+def _said(turn: Turn) -> str:
+    return any_text(turn.user)
 
 
 def _message(message: Message) -> str:

@@ -109,7 +109,7 @@ def build_changes(before: Ended, after: Ended) -> RunChanges:
 
 def _trace(record: CellRecord, metrics: Iterable[str], declared: Mapping[str, Metric]) -> _Trace:
     output = record.output
-    answer = None if output is None else hash((output.text, len(output.tool_calls)))
+    answer = None if output is None else hash((output.whole_text, len(output.tool_calls)))
     return _Trace(answer, tuple(_passed(record, name, declared) for name in metrics))
 
 

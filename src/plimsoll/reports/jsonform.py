@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from plimsoll.errors import ExitCode, PlimsollError
 from plimsoll.stats import MetricSummary, Summary, TargetSummary
-from plimsoll.types import Decision, Report, RuleResult, Verdict
+from plimsoll.types import Aggregate, Decision, Failure, Report, RuleResult, Verdict
 
 
 class MetricForm(Struct, frozen=True, kw_only=True):
@@ -37,6 +37,19 @@ class MetricForm(Struct, frozen=True, kw_only=True):
     """Cells that were planned and never run or scored."""
 
 
+class AggregateForm(Struct, frozen=True, kw_only=True):
+    """An evaluator's figures over all of a target's scores. No interval: they have no value for each case."""
+
+    figures: dict[str, float | None]
+    """Null where the figure is no finite number."""
+    reasons: dict[str, str]
+    """Why a figure is null; under an empty name, why there are none at all."""
+    ok: int
+    """Cells with a value for every metric of the evaluator: with failed and skipped, all of the target's."""
+    failed: int
+    skipped: int
+
+
 class TargetForm(Struct, frozen=True, kw_only=True):
     """One target."""
 
@@ -55,6 +68,8 @@ class TargetForm(Struct, frozen=True, kw_only=True):
     judge_cost: float | None
     """USD that judging them took, likewise; 0 where no model judged."""
     metrics: dict[str, MetricForm]
+    aggregates: dict[str, AggregateForm]
+    """By evaluator; only of evaluators that have an aggregate, once every cell is scored."""
 
 
 class RunForm(Struct, frozen=True, kw_only=True):
@@ -222,6 +237,17 @@ def _target(found: TargetSummary) -> TargetForm:
         cost=_finite(found.cost),
         judge_cost=_finite(found.judge_cost),
         metrics={name: _metric(metric) for name, metric in found.metrics.items()},
+        aggregates={name: _aggregate(aggregate) for name, aggregate in found.aggregates.items()},
+    )
+
+
+def _aggregate(found: Aggregate) -> AggregateForm:
+    return AggregateForm(
+        figures={name: None if isinstance(figure, Failure) else figure for name, figure in found.figures.items()},
+        reasons={name: figure.message for name, figure in found.shown.items() if isinstance(figure, Failure)},
+        ok=found.ok,
+        failed=found.failed,
+        skipped=found.skipped,
     )
 
 

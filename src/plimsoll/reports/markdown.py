@@ -11,7 +11,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
-from plimsoll.reports.model import Figure, FlipRow, MetricRow, RuleRow, TargetRow, VerdictSection, View
+from plimsoll.reports.model import Figure, FlipRow, MetricRow, OverAll, RuleRow, TargetRow, VerdictSection, View
 from plimsoll.reports.phrases import (
     baseline_text,
     coverage_text,
@@ -19,8 +19,9 @@ from plimsoll.reports.phrases import (
     failing_text,
     flip_groups,
     flip_text,
+    over_all_text,
 )
-from plimsoll.reports.text import clip, count, interval, number, one_line, seconds
+from plimsoll.reports.text import NOTHING, clip, count, interval, number, one_line, seconds
 
 SIZE_LIMIT = 60_000
 """Characters; GitHub takes 65,536 in a comment."""
@@ -166,7 +167,17 @@ def _no_verdict(view: View) -> Iterator[str]:
     for row in view.metrics:
         cells = [_figure(row, figure) for figure in row.figures]
         yield f"| {escape(row.name)} | {' | '.join(cells)} |"
+    for over_all in view.aggregates:
+        cells = [_over_all(figure) for figure in over_all.figures]
+        yield f"| {escape(over_all.name)}, over all cells | {' | '.join(cells)} |"
     yield ""
+
+
+def _over_all(figure: OverAll | None) -> str:
+    if figure is None:
+        return NOTHING
+    told = number(figure.value, precise=True) if figure.value is not None else f"no value: {escape(figure.why)}"
+    return f"{told} ({over_all_text(figure)})"
 
 
 def _costs(targets: Sequence[TargetRow]) -> Iterator[str]:

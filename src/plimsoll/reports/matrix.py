@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from plimsoll.reports.compare import ChangeRow, Comparison, Signal
-from plimsoll.reports.model import Figure, MetricRow, SliceTable, TargetRow, View
-from plimsoll.reports.text import clip, interval, number
+from plimsoll.reports.model import Figure, MetricRow, OverAll, SliceTable, TargetRow, View
+from plimsoll.reports.text import NOTHING, clip, interval, number
 
 NAME_WIDTH = 26
 _GAP = 2
@@ -41,6 +41,23 @@ def metric_tables(view: View, width: int) -> list[Table]:
     wide = _metric_rows(view, stacked=False)
     rows = wide if sum(_widths(wide, names)) <= width else _metric_rows(view, stacked=True)
     return lay_out(rows, names, width)
+
+
+def aggregate_tables(view: View, width: int) -> list[Table]:
+    """Each figure over all cells, with how many cells it rests on."""
+    rows = [
+        Row(((clip(row.name, 2 * NAME_WIDTH), "bold"),), tuple(_over_all(figure) for figure in row.figures))
+        for row in view.aggregates
+    ]
+    return lay_out(rows, [target.name for target in view.targets], width)
+
+
+def _over_all(figure: OverAll | None) -> tuple[Line, ...]:
+    if figure is None:
+        return ((NOTHING, "dim"),)
+    value = ("no value", "red") if figure.value is None else (number(figure.value, precise=True), "")
+    holes: list[Line] = [(f"{figure.failed:,} failed", "red" if figure.failed else "dim")]
+    return (value, (f"{figure.ok:,} ok", "dim"), *holes, (f"{figure.skipped:,} skipped", "dim"))
 
 
 def slice_tables(view: View, slices: Sequence[tuple[SliceTable, MetricRow]], width: int) -> list[Table]:

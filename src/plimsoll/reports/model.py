@@ -143,6 +143,28 @@ class MetricRow(Struct, frozen=True, kw_only=True):
     figures: tuple[Figure, ...]
 
 
+class OverAll(Struct, frozen=True, kw_only=True):
+    """One figure of one target over all of its cells; nothing states an interval of it."""
+
+    target: str
+    value: float | None
+    why: str
+    """Why there is no value; empty where there is."""
+    ok: int
+    """Cells with all of the evaluator's scores: with failed and skipped, all of the target's."""
+    failed: int
+    skipped: int
+
+
+class AggregateRow(Struct, frozen=True, kw_only=True):
+    """One figure of an evaluator's aggregate over all targets, in the order of the view's targets."""
+
+    name: str
+    """EVALUATOR.FIGURE; the evaluator's alone where there are no figures at all."""
+    figures: tuple[OverAll | None, ...]
+    """None where the target was not scored whole, or has no such figure."""
+
+
 class SliceTable(Struct, frozen=True, kw_only=True):
     """The metrics over one slice of the dataset."""
 
@@ -177,6 +199,17 @@ class ScoreView(Struct, frozen=True, kw_only=True):
     """The evaluator's reason, or why there is no value."""
 
 
+class TurnView(Struct, frozen=True, kw_only=True):
+    """One turn of a conversation."""
+
+    user: str
+    text: str
+    """The answer."""
+    expected: str | None
+    scores: tuple[ScoreView, ...]
+    """Of the metrics that were scored turn by turn."""
+
+
 class AnswerView(Struct, frozen=True, kw_only=True):
     """What one target gave for one case, in one repeat."""
 
@@ -191,6 +224,8 @@ class AnswerView(Struct, frozen=True, kw_only=True):
     """The failure's kind; empty where there is an answer."""
     latency: float | None
     scores: tuple[ScoreView, ...]
+    turns: tuple[TurnView, ...] = ()
+    """Of a conversation: then the text is all its answers."""
 
 
 class CaseRow(Struct, frozen=True, kw_only=True):
@@ -335,3 +370,4 @@ class View(Struct, frozen=True, kw_only=True):
     """What to type to measure the same again."""
     evaluators: tuple[tuple[str, str], ...]
     """Name and digest's first characters."""
+    aggregates: tuple[AggregateRow, ...] = ()

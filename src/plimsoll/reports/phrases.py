@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from plimsoll.reports.changes import MetricChange, RunChanges
-from plimsoll.reports.model import CaseRow, FlippedMetric, FlipRow, Header, RuleRow, Standing, VerdictSection, Way
+from plimsoll.reports.model import (
+    CaseRow,
+    FlippedMetric,
+    FlipRow,
+    Header,
+    OverAll,
+    RuleRow,
+    Standing,
+    VerdictSection,
+    Way,
+)
 from plimsoll.reports.text import count, interval, number
 from plimsoll.types import MetricKind
 
@@ -35,6 +45,11 @@ def estimate_text(rule: RuleRow) -> str:
     what = "difference " if rule.relative else ""
     limits = interval(rule.low, rule.high, signed=rule.relative, precise=True)
     return f"{what}{number(rule.estimate, rule.unit, signed=rule.relative, precise=True)} ({limits})"
+
+
+def over_all_text(figure: OverAll) -> str:
+    """`22 ok, 1 failed, 1 skipped`: what a figure over all cells rests on."""
+    return f"{figure.ok:,} ok, {figure.failed:,} failed, {figure.skipped:,} skipped"
 
 
 def rule_figures(rule: RuleRow) -> tuple[str, ...]:

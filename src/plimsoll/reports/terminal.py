@@ -17,7 +17,7 @@ from rich.text import Text
 from plimsoll.errors import Mistake, PlimsollError
 from plimsoll.reports.changes import RunChanges, TargetChange
 from plimsoll.reports.compare import Comparison
-from plimsoll.reports.matrix import change_tables, metric_tables, slice_tables
+from plimsoll.reports.matrix import aggregate_tables, change_tables, metric_tables, slice_tables
 from plimsoll.reports.model import FailureGroup, FlipRow, Header, RuleRow, VerdictSection, View
 from plimsoll.reports.phrases import (
     BAD,
@@ -56,6 +56,7 @@ def render_run(view: View, console: Console) -> None:
         console.print()
         console.print(table)
     _print_legend(view, console)
+    _print_aggregates(view, console)
     _print_slices(view, console)
     _print_failures(view.failures, console)
     _print_cases(view, console)
@@ -170,6 +171,18 @@ def _print_legend(view: View, console: Console) -> None:
     if any(row.judged for row in view.metrics):
         told.append("judged: a model gave the score")
     _say(console, "; ".join(told), "dim")
+
+
+def _print_aggregates(view: View, console: Console) -> None:
+    if not view.aggregates:
+        return
+    _title(console, "Over all cells")
+    for table in aggregate_tables(view, console.width):
+        console.print(table)
+    for row in view.aggregates:
+        for figure in row.figures:
+            if figure is not None and figure.why:
+                _indented(console, Text(f"{row.name}, {figure.target}: {figure.why}", style="red"))
 
 
 def _print_slices(view: View, console: Console) -> None:

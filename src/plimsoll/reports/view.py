@@ -16,11 +16,11 @@ from plimsoll.canonical import short
 from plimsoll.reports.cases import CaseRows
 from plimsoll.reports.failures import failure_groups
 from plimsoll.reports.flips import metric_of
-from plimsoll.reports.model import Figure, Header, MetricRow, SliceTable, TargetRow, View
+from plimsoll.reports.model import AggregateRow, Figure, Header, MetricRow, OverAll, SliceTable, TargetRow, View
 from plimsoll.reports.text import count, one_line, plain
 from plimsoll.reports.verdicts import verdict_section
 from plimsoll.stats import PERCENTILES, MetricSummary, Summary, TargetSummary
-from plimsoll.types import Direction, MetricKind, Report, Verdict
+from plimsoll.types import Aggregate, Direction, Failure, MetricKind, Report, Verdict
 
 
 def build_view(
@@ -52,6 +52,7 @@ def build_view(
         verdicts=tuple(verdict_section(verdict, report) for verdict in verdicts),
         commands=tuple(_commands(report, verdicts)),
         evaluators=tuple((plain(name), short(info.digest)) for name, info in report.run.evaluators.items()),
+        aggregates=tuple(_aggregate_rows(summary)),
     )
 
 
@@ -151,6 +152,34 @@ def _figure(target: str, found: MetricSummary | None) -> Figure:
         skipped=found.skipped,
         missing=found.missing,
         labels=tuple((one_line(label, 60), amount) for label, amount in found.labels.items()),
+    )
+
+
+def _aggregate_rows(summary: Summary) -> Iterator[AggregateRow]:
+    targets = summary.targets.values()
+    evaluators = dict.fromkeys(name for target in targets for name in target.aggregates)
+    for evaluator in evaluators:
+        found = [target.aggregates.get(evaluator) for target in targets]
+        for name in dict.fromkeys(name for aggregate in found if aggregate is not None for name in aggregate.shown):
+            yield AggregateRow(
+                name=one_line(f"{evaluator}.{name}" if name else evaluator),
+                figures=tuple(
+                    _over_all(target.target, aggregate, name) for target, aggregate in zip(targets, found, strict=True)
+                ),
+            )
+
+
+def _over_all(target: str, aggregate: Aggregate | None, name: str) -> OverAll | None:
+    if aggregate is None or name not in aggregate.shown:
+        return None
+    figure = aggregate.shown[name]
+    return OverAll(
+        target=plain(target),
+        value=None if isinstance(figure, Failure) else figure,
+        why=one_line(figure.message) if isinstance(figure, Failure) else "",
+        ok=aggregate.ok,
+        failed=aggregate.failed,
+        skipped=aggregate.skipped,
     )
 
 

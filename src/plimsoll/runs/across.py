@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from plimsoll.evaluators.contract import Evaluator
 from plimsoll.evaluators.fields import OF_TARGET
+from plimsoll.evaluators.turns import as_text
 from plimsoll.runs.index import JournalIndex
-from plimsoll.types import Case, CellId, Failed, Failure, Outcome, Skipped
+from plimsoll.types import Case, CellId, Failed, Failure, Outcome, Output, Skipped
 
 WaitingT = TypeVar("WaitingT")
 
@@ -35,7 +36,7 @@ def with_answers(
         case: Its case.
         answers: What the other targets of the run gave for the same case and repeat.
     """
-    found = {}
+    found: dict[str, Output] = {}
     for name in sorted(read):
         if name == cell.target:
             return Skipped(reason=f"{name} is what the others are compared with")
@@ -44,8 +45,20 @@ def with_answers(
         outcome = answers[name]
         if isinstance(outcome, Failure):
             return Failed(failure=replace(outcome, message=f"no answer of {name} to compare with: {outcome.message}"))
-        found[f"{OF_TARGET}{name}"] = outcome.text
-    return replace(case, inputs={**case.inputs, **found})
+        found[f"{OF_TARGET}{name}"] = outcome
+    return _with_texts(case, found)
+
+
+def _with_texts(case: Case, outputs: Mapping[str, Output]) -> Case:
+    """The case with the texts of outputs among its fields; a turn of a conversation has the answer to that turn."""
+    if not case.turns:
+        return replace(case, inputs={**case.inputs, **{name: output.text for name, output in outputs.items()}})
+    turns = [
+        replace(turn, inputs={**turn.inputs, **{name: output.turns[number].text for name, output in outputs.items()}})
+        for number, turn in enumerate(case.turns)
+    ]
+    whole = {name: as_text(case, output).text for name, output in outputs.items()}
+    return replace(case, inputs={**case.inputs, **whole}, turns=tuple(turns))
 
 
 class Answers(Generic[WaitingT]):

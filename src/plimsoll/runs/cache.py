@@ -19,6 +19,7 @@ import msgspec
 from plimsoll import canonical
 from plimsoll.errors import InfrastructureError
 from plimsoll.runs.cache_file import CacheFile, is_busy
+from plimsoll.targets.conversation import without_latency
 from plimsoll.types import Output, Score, Scored
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ class CellCache:
         Raises:
             InfrastructureError: this batch can't be written.
         """
-        self._put(OUTPUT, key, _encoder.encode(msgspec.structs.replace(output, latency=None)), cell, parts)
+        self._put(OUTPUT, key, _encoder.encode(without_latency(output)), cell, parts)
 
     def scores(self, key: str) -> dict[str, Score] | None:
         """The scores of a score key, without a pass or fail: that is for the threshold of today."""

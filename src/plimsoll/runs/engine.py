@@ -27,6 +27,7 @@ from plimsoll.runs.journal import Journal, OutputLine, ScoreLine
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan
 from plimsoll.targets.contract import RunnableTarget
+from plimsoll.targets.conversation import answer
 from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Outcome, Output, Score, Scored, Usage
 
 SCORED_AT_ONCE = 32
@@ -215,7 +216,7 @@ class _Execution:
                     kept = self.job.cache.output(key) if self.job.reuse else None
                     if kept is not None:
                         return _Answered(cell, place, case, key, kept, cached=True)
-                output = await target.run(case)
+                output = await answer(target, case)
         except CellError as error:
             self.tally.requests += error.requests
             if error.down:

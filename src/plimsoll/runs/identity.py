@@ -6,7 +6,7 @@ beginning of its digest, so that nothing of it is stored a second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,9 +64,8 @@ class Keys:
         """
         known, fields = self._known(evaluator), case.fields()
         read = {name: fields.get(name) for name in known.fields}
-        return canonical.digest(
-            {"format": _SCORE_FORMAT, "evaluator": known.digest, "output": self._output(output), "fields": read}
-        )
+        key = {"format": _SCORE_FORMAT, "evaluator": known.digest, "output": self._output(output), "fields": read}
+        return canonical.digest({**key, "turns": _of_turns(case, known.fields)} if case.turns else key)
 
     def generation_parts(self, generation: Mapping[str, Any], repeat: int) -> dict[str, str]:
         """What a generation's key was made of: dotted name → value in clear, or a short digest."""
@@ -84,6 +83,7 @@ class Keys:
         """What a score's key was made of, likewise."""
         known, fields = self._known(evaluator), case.fields()
         read = {f"fields.{name}": _short(fields.get(name)) for name in known.fields}
+        read |= {f"turns.{name}": _short(turn) for name, turn in _of_turns(case, known.fields).items()}
         return {"format": str(_SCORE_FORMAT), "output": _tagged(self._output(output)), **known.parts, **read}
 
     def _output(self, output: Output) -> str:
@@ -112,16 +112,28 @@ class Keys:
 
 def output_digest(output: Output) -> str:
     """The digest of what an evaluator may read of an output. Not its latency: the same answer scores the same."""
-    return canonical.digest(
-        {
-            "text": output.text,
-            "value": output.value,
-            "finish": output.finish,
-            "tool_calls": output.tool_calls,
-            "extra": output.extra,
-            "usage": [output.usage.prompt_tokens, output.usage.completion_tokens, output.usage.cost],
-        }
-    )
+    read = _read_of(output)
+    return canonical.digest({**read, "turns": [_read_of(turn) for turn in output.turns]} if output.turns else read)
+
+
+def _read_of(output: Output) -> dict[str, Any]:
+    return {
+        "text": output.text,
+        "value": output.value,
+        "finish": output.finish,
+        "tool_calls": output.tool_calls,
+        "extra": output.extra,
+        "usage": [output.usage.prompt_tokens, output.usage.completion_tokens, output.usage.cost],
+    }
+
+
+def _of_turns(case: Case, names: Iterable[str]) -> dict[str, Any]:
+    """What an evaluator that reads these fields reads of each turn: them, and what the user says."""
+    found = {}
+    for number, turn in enumerate(case.turns, start=1):
+        fields = {**turn.inputs, "expected": turn.expected}
+        found[f"turn {number}"] = [turn.user, {name: fields[name] for name in names if name in fields}]
+    return found
 
 
 def cell_name(suite: str, cell: CellId, evaluator: str = "") -> str:

@@ -46,6 +46,7 @@ class _Glance(Struct):
 
     kind: str
     cell: CellId | None = None
+    target: str = ""
     evaluator: str = ""
     outcome: _Outcome | None = None
     scores: dict[str, _Score] = {}
@@ -80,6 +81,7 @@ class JournalIndex:
         self._failed = bytearray(size)
         self._scores = {name: array("q", [_NOWHERE]) * size for name in plan.evaluators}
         self._broken = {name: bytearray(size) for name in plan.evaluators}
+        self._aggregates: dict[tuple[str, str], int] = {}
 
     @property
     def size(self) -> int:
@@ -138,6 +140,21 @@ class JournalIndex:
         position = self._scores[evaluator][place]
         return None if position == _NOWHERE or self._broken[evaluator][place] else position
 
+    def aggregate(self, target: str, evaluator: str) -> int | None:
+        """Where the line of an aggregate begins that rests on the target's last scores; None where there is none."""
+        position = self._aggregates.get((target, evaluator))
+        if position is None or not self.is_scored(target, evaluator):
+            return None
+        return position if position > max(self._scores_of(target, evaluator), default=_NOWHERE) else None
+
+    def is_scored(self, target: str, evaluator: str) -> bool:
+        """Whether every cell of the target has the evaluator's scores, be they failures."""
+        return _NOWHERE not in self._scores_of(target, evaluator)
+
+    def _scores_of(self, target: str, evaluator: str) -> array[int]:
+        cells = self.of_target(target)
+        return self._scores[evaluator][cells.start : cells.stop]
+
     def note(self, raw: bytes, position: int) -> None:
         """Take in one line of the journal.
 
@@ -163,6 +180,8 @@ class JournalIndex:
             place = self.place(line.cell)
             self._scores[line.evaluator][place] = position
             self._broken[line.evaluator][place] = any(score.status == "failed" for score in line.scores.values())
+        elif line.kind == "aggregate" and line.target in self._targets and line.evaluator in self._scores:
+            self._aggregates[line.target, line.evaluator] = position
         else:
             raise msgspec.ValidationError(f"a line of kind {line.kind!r}")
 

@@ -14,27 +14,28 @@ from plimsoll.runs.cases import StoredCases
 from plimsoll.runs.index import JournalIndex, index_journal
 from plimsoll.runs.journal import JournalReader
 from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan
-from plimsoll.types import CellId, CellRecord, Report, RunRecord
+from plimsoll.types import Aggregate, CellId, CellRecord, Report, RunRecord
 
 
 class StoredCells(Sequence[CellRecord]):
-    """The finished cells of a run: target by target as planned, cases in their order, repeats."""
+    """The finished cells of a run, or of one target: target by target as planned, cases in their order, repeats."""
 
-    def __init__(self, index: JournalIndex) -> None:
+    def __init__(self, index: JournalIndex, target: str | None = None) -> None:
         self._index = index
+        self._numbers = range(index.size) if target is None else index.of_target(target)
 
     def __len__(self) -> int:
-        return self._index.finished
+        return sum(map(self._index.has_outcome, self._numbers))
 
     def __iter__(self) -> Iterator[CellRecord]:
-        return self._read(range(self._index.size))
+        return self._read(self._numbers)
 
     @overload
     def __getitem__(self, place: int) -> CellRecord: ...
     @overload
     def __getitem__(self, place: slice) -> tuple[CellRecord, ...]: ...
     def __getitem__(self, place: int | slice) -> CellRecord | tuple[CellRecord, ...]:
-        finished = [number for number in range(self._index.size) if self._index.has_outcome(number)]
+        finished = [number for number in self._numbers if self._index.has_outcome(number)]
         if isinstance(place, slice):
             return tuple(self._read(finished[place]))
         return next(self._read([finished[place]]))
@@ -109,12 +110,29 @@ def read_report(folder: Path) -> StoredReport:
     """
     plan, cases = load_plan(folder), StoredCases(folder / CASES_FILE)
     index = index_journal(folder / JOURNAL_FILE, plan, cases)
-    return StoredReport(run=_record(plan, index), cases=cases, cells=StoredCells(index))
+    return StoredReport(
+        run=_record(plan, index), cases=cases, cells=StoredCells(index), aggregates=_aggregates(plan, index)
+    )
 
 
 def held(report: Report) -> Report:
     """The same report with everything in memory: for one whose folder is about to go."""
-    return Report(run=report.run, cases=dict(report.cases), cells=tuple(report.cells))
+    return Report(run=report.run, cases=dict(report.cases), cells=tuple(report.cells), aggregates=report.aggregates)
+
+
+def _aggregates(plan: Plan, index: JournalIndex) -> dict[str, dict[str, Aggregate]]:
+    places = {
+        target: {name: place for name in plan.evaluators if (place := index.aggregate(target, name)) is not None}
+        for target in plan.targets
+    }
+    if not any(places.values()):
+        return {}
+    with JournalReader(index.path) as journal:
+        return {
+            target: {name: journal.aggregate(place) for name, place in found.items()}
+            for target, found in places.items()
+            if found
+        }
 
 
 def _record(plan: Plan, index: JournalIndex) -> RunRecord:

@@ -1,5 +1,7 @@
 """The journal is the run: one line for each finished output and for each evaluator's scores, in the order they came.
 
+Behind a target's last score stand the aggregates over all of them.
+
 A line counts once it ends in a newline. A torn last line is work still owed; a broken line before it is damage, and
 reading stops with an error. A later line about the same cell replaces an earlier one.
 """
@@ -21,7 +23,7 @@ from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
-from plimsoll.types import CellId, Outcome, Score
+from plimsoll.types import Aggregate, CellId, Outcome, Score
 
 _SYNC_SECONDS = 0.5
 _LONGEST_END = 512
@@ -49,6 +51,14 @@ class ScoreLine(Struct, frozen=True, kw_only=True, tag="score", tag_field="kind"
     """They were reused: nothing was spent on them in this session."""
 
 
+class AggregateLine(Struct, frozen=True, kw_only=True, tag="aggregate", tag_field="kind"):
+    """An evaluator's figures over all of a target's scores. Outdated by any later score that they would rest on."""
+
+    target: str
+    evaluator: str
+    aggregate: Aggregate
+
+
 class EndLine(Struct, frozen=True, kw_only=True, tag="end", tag_field="kind"):
     """A session of the run ended in order: what it took. A resumed run has several."""
 
@@ -61,7 +71,7 @@ class EndLine(Struct, frozen=True, kw_only=True, tag="end", tag_field="kind"):
     """Why no further cell was begun."""
 
 
-Line: TypeAlias = OutputLine | ScoreLine | EndLine
+Line: TypeAlias = OutputLine | ScoreLine | AggregateLine | EndLine
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Line)
@@ -305,6 +315,16 @@ class JournalReader:
         line = self._line(position)
         assert isinstance(line, ScoreLine)
         return line
+
+    def aggregate(self, position: int) -> Aggregate:
+        """The aggregate that stands there.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        line = self._line(position)
+        assert isinstance(line, AggregateLine)
+        return line.aggregate
 
     def _line(self, position: int) -> Line:
         assert self._file is not None, "the journal is not open"

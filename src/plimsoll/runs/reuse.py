@@ -165,7 +165,7 @@ _WORDS = {
     "target": "the target's files or settings",
     "output": "the answer",
 }
-_KINDS = {"fields": "field", "values": "input"}
+_KINDS = {"fields": "field", "values": "input", "turns": "what is read of"}
 
 
 def _words(part: str) -> str:

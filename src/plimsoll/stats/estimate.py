@@ -20,6 +20,10 @@ class Method(StrEnum):
     """Binomial, without approximation."""
     WILSON = "wilson"
     ORDER_STATISTIC = "order statistic"
+    JACKKNIFE = "jackknife"
+    """One group left out at a time; t on the figure's own scale."""
+    MOVER = "MOVER"
+    """Made of the limits of two shares."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -18,7 +18,7 @@ from plimsoll.stats.means import Range, mean_interval
 from plimsoll.stats.percentiles import percentile_interval
 from plimsoll.stats.rates import rate_interval
 from plimsoll.stats.readings import PERCENTILES, LackKind
-from plimsoll.types import Case, Direction, Metric, MetricKind, Report
+from plimsoll.types import Aggregate, Case, Direction, Metric, MetricKind, Report
 
 
 class MetricSummary(Struct, frozen=True, kw_only=True):
@@ -76,6 +76,8 @@ class TargetSummary(Struct, frozen=True, kw_only=True):
     metrics: dict[str, MetricSummary]
     slices: dict[str, dict[str, MetricSummary]]
     """Slice → metric → summary."""
+    aggregates: dict[str, Aggregate] = field(default_factory=dict)
+    """Evaluator → its figures over all of the target's scores: as the evaluator gave them, without an interval."""
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -107,7 +109,10 @@ def summarise(report: Report, confidence: float = 0.95) -> Summary:
         confidence=confidence,
         cases=len(found.cases),
         slices={name: len(places) for name, places in found.cases.slices.items()},
-        targets={name: _target(name, target, found.cases, confidence) for name, target in found.targets.items()},
+        targets={
+            name: _target(name, target, found.cases, confidence, report.aggregates.get(name, {}))
+            for name, target in found.targets.items()
+        },
     )
 
 
@@ -116,7 +121,13 @@ def slice_counts(cases: Iterable[Case]) -> dict[str, int]:
     return dict(sorted(Counter(name for case in cases for name in set(case.slices)).items()))
 
 
-def _target(name: str, target: TargetColumns, cases: CaseColumns, confidence: float) -> TargetSummary:
+def _target(
+    name: str,
+    target: TargetColumns,
+    cases: CaseColumns,
+    confidence: float,
+    aggregates: Mapping[str, Aggregate],
+) -> TargetSummary:
     planned = len(target.finished)
     whole: dict[str, MetricSummary] = {}
     parts: dict[str, dict[str, MetricSummary]] = {part: {} for part in cases.slices}
@@ -137,6 +148,7 @@ def _target(name: str, target: TargetColumns, cases: CaseColumns, confidence: fl
         judge_cost=None if target.unpriced_scores else _dollars(target.judge_cost),
         metrics=whole,
         slices=parts,
+        aggregates=dict(aggregates),
     )
 
 

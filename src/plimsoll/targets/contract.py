@@ -29,6 +29,7 @@ class RunnableTarget(Protocol):
     def generation(self, case: Case) -> dict[str, Any] | None:
         """What the answer depends on: rendered messages and model where they can be known, else every digest.
 
+        Of a conversation (`Case.is_conversation`), what the answers to all its turns depend on.
         None where nobody can know (an HTTP endpoint's code may change any time): such an answer is never reused.
 
         Raises:
@@ -37,7 +38,7 @@ class RunnableTarget(Protocol):
         ...
 
     async def run(self, case: Case) -> Output:
-        """Answer one case.
+        """Answer one case, which may be a turn of a conversation. Conversations are held by `conversation.answer`.
 
         Raises:
             CellError: classified.

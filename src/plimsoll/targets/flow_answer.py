@@ -25,20 +25,7 @@ def flow_output(answer: Mapping[str, Any], line: LineCalls, pick: str | None) ->
     Raises:
         CellError: the line failed, with the model's own failure where that was why; or its answer is empty.
     """
-    if "error" in answer:
-        raise _failure(answer, line)
-    refused = next((failure for call in line.calls if (failure := call.failure) and _is_refusal(failure)), None)
-    if refused is not None:
-        # The flow caught it and went on with something else: no answer of the flow's as it is.
-        requests = usage_of(line).requests
-        raise CellError(refused.kind, refused.message, remedy=refused.remedy, requests=requests, down=refused.down)
-    value = answer["output"]
-    if value in ({}, None):
-        raise CellError(
-            FailureKind.EMPTY,
-            "the flow has no output for this case",
-            remedy="aggregation nodes don't run for a single case: give the flow an output of a node that does",
-        )
+    value = line_value(answer, line)
     output = output_of(
         _without_nan(value),
         pick=pick,
@@ -48,6 +35,38 @@ def flow_output(answer: Mapping[str, Any], line: LineCalls, pick: str | None) ->
         model=_model(line.calls),
     )
     return msgspec.structs.replace(output, finish=_finish(line.calls))
+
+
+def line_value(answer: Mapping[str, Any], line: LineCalls) -> Any:
+    """What a line gave, as it is: NaN among it.
+
+    Raises:
+        CellError: it failed, with the model's own failure where that was why; or it gave nothing.
+    """
+    refuse_failure(answer, line)
+    value = answer["output"]
+    if value in ({}, None):
+        raise CellError(
+            FailureKind.EMPTY,
+            "the flow has no output for this case",
+            remedy="aggregation nodes don't run for a single case: give the flow an output of a node that does",
+        )
+    return value
+
+
+def refuse_failure(answer: Mapping[str, Any], line: LineCalls) -> None:
+    """See that a line, or an aggregation, did not fail.
+
+    Raises:
+        CellError: it did, with the model's own failure where that was why.
+    """
+    if "error" in answer:
+        raise _failure(answer, line)
+    refused = next((failure for call in line.calls if (failure := call.failure) and _is_refusal(failure)), None)
+    if refused is not None:
+        # The flow caught it and went on with something else: no answer of the flow's as it is.
+        requests = usage_of(line).requests
+        raise CellError(refused.kind, refused.message, remedy=refused.remedy, requests=requests, down=refused.down)
 
 
 def usage_of(line: LineCalls) -> Usage:

@@ -30,6 +30,12 @@ def line_inputs(flow: FlowDefinition, case: Case, mapping: Mapping[str, str]) ->
     if case.messages and flow.chat is not None:
         said = chat_inputs(flow.chat, case.messages, turns=flow.kind == "dag")
         values |= {name: value for name, value in said.items() if name not in mapping}
+    if case.turn > 1 and flow.chat is None and "messages" not in mapping.values():
+        raise CellError(
+            FailureKind.MISSING_FIELD,
+            "the flow has no chat history, and a conversation goes on here",
+            remedy="give the flow the inputs question and chat_history, or map `messages` to an input",
+        )
     if flow.inputs is None:
         return values
     known = {name: values[name] for name in flow.inputs if name in values}

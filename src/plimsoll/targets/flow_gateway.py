@@ -1,9 +1,10 @@
-"""The one model endpoint that a flow sees: on loopback, in our process, answered by the suite's models.
+"""The one model endpoint that code beside us sees: on loopback, in our process, answered by the suite's models.
 
 Flows name OpenAI and Azure OpenAI connections, deployments that nobody has, and the old completions API; promptflow
 tries a failed request up to a hundred times. So a flow in its worker gets this address and a throw-away key. Here each
 request goes to the suite's model, whatever model the flow named, with that model's own retries, limits, credentials,
 proxies and CAs; keys never enter the worker; a failure keeps its kind; and each line's requests and tokens are known.
+Evaluators of other libraries ask here too, each call at an address of its own.
 
 Chat completions (several choices, streams, tools and the older `functions`) and completions (as a chat of one user
 message) are answered, in OpenAI's and in Azure's form of the paths. Embeddings are not: the suite's models are chat
@@ -17,7 +18,8 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -59,10 +61,30 @@ class LineCalls:
     calls: list[Call] = field(default_factory=list)
     exact: bool = True
     """Every request while the line ran could be told from other lines' requests."""
+    _asking: int = 0
+    _since: float = 0.0
+    _waited: float = 0.0
 
     def failure_in(self, text: str) -> CellError | None:
         """The model's failure that a flow's error message tells of."""
         return next((c.failure for c in reversed(self.calls) if c.failure and _mark(c.number) in text), None)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around each request."""
+        if not self._asking:
+            self._since = time.perf_counter()
+        self._asking += 1
+        try:
+            yield
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                self._waited += time.perf_counter() - self._since
+
+    def waited(self) -> float:
+        """Seconds until now in which a request of the line was with its model: not the line's own time."""
+        return self._waited + (time.perf_counter() - self._since if self._asking else 0.0)
 
 
 class FlowGateway:
@@ -86,6 +108,10 @@ class FlowGateway:
         """What an OpenAI client takes as base_url."""
         return f"{self._url}/{index}/v1"
 
+    def line_url(self, index: int, line: str) -> str:
+        """The same for one line alone: whatever is asked there is the line's, and nothing is answered after its end."""
+        return f"{self._url}/{index}/lines/{line}/v1"
+
     def open_line(self, line: str) -> LineCalls:
         """Begin to note what a line asks."""
         self._lines[line] = LineCalls()
@@ -97,6 +123,7 @@ class FlowGateway:
 
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=_LARGEST)
+        application.router.add_route("*", "/{index:[0-9]+}/lines/{line:[0-9a-z-]+}/{path:.*}", self._handle)
         application.router.add_route("*", "/{index:[0-9]+}/{path:.*}", self._handle)
         # A worker that is killed takes its requests with it.
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
@@ -113,8 +140,10 @@ class FlowGateway:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         index = int(request.match_info["index"])
-        if not self._allowed(request) or index >= len(self._models):
-            return _refusal(401, "this address is for a running flow only")
+        of_line = request.match_info.get("line")
+        ended = of_line is not None and of_line not in self._lines
+        if not self._allowed(request) or index >= len(self._models) or ended:
+            return _refusal(401, "this address is only for what the harness runs now")
         model = self._models[index]
         path = request.match_info["path"]
         if request.method == "GET" and path.endswith("models"):
@@ -124,13 +153,16 @@ class FlowGateway:
         try:
             asked = read_request(await request.json(), chat=path.endswith("chat/completions"))
         except ValueError as error:
-            return _refusal(400, f"the flow's request can't be read: {error}")
-        return await self._answer(request, model, asked)
+            return _refusal(400, f"the request can't be read: {error}")
+        line = self._line(request.headers.get(LINE_HEADER)) if of_line is None else self._lines[of_line]
+        with nullcontext() if line is None else line.asking():
+            return await self._answer(request, model, asked, line)
 
-    async def _answer(self, request: web.Request, model: ChatModel, asked: Asked) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, model: ChatModel, asked: Asked, line: LineCalls | None
+    ) -> web.StreamResponse:
         started, clock = time.time(), time.perf_counter()
         sent = ChatRequest(messages=asked.messages, parameters=dict(asked.parameters))
-        line = self._line(request.headers.get(LINE_HEADER))
         given = await asyncio.gather(*(model.chat(sent) for _ in range(asked.choices)), return_exceptions=True)
         replies = tuple(reply for reply in given if isinstance(reply, ChatReply))
         error = next((reply for reply in given if isinstance(reply, BaseException)), None)

@@ -32,6 +32,8 @@ class EntrySignatures:
     """Those of the function, or of the class's `__call__`; None where it takes any."""
     init: Parameters
     """Those of the class's `__init__`."""
+    aggregates: bool = False
+    """The class has an `__aggregate__`."""
 
 
 def entry_signatures(folder: Path, entry: str) -> EntrySignatures | None:
@@ -44,7 +46,11 @@ def entry_signatures(folder: Path, entry: str) -> EntrySignatures | None:
         if isinstance(found, ast.ClassDef) and found.name == name:
             call, init = _method(found, "__call__"), _method(found, "__init__")
             # A method that is inherited is not in this file.
-            return EntrySignatures(_open_ended(call) if call else None, _parameters(init) if init else {})
+            return EntrySignatures(
+                _open_ended(call) if call else None,
+                _parameters(init) if init else {},
+                aggregates=_method(found, "__aggregate__") is not None,
+            )
     return None
 
 

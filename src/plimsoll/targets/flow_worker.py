@@ -1,4 +1,4 @@
-"""The worker of a flow target, and the only importer of promptflow: loads one flow, and runs a line for each case.
+"""The worker of a flow, which loads one flow, runs a line for each case, and its aggregation over lines.
 
 All lines run on one event loop in a thread of its own: the flow's async clients belong to one loop, a flow that blocks
 it leaves the pipes served, and `sys.exit` in a node, which stops a loop, ends its line and nothing else. A line is
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import UsageError
+from plimsoll.targets.flow_aggregation import figures_of, kept_of
 from plimsoll.targets.flow_connections import Connections, Endpoint
 from plimsoll.targets.flow_signatures import entry_signatures
 from plimsoll.workers import WorkerCallError
@@ -76,7 +77,9 @@ class _Worker:
             raise WorkerCallError("usage", message, data={"remedy": _remedy(error)}) from error
 
     async def run(self, params: Any) -> dict[str, Any]:
-        """Run one line: its output or its error, and the nodes that ran."""
+        """Run one line: its output or its error, and the nodes that ran. Or, given `lines`, their aggregation."""
+        if "lines" in params:
+            return await self._aggregate(params)
         started, clock = time.time(), time.perf_counter()
         try:
             result = await self._loop.call(self._executor.exec_line_async(params["inputs"], run_id=params["line"]))
@@ -89,9 +92,19 @@ class _Worker:
             node, message = _failure(result)
             return {**answer, "error": message, "node": node}
         try:
-            return {**answer, "output": _output(self._executor, result.output)}
+            found = {"output": _output(self._executor, result.output)}
+            if params.get("keep"):
+                found["kept"] = kept_of(self._executor, params["inputs"], result, found["output"])
         except (TypeError, ValueError) as error:
             return {**answer, "error": f"the flow's output has no JSON form: {error}", "node": None}
+        return {**answer, **found}
+
+    async def _aggregate(self, params: Any) -> dict[str, Any]:
+        lines = [json.loads(line) for line in params["lines"]]
+        try:
+            return {"figures": await self._loop.call(figures_of(self._executor, lines, params["line"]))}
+        except Exception as error:  # noqa: BLE001  # the boundary: whatever it raises is the aggregation's failure
+            return {"error": _told(error), "node": None}
 
 
 async def _load(params: Mapping[str, Any]) -> Any:

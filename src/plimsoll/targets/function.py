@@ -19,6 +19,7 @@ import msgspec
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.targets.calling import answer, check_signature
 from plimsoll.targets.code import source_files
+from plimsoll.targets.conversation import by_turn
 from plimsoll.targets.process import TargetWorker
 from plimsoll.targets.values import bind_conversation
 from plimsoll.types import Case, Output, TargetInfo
@@ -135,7 +136,8 @@ class _OpenFunction:
     def generation(self, case: Case) -> dict[str, Any] | None:
         if not self.known:
             return None
-        return {"target": self.target.info.digest, "values": bind_conversation(case, self.target.inputs)}
+        values = by_turn(case, lambda turn: bind_conversation(turn, self.target.inputs))
+        return {"target": self.target.info.digest, "values": values}
 
     async def run(self, case: Case) -> Output:
         given = await self.worker.run({"values": bind_conversation(case, self.target.inputs)})

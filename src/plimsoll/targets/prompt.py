@@ -11,7 +11,8 @@ from plimsoll.datasets.values import parse_json
 from plimsoll.errors import CellError, FailureKind, UsageError, near_match
 from plimsoll.models.contract import ChatModel
 from plimsoll.prompts import Prompt
-from plimsoll.targets.values import bind, json_form
+from plimsoll.targets.conversation import by_turn
+from plimsoll.targets.values import bind, bind_conversation, json_form
 from plimsoll.types import Case, ChatRequest, Message, Output, TargetInfo
 
 
@@ -68,7 +69,17 @@ class PromptTarget:
         return self._last[0][1]
 
     def generation(self, case: Case) -> dict[str, Any]:
-        """The rendered messages, the parameters and the model: two prompts that render alike share answers."""
+        """The rendered messages, the parameters and the model: two prompts that render alike share answers.
+
+        Of a conversation the later turns can't be rendered before they are held: the prompt's files and all values.
+        """
+        if case.is_conversation:
+            return {
+                "target": self.info.digest,
+                "values": by_turn(case, lambda turn: bind_conversation(turn, self.inputs)),
+                "parameters": self._parameters(),
+                "model": self.model.identity(),
+            }
         return {
             "messages": self.render(case),
             "parameters": self._parameters(),

@@ -1,4 +1,7 @@
-"""Recorded outputs as a target: answers that exist already, from production or from another tool."""
+"""Recorded outputs as a target: answers that exist already, from production or from another tool.
+
+Of a conversation the answer is a list with one for each turn.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,19 @@ class RecordedTarget:
             raise CellError(
                 FailureKind.TARGET, f"no recorded output for case {case.id}", remedy="record it, or leave the case out"
             )
-        return output_of(self.answers[case.id])
+        recorded = self.answers[case.id]
+        return output_of(_of_turn(recorded, case) if case.turn else recorded)
+
+
+def _of_turn(recorded: Any, case: Case) -> Any:
+    if not isinstance(recorded, list) or len(recorded) != len(case.turns):
+        found = f"{len(recorded)} answers" if isinstance(recorded, list) else "one answer"
+        raise CellError(
+            FailureKind.TARGET,
+            f"{found} recorded for case {case.id}, a conversation of {len(case.turns)} turns",
+            remedy="record a list with the answer to each turn, in order",
+        )
+    return recorded[case.turn - 1]
 
 
 def read_recorded(path: Path, shown: Path | str, column: str | None) -> dict[str, Any]:

@@ -119,6 +119,9 @@ def checked(output: Output) -> Output:
         ) from None
     if not found.text.strip() and not found.tool_calls:
         raise _empty()
+    if found.turns:
+        remedy = "answer one turn; who asks holds the conversation"
+        raise CellError(FailureKind.TARGET, "the answer has turns of its own", remedy=remedy)
     return found
 
 

@@ -346,9 +346,10 @@ class _Logger:
 
 
 def _content(report: Report) -> str:
-    """The digest of what is logged of a run: its cells, its cases, whether it is complete."""
+    """The digest of what is logged of a run: its cells, its cases, whether it is complete, its aggregates."""
     cells = (msgspec.to_builtins(record) for record in report.cells)
-    return digest_lines(chain(cells, report.cases, [report.run.complete]))
+    aggregates = [msgspec.to_builtins(report.aggregates)] if report.aggregates else []
+    return digest_lines(chain(cells, report.cases, [report.run.complete], aggregates))
 
 
 def _milliseconds(when: str) -> int:

@@ -1,8 +1,9 @@
 """What a run is called in MLflow: params, metrics and tags as plain text and numbers, with names that stay the same.
 
 Nightly charts are drawn over metric names, so these are a promise: `METRIC/mean`, `/low`, `/high`, `/n`, `/failed`,
-`/skipped`, `/missing`, `METRIC/slice.SLICE/mean`, and `run/…` for what concerns the whole target. A figure that is not
-known is left out: MLflow has no other way of saying so, and zero would be a lie.
+`/skipped`, `/missing`, `METRIC/slice.SLICE/mean`, `EVALUATOR/aggregate.FIGURE` with `EVALUATOR/aggregate_ok`,
+`_failed`, `_skipped`, and `run/…` for what concerns the whole target. A figure that is not known is left out: MLflow
+has no other way of saying so, and zero would be a lie.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from plimsoll.canonical import digest, short
 from plimsoll.stats.summary import MetricSummary, TargetSummary
-from plimsoll.types import Report, TargetInfo
+from plimsoll.types import Failure, Report, TargetInfo
 from plimsoll.version import __version__
 
 PARAM_LIMIT = 6000
@@ -38,6 +39,7 @@ def safe_name(name: str) -> str:
 def metrics_of(target: TargetSummary) -> dict[str, float]:
     """Every figure of a target, by its name in MLflow."""
     found = {f"{safe_name(name)}/{key}": value for name, key, value in _figures(target)}
+    found |= {f"{safe_name(name)}/{key}": value for name, key, value in _aggregates(target)}
     found |= {
         "run/cells": target.cells,
         "run/ok": target.ok,
@@ -65,6 +67,15 @@ def _figures(target: TargetSummary) -> Iterator[tuple[str, str, float]]:
     for part, metrics in target.slices.items():
         for name, metric in metrics.items():
             yield from _slice_figures(name, part, metric)
+
+
+def _aggregates(target: TargetSummary) -> Iterator[tuple[str, str, float]]:
+    for name, aggregate in target.aggregates.items():
+        for figure, value in aggregate.figures.items():
+            if not isinstance(value, Failure):
+                yield name, f"aggregate.{safe_name(figure)}", value
+        for key in ("ok", "failed", "skipped"):
+            yield name, f"aggregate_{key}", getattr(aggregate, key)
 
 
 def _slice_figures(name: str, part: str, metric: MetricSummary) -> Iterator[tuple[str, str, float]]:

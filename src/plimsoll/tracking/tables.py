@@ -58,9 +58,9 @@ def _row(record: CellRecord, case: Case | None, metrics: dict[str, Metric], reda
     row: Row = {
         "case": record.cell.case,
         "repeat": record.cell.repeat,
-        "inputs": _json(case.inputs, redactor) if case else None,
+        "inputs": _json(_inputs(case), redactor) if case else None,
         "expected": _json(case.expected, redactor) if case and case.expected is not None else None,
-        "output": redactor.text(output.text) if output else None,
+        "output": redactor.text(output.whole_text) if output else None,
         "failure": f"{outcome.kind.value}: {redactor.text(outcome.message)}" if isinstance(outcome, Failure) else None,
         "finish": output.finish if output else None,
         "latency": output.latency if output else None,
@@ -74,6 +74,10 @@ def _row(record: CellRecord, case: Case | None, metrics: dict[str, Metric], reda
     for name, metric in metrics.items():
         row |= _scores(name, metric, record, redactor)
     return row
+
+
+def _inputs(case: Case) -> dict[str, Any]:
+    return {**case.inputs, "turns": [turn.row() for turn in case.turns]} if case.turns else case.inputs
 
 
 def _scores(name: str, metric: Metric, record: CellRecord, redactor: Redactor) -> Row:

@@ -9,7 +9,7 @@ nothing: a log that was cut short is finished by logging once more.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,7 @@ _PREVIEW = 1000
 _LONGEST = 100_000
 """Characters of one text in a span: an image inside a message is longer than anybody reads."""
 _BATCH = 100
-_SPAN_TYPES = {"model": "CHAT_MODEL", "tool": "TOOL", "node": "TASK", "target": "CHAIN"}
+_SPAN_TYPES = {"model": "CHAT_MODEL", "tool": "TOOL", "node": "TASK", "target": "CHAIN", "turn": "CHAIN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class _Builder:
         case = self.report.cases.get(record.cell.case)
         output = record.output
         inputs = self.redact(_root_inputs(record, case))
-        answer = self.redact(_plain(output.value if output.value is not None else output.text)) if output else None
+        answer = self.redact(_plain(_answer(output))) if output else None
         seconds = (output.latency if output else None) or 0.0
         # The journal keeps no starting time for each cell: a millisecond each keeps the dataset's order.
         start = self.started + place
@@ -198,7 +198,7 @@ class _Builder:
             tags=self._tags(record, case),
             assessments=list(self._assessments(record, case)),
         )
-        return Traced(info, list(self._spans(record, inputs, answer, start)))
+        return Traced(info, list(self._spans(record, case, inputs, answer, start)))
 
     def _trace_id(self, record: CellRecord) -> str:
         return f"tr-{_derived(32, self.run_id, str(record.cell))}"
@@ -259,7 +259,9 @@ class _Builder:
         assessment.create_time_ms = assessment.last_update_time_ms = self.started
         return assessment
 
-    def _spans(self, record: CellRecord, inputs: Any, answer: Any, start: int) -> Iterator[MlflowSpan]:
+    def _spans(
+        self, record: CellRecord, case: Case | None, inputs: Any, answer: Any, start: int
+    ) -> Iterator[MlflowSpan]:
         output = record.output
         failure = record.outcome if isinstance(record.outcome, Failure) else None
         whole = Span(
@@ -271,8 +273,7 @@ class _Builder:
             error=f"{failure.kind.value}: {failure.message}" if failure else None,
         )
         yield self._span(record, whole, start, 0)
-        for number, step in enumerate(_steps(output), start=1):
-            call = output if step.kind == "model" and not (output and output.spans) else None
+        for number, (step, call) in enumerate(_all_steps(case, output), start=1):
             yield self._span(record, step, start, number, call)
 
     def _span(self, record: CellRecord, step: Span, start: int, number: int, call: Output | None = None) -> MlflowSpan:
@@ -306,24 +307,46 @@ class _Builder:
         )
 
 
-def _steps(output: Output | None) -> Sequence[Span]:
-    """What the target did inside: its own spans, or for a prompt the one request that its messages were."""
-    if output is None or output.spans:
-        return output.spans if output else ()
-    if not output.messages:
-        return ()
-    answer: dict[str, Any] = {"role": "assistant", "content": output.text}
-    if output.tool_calls:
-        answer["tool_calls"] = list(output.tool_calls)
-    return (
-        Span(
+def _answer(output: Output) -> Any:
+    if output.turns:
+        return [_answer(turn) for turn in output.turns]
+    return output.value if output.value is not None else output.text
+
+
+def _all_steps(case: Case | None, output: Output | None) -> Iterator[tuple[Span, Output | None]]:
+    """What the target did inside, of a conversation turn after turn; with the output that a model call gave."""
+    if output is None:
+        return
+    if not output.turns:
+        yield from _steps(output)
+        return
+    start = 0.0
+    for number, turn in enumerate(output.turns):
+        said = case.turns[number].user if case is not None else None
+        seconds = turn.latency or 0.0
+        name = f"turn {number + 1}"
+        yield Span(name=name, kind="turn", start=start, seconds=seconds, inputs=said, output=_answer(turn)), None
+        for step, call in _steps(turn):
+            yield msgspec.structs.replace(step, start=start + step.start), call
+        start += seconds
+
+
+def _steps(output: Output) -> Iterator[tuple[Span, Output | None]]:
+    """The target's own spans, or for a prompt the one request that its messages were."""
+    if output.spans:
+        yield from ((span, None) for span in output.spans)
+    elif output.messages:
+        answer: dict[str, Any] = {"role": "assistant", "content": output.text}
+        if output.tool_calls:
+            answer["tool_calls"] = list(output.tool_calls)
+        request = Span(
             name=output.model or "model",
             kind="model",
             seconds=output.latency or 0.0,
             inputs={"messages": list(output.messages)},
             output={"choices": [{"message": answer, "finish_reason": output.finish}]},
-        ),
-    )
+        )
+        yield request, output
 
 
 def _root_inputs(record: CellRecord, case: Case | None) -> dict[str, Any]:
@@ -336,6 +359,8 @@ def _root_inputs(record: CellRecord, case: Case | None) -> dict[str, Any]:
         inputs |= {key: _plain(value) for key, value in case.inputs.items()}
         if case.messages:
             inputs["messages"] = _plain(case.messages)
+        if case.turns:
+            inputs["turns"] = [{"user": _plain(turn.user), **_plain(turn.inputs)} for turn in case.turns]
     return inputs
 
 

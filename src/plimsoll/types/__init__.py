@@ -4,7 +4,8 @@ All are frozen `msgspec` structs: compared by content, read and written as JSON 
 here does I/O or names a layer above.
 """
 
-from plimsoll.types.case import Case
+from plimsoll.types.aggregate import Aggregate, AggregateFigure, CaseScores
+from plimsoll.types.case import Case, Turn
 from plimsoll.types.chat import ChatReply, ChatRequest, Message, Usage, message_text
 from plimsoll.types.metric import Direction, Metric, MetricKind
 from plimsoll.types.output import Failure, Output, Span, encodable
@@ -13,7 +14,10 @@ from plimsoll.types.score import Failed, Score, Scored, ScoreValue, Skipped
 from plimsoll.types.verdict import Decision, Flip, RuleResult, Verdict
 
 __all__ = [
+    "Aggregate",
+    "AggregateFigure",
     "Case",
+    "CaseScores",
     "CellId",
     "CellRecord",
     "ChatReply",
@@ -38,6 +42,7 @@ __all__ = [
     "Skipped",
     "Span",
     "TargetInfo",
+    "Turn",
     "Usage",
     "Verdict",
     "encodable",

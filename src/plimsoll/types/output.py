@@ -37,7 +37,7 @@ class Span(Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str = "node"
-    """`node`, `model`, `tool`."""
+    """`node`, `model`, `tool`, `turn`."""
     start: float = 0.0
     """Seconds after the target was called."""
     seconds: float = 0.0
@@ -66,3 +66,13 @@ class Output(Struct, frozen=True, kw_only=True, tag="output", tag_field="type"):
     """The model's name as the endpoint reports it."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Further named outputs of a flow (retrieved documents, intermediate results): evaluators may read them."""
+    turns: tuple[Output, ...] = ()
+    """Of a conversation the answer to each turn, in order; then text, value and `extra` are the last one's, tool calls
+    those of all, usage and latency the sums. Empty for every other case."""
+
+    @property
+    def whole_text(self) -> str:
+        """The text; of a conversation every answer, numbered."""
+        if not self.turns:
+            return self.text
+        return "\n".join(f"[{number}] {turn.text}" for number, turn in enumerate(self.turns, start=1))

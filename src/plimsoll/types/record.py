@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
+from plimsoll.types.aggregate import Aggregate
 from plimsoll.types.case import Case
 from plimsoll.types.metric import Metric
 from plimsoll.types.output import Failure, Output
@@ -70,6 +71,8 @@ class EvaluatorInfo(Struct, frozen=True, kw_only=True):
     name: str
     digest: str
     metrics: tuple[Metric, ...]
+    aggregates: bool = False
+    """It has figures over all of a target's scores too, which are no metric: they have no value for each case."""
 
 
 class RunRecord(Struct, frozen=True, kw_only=True):
@@ -112,6 +115,8 @@ class Report(Struct, frozen=True, kw_only=True):
     it is asked for."""
     cells: Sequence[CellRecord]
     """In the order of targets, cases as planned, repeats. May be read from a file each time it is iterated."""
+    aggregates: Mapping[str, Mapping[str, Aggregate]] = field(default_factory=dict)
+    """Target → evaluator → its figures over all of the target's scores. Only of targets that were scored whole."""
 
     @property
     def metrics(self) -> dict[str, Metric]:

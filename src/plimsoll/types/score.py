@@ -22,6 +22,10 @@ class Scored(Struct, frozen=True, kw_only=True, tag="ok", tag_field="status"):
     """Whether the case passes by the metric's `pass_if`; None where there is no such condition."""
     usage: Usage = Usage()
     """What judging cost; no requests for a deterministic evaluator."""
+    detail: str | None = None
+    """What the evaluator's own `aggregate` is made of beside the value, in a form of its own; shown nowhere."""
+    turns: tuple[Scored | Failed | Skipped, ...] = ()
+    """Of a conversation that was scored turn by turn, each turn's score in order; usage above is their sum."""
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="status"):
@@ -29,6 +33,8 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="status"
 
     failure: Failure
     usage: Usage = Usage()
+    turns: tuple[Scored | Failed | Skipped, ...] = ()
+    """As of a score that is there: one of them at least failed."""
 
 
 class Skipped(Struct, frozen=True, kw_only=True, tag="skipped", tag_field="status"):
