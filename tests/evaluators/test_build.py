@@ -15,7 +15,9 @@ from plimsoll.config import Document, parse_yaml
 from plimsoll.errors import ConfigError, UsageError
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, builtin_evaluators, discover
 from plimsoll.evaluators.base import SettingsEvaluator
-from plimsoll.evaluators.text.matching import Contains, ExactMatch, TokenF1
+from plimsoll.evaluators.text.contains import Contains
+from plimsoll.evaluators.text.exact_match import ExactMatch
+from plimsoll.evaluators.text.token_f1 import TokenF1
 from plimsoll.types import Metric
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +76,7 @@ evaluators:
     assert [str(mistake) for mistake in caught.value.mistakes] == [
         "suites/s.yaml:3: no evaluator named 'exact_mach' (did you mean 'exact_match'?)",
         "suites/s.yaml:5: contains: unknown key 'ignorecase' (did you mean 'ignore_case'?)",
-        "suites/s.yaml:6: regex: missing key 'pattern'",
+        "suites/s.yaml:6: regex: give one of pattern, any, all; found none",
         ("suites/s.yaml:7: regex: pattern: not a regular expression: missing ), unterminated subpattern at position 0"),
         (
             "suites/s.yaml:8: a second metric named 'token_f1'; the first is of the suite "
@@ -110,13 +112,16 @@ def test_the_identity_is_kind_version_and_settings_without_the_threshold() -> No
     assert TokenF1(expected="answer").identity() != TokenF1().identity()
     assert ExactMatch().identity() == {
         "evaluator": "exact_match",
-        "version": "1",
+        "version": "2",
         "settings": {
             "name": "exact_match",
             "optional": False,
-            "expected": "expected",
+            "expected": None,
+            "value": None,
+            "any": None,
             "ignore_case": False,
             "normalise": False,
+            "negate": False,
         },
     }
 
@@ -133,7 +138,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: house-metrics\nVersion: 1.2\n")
     (info / "entry_points.txt").write_text(
-        "[plimsoll.evaluators]\nshouting = house_metrics:Shouting\nlength = house_metrics:length\n"
+        "[plimsoll.evaluators]\nshouting = house_metrics:Shouting\nletters = house_metrics:letters\n"
     )
     (folder / "house_metrics.py").write_text(
         "from plimsoll.evaluators import SettingsEvaluator\n"
@@ -144,7 +149,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "    most: int = 0\n"
         "    def evaluate(self, case, output):\n"
         "        return output.text.isupper()\n\n"
-        "def length(output) -> int:\n    return len(output)\n\n"
+        "def letters(output) -> int:\n    return len(output)\n\n"
         "NUMBER = 5\n"
     )
     monkeypatch.syspath_prepend(folder)
@@ -158,12 +163,12 @@ def of_package(root: Path, *entries: Any, installed: list[EntryPoint] | None = N
 
 @pytest.mark.usefixtures("package")
 def test_an_installed_packages_evaluators_are_found_and_know_its_version(tmp_path: Path) -> None:
-    shouting, length = of_package(tmp_path, {"shouting": {"most": 2}}, "length")
+    shouting, letters = of_package(tmp_path, {"shouting": {"most": 2}}, "letters")
     assert isinstance(shouting, SettingsEvaluator)
     assert shouting.identity()["distribution"] == "house-metrics 1.2"
     assert shouting.identity()["settings"]["most"] == 2
-    assert length.identity()["distribution"] == "house-metrics 1.2"
-    assert discover(tmp_path)["length"].about.summary == "From the package house-metrics."
+    assert letters.identity()["distribution"] == "house-metrics 1.2"
+    assert discover(tmp_path)["letters"].about.summary == "From the package house-metrics."
 
 
 @pytest.mark.usefixtures("package")

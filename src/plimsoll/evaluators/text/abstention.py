@@ -37,24 +37,25 @@ _APOLOGY = re.compile(r"^\W*(?:(?:i'm|i am|we're|we are) )?(?:very |so )?(?:sorr
 _CLAUSES = re.compile(r"(?<=[.!?])\s+|[;\n]+|\b(?:but|however|although|though)\b|[,:]\s+(?=(?:it|that|this|the|you)\b)")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text as phrases are looked for in it: lower case, with straight apostrophes."""
     return text.lower().replace("’", "'")
 
 
 def abstains(text: str, phrases: Iterable[str] = ()) -> bool:
     """Whether the text says somewhere that it can't answer (English phrases, and further literal ones)."""
-    plain = _plain(text)
-    return any(_plain(phrase) in plain for phrase in phrases) or any(
-        _PHRASES.search(clause) for clause in _CLAUSES.split(plain)
+    lower = plain(text)
+    return any(plain(phrase) in lower for phrase in phrases) or any(
+        _PHRASES.search(clause) for clause in _CLAUSES.split(lower)
     )
 
 
 def claims(text: str, phrases: Iterable[str] = ()) -> str:
-    """The text without the clauses that only abstain or apologise."""
-    plain = _plain(text)
+    """The text without the clauses that only abstain or apologise, in lower case, a clause a line."""
+    lower = plain(text)
     for phrase in phrases:
-        plain = plain.replace(_plain(phrase), "\n")
-    kept = [clause for clause in _CLAUSES.split(plain) if not _PHRASES.search(clause) and not _APOLOGY.match(clause)]
+        lower = lower.replace(plain(phrase), "\n")
+    kept = [clause for clause in _CLAUSES.split(lower) if not _PHRASES.search(clause) and not _APOLOGY.match(clause)]
     return "\n".join(kept)
 
 

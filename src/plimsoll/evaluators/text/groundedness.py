@@ -1,4 +1,4 @@
-"""Groundedness by overlap: how much of what an answer says stands in its sources, word for word."""
+"""Groundedness by overlap: how much of what an answer says stands in its sources, word for word and in order."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.fields import all_text, lookup
 from plimsoll.evaluators.text.abstention import claims, not_blank
+from plimsoll.evaluators.text.order import longest_in_order
 from plimsoll.evaluators.text.words import content_words, words
 from plimsoll.types import Case, Metric, Output, Scored, Skipped
 
 _LISTED = 8
+_YES_NO = frozenset(("yes", "no"))
 
 
 class GroundednessOverlap(SettingsEvaluator):
-    """The share of the answer's content words that stand in the sources.
+    """The share of the answer that stands in the sources: its content words, and the order of its words.
 
-    Clauses that only abstain claim nothing and don't count; an answer of nothing else is grounded. An overlap can't
-    see a negation, a swapped pair of names, or whether a bare yes is right; a paraphrase scores low.
+    Three parts of the score are the share of the answer's content words that stand in the sources; one part is the
+    share of all its words that stand there in the answer's order, each sentence wherever it fits best. A clause that
+    only abstains claims nothing and doesn't count; an answer of nothing else is grounded. A bare yes or no has no
+    word to look for, and is skipped. An overlap can't see a negation or a swapped pair of names; a paraphrase scores
+    low.
     """
 
     metric: ClassVar[Metric] = Metric(name="", low=0.0, high=1.0)
     shorthand: ClassVar[str | None] = "sources"
+    version: ClassVar[str] = "2"
 
     name: str = "groundedness_overlap"
     sources: tuple[str, ...] = Field(
@@ -52,28 +58,40 @@ class GroundednessOverlap(SettingsEvaluator):
 
     def evaluate(self, case: Case, output: Output) -> Scored | Skipped:
         """Score the answer."""
-        found = {word for name in self.sources for word in words(all_text(lookup(name, case, output)))}
-        if not found:
+        source = [word for name in self.sources for word in words(all_text(lookup(name, case, output)))]
+        if not source:
             # Without a source there is nothing to be grounded in: no score, above all not a good one.
             raise CellError(FailureKind.MISSING_FIELD, f"{' and '.join(self.sources)} holds no words")
-        if not words(output.text):
+        said = words(output.text)
+        if not said:
             return Scored(value=0.0, reason="the answer has no words")
-        claimed = content_words(claims(output.text, self.phrases))
-        if not claimed:
+        if _YES_NO.issuperset(said):
+            return Skipped(reason="a bare yes or no: whether it is right can't be seen by its words")
+        claimed = claims(output.text, self.phrases)
+        if not words(claimed):
             if self.abstentions == "skip":
                 return Skipped(reason="the answer abstains")
             return Scored(value=1.0, reason="the answer abstains: it claims nothing")
-        return _share(claimed, found)
+        return _score(claimed, source)
 
 
-def _share(claimed: list[str], found: set[str]) -> Scored:
-    unsupported = list(dict.fromkeys(word for word in claimed if word not in found))
-    supported = sum(word in found for word in claimed)
-    reason = None
-    if unsupported:
-        more = f" and {len(unsupported) - _LISTED} more" if len(unsupported) > _LISTED else ""
-        reason = (
-            f"{supported} of {len(claimed)} content words are in the sources; not: "
-            f"{', '.join(unsupported[:_LISTED])}{more}"
-        )
-    return Scored(value=supported / len(claimed), reason=reason)
+def _score(claimed: str, source: list[str]) -> Scored:
+    """The score of clauses, one a line."""
+    found = set(source)
+    content = content_words(claimed)
+    supported = sum(word in found for word in content)
+    clauses = [words(clause) for clause in claimed.split("\n")]
+    ordered = sum(longest_in_order(clause, source) for clause in clauses) / sum(map(len, clauses))
+    value = (3 * supported / len(content) + ordered) / 4
+    return Scored(value=value, reason=None if value == 1 else _reason(content, found, ordered))
+
+
+def _reason(content: list[str], found: set[str], ordered: float) -> str:
+    unsupported = [word for word in content if word not in found]
+    listed = list(dict.fromkeys(unsupported))
+    more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    missing = f"; not: {', '.join(listed[:_LISTED])}{more}" if listed else ""
+    return (
+        f"{len(content) - len(unsupported)} of {len(content)} content words are in the sources{missing}; "
+        f"{ordered:.0%} of its words in the same order"
+    )

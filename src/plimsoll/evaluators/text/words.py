@@ -11,8 +11,8 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 # A figure with its separators is one word: "12.5" must not be found in a source that has 12 and 5 apart. Scripts
 # written without spaces (Han, kana) give one word a character.
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"\d+(?:[.,:]\d+)+|[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"\d+(?:[.,:]\d+)+|[{UNSPACED}]|[^\W_{UNSPACED}]+")
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
 _DETERMINERS = frozenset(("a", "an", "the", "this", "that", "these", "those", "it", "its"))
