@@ -1,4 +1,4 @@
-"""Evaluators of an answer's form."""
+"""Whether an answer is JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from plimsoll.evaluators.base import SettingsEvaluator
+from plimsoll.evaluators.form.answers import why_no_json
 from plimsoll.evaluators.strict_json import parse_json
 from plimsoll.types import Case, Metric, MetricKind, Output, Scored
 
@@ -25,7 +26,7 @@ class JsonValid(SettingsEvaluator):
         try:
             value = parse_json(output.text)
         except ValueError as error:
-            return Scored(value=False, reason=_why(output.text, error))
+            return Scored(value=False, reason=why_no_json(output.text, error))
         found = _type_of(value)
         if self.type not in ("any", found):
             return Scored(value=False, reason=f"the JSON is of type {found}, not {self.type}")
@@ -36,11 +37,3 @@ def _type_of(value: Any) -> str:
     return {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}.get(
         type(value), "number"
     )
-
-
-def _why(text: str, error: ValueError) -> str:
-    if not text.strip():
-        return "the answer is empty"
-    if text.lstrip().startswith("```"):
-        return "the answer is wrapped in a code fence"
-    return f"not JSON: {error}"
