@@ -1,65 +1,28 @@
-"""A judge: a prompty file that asks a model of the suite for a score with a reason.
+"""A judge: a prompty file that asks a model of the suite, and its answers as checked scores.
 
-The prompt reads case fields by name, and from the harness `output` (the answer's text), `value` (its structured form)
-and `nonce`: a token that can't stand in the judged text, to fence it with. The answer is checked by `judgement`; one
-that is no judgement is asked for once more, then the score is Failed. A judged metric is marked as such: it is worth
-what its agreement with people is.
+A judged metric is marked as such: it is worth what its agreement with people is. How the model is asked: `asking`;
+what it may answer: `judgement` (a score), `claims`, `pair`; what it reads: `question`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import asyncio
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from typing import Any
 
-import msgspec
-from pydantic import Field, PositiveInt, model_validator
-
-from plimsoll import canonical
-from plimsoll.config import Strict
-from plimsoll.config.suite import NAME_PATTERN
-from plimsoll.errors import CellError, FailureKind, UsageError, near_match
-from plimsoll.evaluators.base import EvaluatorSettings, written
-from plimsoll.evaluators.contract import BuildContext
-from plimsoll.evaluators.fields import lookup
-from plimsoll.evaluators.judges.judgement import Judgement, Scale, parse_judgement, schema
+from plimsoll.errors import CellError, FailureKind
+from plimsoll.evaluators.base import written
+from plimsoll.evaluators.fields import as_text, lookup
+from plimsoll.evaluators.judges.asking import Asker
+from plimsoll.evaluators.judges.claims import ClaimsForm
+from plimsoll.evaluators.judges.judgement import Form, Scale, ScoreForm
+from plimsoll.evaluators.judges.pair import PairForm, both_orders
+from plimsoll.evaluators.judges.question import Question
+from plimsoll.evaluators.judges.settings import Declared, NamedJudgeSettings
 from plimsoll.models.contract import ChatModel
-from plimsoll.prompts import Prompt, load_prompt
-from plimsoll.types import Case, ChatReply, ChatRequest, Failed, Failure, Message, Metric, Output, Scored, Usage
+from plimsoll.types import Case, Failed, Metric, Output, Scored
 
-_VERSION = "1"
-_GIVEN = frozenset({"output", "value", "nonce"})
-
-
-class JudgeSettings(EvaluatorSettings):
-    """Settings of a judge."""
-
-    shorthand: ClassVar[str | None] = "prompt"
-
-    prompt: str = Field(min_length=1, description="A *.prompty file of the workspace.")
-    model: str | None = Field(None, description="A name under models; may be left out where there is only one.")
-    range: tuple[float, float] = Field((1, 5), description="Least and greatest score.")
-    integer: bool = Field(True, description="Whole scores only.")
-    sample: PositiveInt | None = Field(None, description="Judge only this many cases, by the hash of seed and id.")
-    fields: dict[str, str] = Field(
-        default_factory=dict, description="The prompt's input → a case's field, or `output` for the answer."
-    )
-
-    @model_validator(mode="after")
-    def _range_is_one(self) -> JudgeSettings:
-        low, high = self.range
-        if not low < high:
-            raise ValueError(f"range: {low:g} is not below {high:g}")
-        if self.integer and (low != int(low) or high != int(high)):
-            raise ValueError("range: whole scores need whole ends; or set integer: false")
-        if self.integer and high - low > 100:
-            raise ValueError("range: no judge tells more than 101 whole scores apart; set integer: false")
-        taken = sorted(_GIVEN & self.fields.keys())
-        if taken:
-            raise ValueError(f"fields: {taken[0]!r} is filled by the harness")
-        return self
+_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +30,41 @@ class Judge:
     """A judge with its prompt read and its model found."""
 
     name: str
-    settings: JudgeSettings
-    prompt: Prompt
+    settings: NamedJudgeSettings
+    declared: Declared
+    """What its prompt says about it."""
+    scale: Scale
+    question: Question
     digests: tuple[str, ...]
     """Of the prompt's files, as they were when it was read."""
-    model: ChatModel
+    asker: Asker
 
     @property
-    def scale(self) -> Scale:
-        """The scores that it may give."""
-        return Scale(*self.settings.range, integer=self.settings.integer)
+    def model(self) -> ChatModel:
+        """The one that judges."""
+        return self.asker.model
+
+    @property
+    def models(self) -> tuple[ChatModel, ...]:
+        """The one that judges."""
+        return (self.model,)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """One, judged."""
-        low, high = self.settings.range
-        return (Metric(name=self.name, low=low, high=high, judged=True, pass_if=written(self.settings.pass_if)),)
+        pass_if = written(self.settings.pass_if)
+        return (Metric(name=self.name, low=self.scale.low, high=self.scale.high, judged=True, pass_if=pass_if),)
 
     @property
     def requires(self) -> frozenset[str]:
-        """What the prompt's required inputs are filled from. Sample values never stand in for a missing field."""
-        return frozenset(self._field(name) for name in self._read() if self.prompt.inputs[name].required)
+        """What the prompt's required inputs are filled from, and the answer to compare with."""
+        against = self.settings.against
+        return self.question.requires if against is None else self.question.requires | {against}
 
     @property
     def reusable(self) -> bool:
         """Whether the score's key sees all that the judge reads: not an input that has a default."""
-        return all(self.prompt.inputs[name].required for name in self._read())
+        return self.question.complete
 
     @property
     def optional(self) -> bool:
@@ -104,149 +76,51 @@ class Judge:
         """None: the model's client owns time limits, and waiting in its queue is not the judge's time."""
 
     @property
-    def models(self) -> tuple[ChatModel, ...]:
-        """The one that judges."""
-        return (self.model,)
-
-    @property
     def sample(self) -> int | None:
         """How many cases it judges; None for all."""
         return self.settings.sample
 
+    @property
+    def spared(self) -> frozenset[str]:
+        """Canaries that it may rightly score high."""
+        return frozenset(self.declared.spares)
+
     def identity(self) -> dict[str, Any]:
-        """Prompt, model, scale and version; not the threshold or which cases are sampled."""
+        """Prompt, model, form, scale, settings and version; not the threshold or which cases are sampled."""
         return {
             "evaluator": "judge",
             "version": _VERSION,
-            "name": self.name,
             "prompt": list(self.digests),
-            "parameters": dict(self.prompt.parameters),
             "model": self.model.identity(),
-            "range": list(self.settings.range),
-            "integer": self.settings.integer,
-            "fields": dict(self.settings.fields),
-            "optional": self.settings.optional,
+            "form": self.declared.form,
+            "scale": [self.scale.low, self.scale.high, self.scale.integer],
+            "settings": {**self.settings.of_identity(), "name": self.name, "parameters": dict(self.asker.parameters)},
         }
 
     async def evaluate(self, case: Case, output: Output) -> Scored | Failed:
-        """Ask; ask once more where the answer is no judgement."""
-        messages = self.prompt.render(self._values(case, output))
-        reply = await self._ask(messages)
-        try:
-            return _scored(self._judgement(reply), reply.usage)
-        except ValueError as error:
-            return await self._repair(messages, reply, str(error))
+        """The judge's score. An empty answer gets the worst one without a question, unless the prompt spares it."""
+        if not output.text.strip() and "empty" not in self.spared:
+            return Scored(value=self.scale.low, reason="the answer is empty")
+        if self.declared.form == "pair":
+            return await self._preference(case, output)
+        return await self.asker.ask(self.question.messages(case, output, {}), self._form(output))
 
-    async def _repair(self, messages: tuple[Message, ...], first: ChatReply, mistake: str) -> Scored | Failed:
-        again = (
-            *messages,
-            {"role": "assistant", "content": first.text or "(no answer)"},
-            {"role": "user", "content": _REPAIR.format(mistake=mistake, scale=self.scale)},
-        )
-        try:
-            second = await self._ask(again)
-        except CellError as error:
-            spent = msgspec.structs.replace(first.usage, requests=first.usage.requests + error.requests)
-            return Failed(failure=Failure.of(error), usage=spent)
-        usage = first.usage + second.usage
-        try:
-            judgement = self._judgement(second)
-        except ValueError as error:
-            failure = CellError(
-                FailureKind.BAD_SCORE,
-                f"judge {self.name!r} gave no judgement in two attempts; its last answer is {error}: "
-                f"{_excerpt(second.text)}",
-                remedy="look at the judge's prompt and model; a model this weak may not be able to judge",
-            )
-            return Failed(failure=Failure.of(failure), usage=usage)
-        return _scored(judgement, usage)
+    def _form(self, output: Output) -> Form:
+        return ClaimsForm(output.text) if self.declared.form == "claims" else ScoreForm(self.scale)
 
-    async def _ask(self, messages: tuple[Message, ...]) -> ChatReply:
-        # The prompt may choose a form that its endpoint knows (json_object); the answer is checked all the same.
-        parameters = {"response_format": schema(self.scale), **self.prompt.parameters}
-        return await self.model.chat(ChatRequest(messages=messages, parameters=parameters))
+    async def _preference(self, case: Case, output: Output) -> Scored | Failed:
+        """Asked in both orders: the place alone sways many judges."""
+        rival = self._rival(case, output)
+        orders = [{"first": output.text, "second": rival}, {"first": rival, "second": output.text}]
+        asked = [self.question.messages(case, output, answers) for answers in orders]
+        first, second = await asyncio.gather(*(self.asker.ask(messages, PairForm()) for messages in asked))
+        return both_orders(first, second)
 
-    def _judgement(self, reply: ChatReply) -> Judgement:
-        try:
-            return parse_judgement(reply.text, self.scale)
-        except ValueError as error:
-            if reply.finish == "length":
-                raise ValueError("cut off by the token limit (raise max_tokens)") from None
-            raise ValueError(str(error)) from None
-
-    def _values(self, case: Case, output: Output) -> dict[str, Any]:
-        values = {name: lookup(self._field(name), case, output) for name in self._read()}
-        answer = {name: output.text for name, field in self.settings.fields.items() if field == "output"}
-        given = {name: value for name, value in values.items() if value is not None}
-        # The harness's own come last: no case can pass its text off as the answer, or know the fence.
-        return {**given, **answer, "output": output.text, "value": output.value, "nonce": nonce(case, output)}
-
-    def _read(self) -> list[str]:
-        """The inputs that come from the case."""
-        return [name for name in self.prompt.inputs if name not in _GIVEN and self._field(name) != "output"]
-
-    def _field(self, name: str) -> str:
-        return self.settings.fields.get(name, name)
-
-
-_REPAIR = (
-    "Your answer can't be used: {mistake}. Answer again with nothing but one JSON object with exactly two keys: "
-    '"reason", a text, and "score", {scale}.'
-)
-
-
-def nonce(case: Case, output: Output) -> str:
-    """A token that stands neither in the answer nor in the case: a fence that can't be closed from inside.
-
-    Derived from what it fences, so that the same judgement is the same request: to hold it, a text would have to
-    hold 64 bits of its own digest.
-    """
-    fenced = repr((case.id, case.fields(), output.text, output.value))
-    return canonical.short(canonical.digest_bytes(fenced.encode("utf-8", "replace")), 16)
-
-
-def _scored(judgement: Judgement, usage: Usage) -> Scored:
-    return Scored(value=judgement.score, reason=judgement.reason, usage=usage)
-
-
-def _excerpt(text: str, length: int = 200) -> str:
-    return repr(text if len(text) <= length else f"{text[: length - 1]}…")
-
-
-def build_judge(settings: Strict, context: BuildContext) -> Judge:
-    """A judge from its settings.
-
-    Raises:
-        ConfigError: its prompt can't be read or is wrong.
-        UsageError: its model isn't there, or several could be meant.
-    """
-    assert isinstance(settings, JudgeSettings)
-    prompt = load_prompt(context.root / settings.prompt, settings.prompt)
-    unknown = sorted(settings.fields.keys() - prompt.inputs.keys())
-    if unknown:
-        remedy = near_match(unknown[0], prompt.inputs)
-        raise UsageError(f"fields: {settings.prompt} has no input {unknown[0]!r}", remedy=remedy)
-    name = settings.name or PurePosixPath(settings.prompt).stem
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise UsageError(f"{name!r} can't be a metric's name", remedy="give the judge one: `name: …`")
-    return Judge(
-        name=name,
-        settings=settings,
-        prompt=prompt,
-        digests=tuple(canonical.digest_file(path) for path in prompt.files),
-        model=_model(settings, context.models),
-    )
-
-
-def _model(settings: JudgeSettings, models: Mapping[str, ChatModel]) -> ChatModel:
-    if settings.model is not None:
-        if settings.model not in models:
-            raise UsageError(
-                f"the judge's model {settings.model!r} is not among the suite's models",
-                remedy=near_match(settings.model, models) or "add it under models",
-            )
-        return models[settings.model]
-    if len(models) != 1:
-        found = f"the suite has {', '.join(sorted(models))}" if models else "the suite has no models"
-        raise UsageError("the judge needs a model", remedy=f"add `model: NAME`; {found}")
-    return next(iter(models.values()))
+    def _rival(self, case: Case, output: Output) -> str:
+        """The answer to compare with."""
+        assert self.settings.against is not None
+        found = lookup(self.settings.against, case, output)
+        if found is None:
+            # Checked before by `requires`; here for whoever calls the judge without it.
+            raise CellError(FailureKind.MISSING_FIELD, f"{self.name} needs {self.settings.against!r}")
+        return as_text(found)
