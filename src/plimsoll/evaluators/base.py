@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.metadata
 from abc import abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import msgspec
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from plimsoll.config import Condition, Strict, parse_condition
 from plimsoll.config.suite import NAME_PATTERN
+from plimsoll.errors import MissingExtraError
 from plimsoll.evaluators.contract import Returned
+from plimsoll.evaluators.traits import TurnMode
 from plimsoll.types import Case, Metric, MetricKind, Output
 
 Threshold = str | float | bool
@@ -26,6 +30,10 @@ class EvaluatorSettings(Strict):
     name: str = Field("", pattern=NAME_PATTERN, max_length=100, description="The metric's name; set it to use twice.")
     pass_if: Threshold | None = Field(None, description="What makes a case pass: >= 0.6, true, a label.")
     optional: bool = Field(False, description="Skip a case that lacks a required field, instead of failing.")
+    # No part of what is dumped: where a suite sets it, `build` adds it to the identity of any evaluator.
+    turns: TurnMode = Field(
+        "each", exclude=True, description="Of a conversation, what is scored: each turn, the last, or all as one text."
+    )
 
     @field_validator("pass_if", mode="after")
     @classmethod
@@ -51,8 +59,20 @@ class SettingsEvaluator(EvaluatorSettings):
     """Kind, range, direction and unit; its name is taken from the settings."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions that do the work: another version of one may score differently."""
+    extra: ClassVar[str] = ""
+    """The extra that brings the libraries; empty where every installation has them."""
 
     _origin: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _installed(self) -> Self:
+        for name in self.libraries:
+            try:
+                importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                # No mistake in the settings: pydantic lets it through as it is.
+                raise MissingExtraError(self.sort(), self.extra) from None
+        return self
 
     @classmethod
     def sort(cls) -> str:
@@ -85,8 +105,19 @@ class SettingsEvaluator(EvaluatorSettings):
         copy._origin = {"distribution": f"{distribution} {version}"}  # noqa: SLF001  # a copy of itself
         return copy
 
+    def in_workspace(self, root: Path) -> Self:  # noqa: ARG002  # for subclasses
+        """This, having read the files that its settings name; those that name some return a copy.
+
+        Args:
+            root: The workspace's; the settings' paths are relative to it.
+
+        Raises:
+            ConfigError: a file isn't there or is wrong.
+        """
+        return self
+
     @abstractmethod
-    def evaluate(self, case: Case, output: Output) -> Returned:
+    def evaluate(self, case: Case, output: Output) -> Returned | Awaitable[Returned]:
         """The value, or a Scored with a reason."""
 
 

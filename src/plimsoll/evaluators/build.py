@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 from plimsoll.config import Document, Strict, mistakes_of, parse_condition
 from plimsoll.config.document import Place
 from plimsoll.errors import ConfigError, Mistake, PlimsollError, near_match
-from plimsoll.evaluators.base import misfit
+from plimsoll.evaluators.base import EvaluatorSettings, misfit
 from plimsoll.evaluators.contract import BuildContext, Evaluator, Factory
+from plimsoll.evaluators.turns import WithTurns
 from plimsoll.plugins import Registry
 
 
@@ -73,9 +74,12 @@ def _build(
     try:
         factory = registry[name]
         settings = _settings(given, name, factory.settings(), document, inside)
-        return factory.build(settings, context)
+        evaluator = factory.build(settings, context)
     except PlimsollError as error:
         raise ConfigError([_placed(mistake, document, inside) for mistake in error.mistakes]) from error
+    if isinstance(settings, EvaluatorSettings) and "turns" in settings.model_fields_set:
+        return WithTurns(evaluator, settings.turns)
+    return evaluator
 
 
 def _placed(mistake: Mistake, document: Document, place: Place) -> Mistake:

@@ -13,15 +13,38 @@ from plimsoll import canonical
 from plimsoll.config import Strict
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.evaluators.about import about_class
+from plimsoll.evaluators.adapters.factory import LIBRARIES, LibraryFactory
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.contract import About, BuildContext, Evaluator, Factory
+from plimsoll.evaluators.flows.factory import FlowFactory
+from plimsoll.evaluators.form.json_fields import JsonFields
+from plimsoll.evaluators.form.json_schema import JsonSchema
 from plimsoll.evaluators.form.json_valid import JsonValid
+from plimsoll.evaluators.form.numeric import Numeric
+from plimsoll.evaluators.form.sql_valid import SqlValid
+from plimsoll.evaluators.form.tool_calls import ToolCalls
+from plimsoll.evaluators.form.xml_valid import XmlValid
 from plimsoll.evaluators.functions.evaluator import FunctionSettings, NamedFunctionSettings, build_function
 from plimsoll.evaluators.functions.source import FoundFunction, functions_of, imported_files, load_function
+from plimsoll.evaluators.judges.library import JudgeFactory, built_in_judges, judges_of
 from plimsoll.evaluators.operational import Cost, Latency, Tokens
+from plimsoll.evaluators.retrieval import Retrieval
+from plimsoll.evaluators.safety.no_pii import NoPii
+from plimsoll.evaluators.safety.no_secrets import NoSecrets
 from plimsoll.evaluators.text.abstention import Abstention
+from plimsoll.evaluators.text.citations import Citations
+from plimsoll.evaluators.text.contains import Contains, StartsWith
+from plimsoll.evaluators.text.edit_similarity import EditSimilarity
+from plimsoll.evaluators.text.exact_match import ExactMatch
 from plimsoll.evaluators.text.groundedness import GroundednessOverlap
-from plimsoll.evaluators.text.matching import Contains, ExactMatch, Regex, TokenF1
+from plimsoll.evaluators.text.language import Language
+from plimsoll.evaluators.text.length import Length
+from plimsoll.evaluators.text.refusal import Refusal
+from plimsoll.evaluators.text.regex import Regex
+from plimsoll.evaluators.text.rouge import Rouge
+from plimsoll.evaluators.text.semantic_similarity import SemanticSimilarity
+from plimsoll.evaluators.text.token_f1 import TokenF1
+from plimsoll.evaluators.text.translation import Bleu, Chrf
 from plimsoll.plugins import Registry
 
 GROUP = "plimsoll.evaluators"
@@ -29,24 +52,36 @@ GROUP = "plimsoll.evaluators"
 _BUILT_IN: tuple[type[SettingsEvaluator], ...] = (
     ExactMatch,
     Contains,
+    StartsWith,
     Regex,
     TokenF1,
+    Rouge,
+    Bleu,
+    Chrf,
+    EditSimilarity,
+    SemanticSimilarity,
     GroundednessOverlap,
+    Citations,
     Abstention,
+    Refusal,
+    Language,
+    Length,
+    Numeric,
     JsonValid,
+    JsonSchema,
+    JsonFields,
+    SqlValid,
+    XmlValid,
+    ToolCalls,
+    Retrieval,
+    NoPii,
+    NoSecrets,
     Latency,
     Tokens,
     Cost,
 )
 
 
-_JUDGE = About(
-    summary="A model scores the answer, asked by a prompty file of the workspace.",
-    needs=("the inputs of its prompt",),
-    gives="its range, 1 to 5 unless set",
-    judged=True,
-    cost="one request, two after an unusable answer",
-)
 _FUNCTION = About(
     summary="A Python function, named by its file or module.",
     needs=("the fields that its parameters name",),
@@ -70,30 +105,9 @@ class ClassFactory:
         """The class."""
         return self.evaluator
 
-    def build(self, settings: Strict, context: BuildContext) -> Evaluator:  # noqa: ARG002  # the contract's signature
-        """The settings themselves."""
-        return cast(SettingsEvaluator, settings)
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeFactory:
-    """`judge`: a prompty file of the workspace."""
-
-    about: About = _JUDGE
-
-    def settings(self) -> type[Strict]:
-        """The judge's settings."""
-        from plimsoll.evaluators.judges.judge import (
-            JudgeSettings,  # jinja2 and the prompt reader only where one is used
-        )
-
-        return JudgeSettings
-
     def build(self, settings: Strict, context: BuildContext) -> Evaluator:
-        """Read the prompt, find the model."""
-        from plimsoll.evaluators.judges.judge import build_judge
-
-        return build_judge(settings, context)
+        """The settings themselves, with the files that they name."""
+        return cast(SettingsEvaluator, settings).in_workspace(context.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +169,11 @@ class PackageFactory:
         part = self._load()
         return cast(type[Strict], part) if inspect.isclass(part) else NamedFunctionSettings
 
-    def build(self, settings: Strict, context: BuildContext) -> Evaluator:  # noqa: ARG002  # the contract's signature
+    def build(self, settings: Strict, context: BuildContext) -> Evaluator:
         """The evaluator, which knows its package's version."""
         name, version = self._package
         if isinstance(settings, SettingsEvaluator):
-            return settings.of_package(name, version)
+            return settings.of_package(name, version).in_workspace(context.root)
         assert isinstance(settings, NamedFunctionSettings)
         origin = {"function": self.entry.value, "distribution": f"{name} {version}"}
         return build_function(self._load(), self.entry.name, origin, settings, Where(self.entry.module))
@@ -202,25 +216,27 @@ def _source_of(function: Callable[..., Any]) -> Path | None:
 def builtin_evaluators() -> Registry[Factory]:
     """What every workspace has."""
     parts: dict[str, Factory] = {evaluator.sort(): ClassFactory(evaluator) for evaluator in _BUILT_IN}
-    return Registry("evaluator", {**parts, "judge": JudgeFactory(), "function": PlaceFactory()})
+    parts |= {library.name: LibraryFactory(library) for library in LIBRARIES}
+    named: dict[str, Factory] = {"judge": JudgeFactory(), "function": PlaceFactory(), "flow": FlowFactory()}
+    return Registry("evaluator", {**parts, **built_in_judges(), **named})
 
 
-def discover(root: Path, installed: Iterable[EntryPoint] | None = None) -> Registry[Factory]:
+def discover(root: Path | None, installed: Iterable[EntryPoint] | None = None) -> Registry[Factory]:
     """The built-in evaluators, installed packages' and the workspace's; runs none of their code.
 
     Args:
-        root: The workspace's root.
+        root: The workspace's root; None where there is no workspace.
         installed: Entry points of packages; default: those of the environment.
 
     Raises:
         ConfigError: a file in `evaluators/` is not valid Python, or takes a name that is taken.
         UsageError: a package takes a name that is taken.
     """
-    registry = builtin_evaluators()
+    registry = _with_judges(builtin_evaluators(), root)
     found = entry_points(group=GROUP) if installed is None else installed
     for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
         registry = registry.with_parts({entry.name: PackageFactory(entry)})
-    functions = functions_of(root)
+    functions = functions_of(root) if root else {}
     mistakes = [
         Mistake(f"there is an evaluator named {name!r} already", function.where, "rename it, or start its name with _")
         for name, function in functions.items()
@@ -229,3 +245,21 @@ def discover(root: Path, installed: Iterable[EntryPoint] | None = None) -> Regis
     if mistakes:
         raise ConfigError(mistakes)
     return registry.with_parts({name: WorkspaceFactory(function) for name, function in functions.items()})
+
+
+def _with_judges(built_in: Registry[Factory], root: Path | None) -> Registry[Factory]:
+    """With the workspace's judges, which stand in for built-in judges of their names and for nothing else.
+
+    Raises:
+        ConfigError: a judge's file takes the name of a built-in evaluator that is no judge.
+    """
+    judges = judges_of(root) if root else {}
+    replaceable = built_in_judges()
+    mistakes = [
+        Mistake(f"there is an evaluator named {name!r} already", Where(judge.shown), "rename the file")
+        for name, judge in judges.items()
+        if name in built_in and name not in replaceable
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+    return Registry(built_in.what, {**built_in, **judges})

@@ -73,6 +73,12 @@ class BuildContext:
     """The workspace's root: paths in settings are relative to it."""
     models: Mapping[str, ChatModel] = field(default_factory=dict)
     """The suite's models by name; they need not be open yet."""
+    environments: Mapping[str, str] = field(default_factory=dict)
+    """Library of an adapter → the environment or Python that it is installed in, as the project says."""
+    state: Path | None = None
+    """Where what is dear to find out is kept; None is nowhere."""
+    shared: dict[object, Any] = field(default_factory=dict)
+    """What evaluators that are built together have in common, such as the process of a library."""
 
 
 @dataclass(frozen=True, slots=True)

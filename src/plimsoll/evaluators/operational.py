@@ -7,7 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from plimsoll.evaluators.base import SettingsEvaluator
+from plimsoll.evaluators.traits import TurnMode
 from plimsoll.types import Case, Direction, Metric, Output, Scored, Skipped
+
+_TURNS = "Of a conversation, what is measured: all turns together, the mean of each, or the last."
 
 
 class Latency(SettingsEvaluator):
@@ -16,6 +19,7 @@ class Latency(SettingsEvaluator):
     metric: ClassVar[Metric] = Metric(name="", direction=Direction.LOWER, low=0.0, unit="s")
 
     name: str = "latency"
+    turns: TurnMode = Field("conversation", exclude=True, description=_TURNS)
 
     @property
     def reusable(self) -> bool:
@@ -36,6 +40,7 @@ class Tokens(SettingsEvaluator):
     shorthand: ClassVar[str | None] = "count"
 
     name: str = "tokens"
+    turns: TurnMode = Field("conversation", exclude=True, description=_TURNS)
     count: Literal["total", "prompt", "completion"] = Field("total", description="Which tokens.")
 
     def evaluate(self, case: Case, output: Output) -> Scored | Skipped:  # noqa: ARG002  # the contract's signature
@@ -57,6 +62,7 @@ class Cost(SettingsEvaluator):
     metric: ClassVar[Metric] = Metric(name="", direction=Direction.LOWER, low=0.0, unit="USD")
 
     name: str = "cost"
+    turns: TurnMode = Field("conversation", exclude=True, description=_TURNS)
 
     def evaluate(self, case: Case, output: Output) -> Scored | Skipped:  # noqa: ARG002  # the contract's signature
         """Score the answer."""

@@ -21,7 +21,8 @@ from plimsoll.errors import CellError, FailureKind, boundary
 from plimsoll.evaluators.base import misfit
 from plimsoll.evaluators.contract import Evaluator, Returned
 from plimsoll.evaluators.fields import absent
-from plimsoll.evaluators.traits import is_optional, time_limit
+from plimsoll.evaluators.traits import aggregate_of, is_optional, time_limit
+from plimsoll.evaluators.turns import score_conversation
 from plimsoll.types import (
     Case,
     Direction,
@@ -48,16 +49,25 @@ async def score(evaluator: Evaluator, case: Case, output: Output) -> dict[str, S
         case: The case, whose own `pass_if` goes over the evaluator's.
         output: What the target answered.
     """
+    if not case.is_conversation:
+        return apply_pass_if(evaluator, case, await _score(evaluator, case, output))
+    try:
+        scores = await score_conversation(evaluator, case, output, _score)
+    except CellError as error:
+        return unscored(evaluator, Failure.of(error))
+    return apply_pass_if(evaluator, case, scores)
+
+
+async def _score(evaluator: Evaluator, case: Case, output: Output) -> dict[str, Score]:
     try:
         missing = absent(evaluator.requires, case, output)
         if missing:
             return _lacking(evaluator, missing)
         with boundary(FailureKind.EVALUATOR, f"evaluator {evaluator.name!r}"):
             returned = await _evaluate(evaluator, case, output)
-            scores = _by_metric(evaluator, returned)
+            return _by_metric(evaluator, returned)
     except CellError as error:
         return unscored(evaluator, Failure.of(error), Usage(requests=error.requests))
-    return apply_pass_if(evaluator, case, scores)
 
 
 def unscored(evaluator: Evaluator, failure: Failure, usage: Usage | None = None) -> dict[str, Score]:
@@ -78,7 +88,12 @@ def apply_pass_if(evaluator: Evaluator, case: Case, scores: Mapping[str, Score])
 
 def evaluator_info(evaluator: Evaluator) -> EvaluatorInfo:
     """What a run keeps of an evaluator."""
-    return EvaluatorInfo(name=evaluator.name, digest=canonical.digest(evaluator.identity()), metrics=evaluator.metrics)
+    return EvaluatorInfo(
+        name=evaluator.name,
+        digest=canonical.digest(evaluator.identity()),
+        metrics=evaluator.metrics,
+        aggregates=aggregate_of(evaluator) is not None,
+    )
 
 
 def _lacking(evaluator: Evaluator, missing: list[str]) -> dict[str, Score]:
@@ -135,14 +150,15 @@ def _checked(metric: Metric, raw: Any) -> Score:
     if isinstance(raw, Skipped):
         return Skipped(reason=encodable(raw.reason))
     if isinstance(raw, Failed):
-        return msgspec.structs.replace(raw, failure=raw.failure.encodable())
+        return msgspec.structs.replace(raw, failure=raw.failure.encodable(), turns=())
     scored = raw if isinstance(raw, Scored) else Scored(value=raw)
     try:
         value = _value(metric, scored.value)
     except CellError as error:
         return _failed(error, scored.usage)
     reason = None if scored.reason is None else encodable(scored.reason)
-    return msgspec.structs.replace(scored, value=value, reason=reason)
+    detail = None if scored.detail is None else encodable(scored.detail)
+    return msgspec.structs.replace(scored, value=value, reason=reason, detail=detail, turns=())
 
 
 def _value(metric: Metric, raw: Any) -> ScoreValue:
@@ -186,7 +202,14 @@ def _with_passed(metric: Metric, case: Case, given: Score) -> Score:
         return _failed(CellError(FailureKind.EVALUATOR, str(error), remedy=remedy), given.usage)
     if condition is None:
         return given
-    return msgspec.structs.replace(given, passed=condition.holds(given.value))
+    if not given.turns:
+        return msgspec.structs.replace(given, passed=condition.holds(given.value))
+    turns = tuple(_with_passed(metric, case, turn) for turn in given.turns)
+    passed = condition.holds(given.value)
+    if metric.kind is MetricKind.LABEL:
+        # The most frequent label must not hide a turn with a bad one.
+        passed = all(turn.passed for turn in turns if isinstance(turn, Scored))
+    return msgspec.structs.replace(given, passed=passed, turns=turns)
 
 
 def _condition(metric: Metric, case: Case) -> Condition | None:

@@ -7,6 +7,7 @@ An evaluator of a package or a test need not know of any of these.
 | `optional` | a case that lacks a required field is skipped | it fails |
 | `sample` | it scores only so many cases | all |
 | `timeout` | seconds for one output; None is no limit of ours | 120 s |
+| `turns` | how it scores a conversation: `each` turn, the `last`, or the `conversation` as one text | `each` |
 | `models` | the suite's models that it asks | none |
 | `aggregate` | figures over all of a target's scores | none |
 | `aclose` | ends what scoring started, once, after the last score | nothing to end |
@@ -14,12 +15,20 @@ An evaluator of a package or a test need not know of any of these.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Literal, TypeAlias
 
 from plimsoll.evaluators.contract import Evaluator
 from plimsoll.models.contract import ChatModel
+from plimsoll.types import CaseScores
 
+Figures: TypeAlias = Mapping[str, float]
+"""What an aggregate returns: a name for each number."""
+Aggregator: TypeAlias = Callable[[Sequence[CaseScores]], Figures | Awaitable[Figures]]
+"""Called once per target after its last score, with every case of it, those without a score among them."""
+TurnMode: TypeAlias = Literal["each", "last", "conversation"]
+"""What of a conversation an evaluator scores."""
 DEFAULT_TIMEOUT = 120.0
 """Seconds for one output."""
 
@@ -41,10 +50,22 @@ def time_limit(evaluator: Evaluator) -> float | None:
     return limit
 
 
+def turn_mode(evaluator: Evaluator) -> TurnMode:
+    """How it scores a conversation."""
+    mode: TurnMode = getattr(evaluator, "turns", "each")
+    return mode
+
+
 def models_of(evaluator: Evaluator) -> tuple[ChatModel, ...]:
     """The models that it asks."""
     asked: tuple[ChatModel, ...] = getattr(evaluator, "models", ())
     return asked
+
+
+def aggregate_of(evaluator: Evaluator) -> Aggregator | None:
+    """What makes figures over all of one target's scores; None where nothing does."""
+    aggregate: Aggregator | None = getattr(evaluator, "aggregate", None)
+    return aggregate
 
 
 @asynccontextmanager

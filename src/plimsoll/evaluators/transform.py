@@ -1,5 +1,6 @@
 """What is done to an output before it is scored: cut, pick from JSON, pick by pattern, or a function.
 
+Of a conversation it is done to the answer of each turn.
 A step that finds nothing fails the cell: an empty text is never scored in the answer's place.
 """
 
@@ -72,7 +73,19 @@ def compile_transform(
                 raise CellError(FailureKind.EMPTY, "transform: nothing is left of the answer", remedy=_REMEDY)
         return output
 
-    return transform
+    return lambda output: _each_turn(transform, output) if output.turns else transform(output)
+
+
+def _each_turn(transform: Step, output: Output) -> Output:
+    """A conversation with each answer changed; its own text and value are those of the last."""
+    turns = []
+    for number, turn in enumerate(output.turns, start=1):
+        try:
+            turns.append(transform(turn))
+        except CellError as error:
+            message = f"turn {number} of {len(output.turns)}: {error.message}"
+            raise CellError(error.kind, message, remedy=error.remedy) from error
+    return msgspec.structs.replace(output, text=turns[-1].text, value=turns[-1].value, turns=tuple(turns))
 
 
 def _compile(step: TransformStep, root: Path) -> Step:

@@ -23,8 +23,8 @@ from plimsoll.errors import ConfigError, Mistake, Where, near_match
 from plimsoll.evaluators.base import EvaluatorSettings, Threshold, written
 from plimsoll.evaluators.contract import Returned
 from plimsoll.evaluators.fields import lookup
-from plimsoll.evaluators.functions.declare import declared_metrics
-from plimsoll.evaluators.traits import DEFAULT_TIMEOUT
+from plimsoll.evaluators.functions.declare import declared_aggregate, declared_metrics
+from plimsoll.evaluators.traits import DEFAULT_TIMEOUT, Aggregator
 from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, MetricKind, Output
 
@@ -98,6 +98,11 @@ class FunctionEvaluator:
     def timeout(self) -> float:
         """Seconds for one output."""
         return self.settings.timeout
+
+    @property
+    def aggregate(self) -> Aggregator | None:
+        """What was declared with `@aggregate`."""
+        return declared_aggregate(self.function)
 
     def identity(self) -> dict[str, Any]:
         """The code's origin and the settings."""

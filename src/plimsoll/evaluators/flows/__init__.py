@@ -1,0 +1,1 @@
+"""promptflow's evaluation flows as evaluators, unmodified."""

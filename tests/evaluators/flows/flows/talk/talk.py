@@ -1,0 +1,12 @@
+class Talk:
+    def __init__(self, limit: int = 3):
+        self.limit = limit
+
+    def __call__(self, reply: str) -> dict:
+        words = len(reply.split())
+        return {"brief": {"short": str(words <= self.limit).lower(), "words": words}, "why": f"{words} words"}
+
+    def __aggregate__(self, line_results: list) -> dict:
+        if len(line_results) == 1:
+            raise ValueError("one line is no crowd")
+        return {"longest": max(line.brief["words"] for line in line_results), "lines": [*line_results]}
