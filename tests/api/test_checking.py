@@ -208,3 +208,13 @@ def test_a_target_that_an_evaluator_reads_has_to_be_there(workspace: Workspace):
     ]
     edit(workspace.root, "suites/desk.yaml", "target.v3", "target.champion")
     assert check_workspace(workspace)[0].suite == "desk"
+
+
+def test_a_judge_that_judges_its_own_answers_is_told(workspace: Workspace):
+    edit(workspace.root, "suites/desk.yaml", "  - short", "  - short\n  - fluency")
+    [checked] = check_workspace(workspace)
+    [warning] = checked.warnings
+    assert warning.startswith("model main judges its own answers, those of v1, v2: models tend to prefer what they")
+    edit(workspace.root, "suites/desk.yaml", "targets:", "  other: {provider: openai, model: another}\ntargets:")
+    edit(workspace.root, "suites/desk.yaml", "  - fluency", "  - fluency: {model: other}")
+    assert check_workspace(workspace)[0].warnings == ()

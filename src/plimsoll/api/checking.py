@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from plimsoll.api.certificates import certificates_for, refuse_uncertified
-from plimsoll.api.prepare import Prepared, prepare
+from plimsoll.api.prepare import Prepared, prepare, self_judged
 from plimsoll.api.runs import RUNS
 from plimsoll.calibration import Certificates
 from plimsoll.calibration.certificate import day
@@ -123,13 +123,14 @@ def _expiring(certificates: Certificates) -> Iterator[str]:
 
 
 def _warnings(prepared: Prepared) -> tuple[str, ...]:
-    unbundled = [
+    found = list(self_judged(prepared))
+    found += [
         f"target {name} can be run but not promoted: {spec.unbundled}"
         for name, spec in prepared.targets.items()
         if spec.bundle is None
     ]
     if prepared.found.conversations:
-        unbundled += [
+        found += [
             f"target {name} reads `question` but neither chat_history nor messages: it answers each turn of a "
             "conversation without those before"
             for name, spec in prepared.targets.items()
@@ -138,8 +139,8 @@ def _warnings(prepared: Prepared) -> tuple[str, ...]:
     gate = prepared.suite.gate
     few = prepared.suite.sample or prepared.found.cases
     if gate is not None and few < 10:
-        unbundled.append(f"{few} cases: under 10 the gate is always inconclusive")
-    return tuple(unbundled)
+        found.append(f"{few} cases: under 10 the gate is always inconclusive")
+    return tuple(found)
 
 
 def list_workspace(workspace: Workspace) -> Held:

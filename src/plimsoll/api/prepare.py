@@ -29,6 +29,7 @@ from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.datasets import Summary as DatasetSummary
 from plimsoll.errors import ConfigError, Mistake
 from plimsoll.evaluators import compile_transform, evaluator_info
+from plimsoll.evaluators.judges.self_judging import self_judging
 from plimsoll.evaluators.traits import models_of
 from plimsoll.runs.engine import Scorer
 from plimsoll.targets.recorded import read_recorded
@@ -90,6 +91,12 @@ def prepare(workspace: Workspace, name: str) -> Prepared:
         evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in evaluators},
         judges=frozenset(model.name for evaluator in evaluators for model in models_of(evaluator)),
     )
+
+
+def self_judged(prepared: Prepared) -> tuple[str, ...]:
+    """A warning for each model that judges its own answers."""
+    judges = {name: prepared.suite.models[name] for name in sorted(prepared.judges)}
+    return tuple(self_judging(judges, {name: spec.models for name, spec in prepared.targets.items()}))
 
 
 def transform_of(spec: TargetSpec) -> Callable[[Output], Output]:

@@ -17,7 +17,7 @@ from plimsoll.api.costs import cap_of, unseen_spending
 from plimsoll.api.git import git_state
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.options import RunOptions
-from plimsoll.api.prepare import Prepared, prepare
+from plimsoll.api.prepare import Prepared, prepare, self_judged
 from plimsoll.api.runs import Ran, as_planned, run_targets, select_targets
 from plimsoll.api.targets import CHAMPION_TARGET
 from plimsoll.canonical import write_atomic
@@ -295,6 +295,7 @@ def _notes(prepared: Prepared, ran: Ran, options: RunOptions) -> tuple[str, ...]
             f"{', '.join(judged)}: scored by a model that is not certified against people; kept out of the gate "
             "unless its policy says otherwise"
         )
+    notes += self_judged(prepared)
     used = {info.model for info in ran.plan.targets.values()}
     if any(settings.provider == "embedded" for name, settings in prepared.suite.models.items() if name in used):
         notes.append(
