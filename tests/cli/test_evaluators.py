@@ -24,7 +24,7 @@ def test_outside_a_workspace_what_is_built_in_is_listed(tmp_path, capsys, monkey
     monkeypatch.chdir(tmp_path)
     listed = plimsoll(capsys, "evaluators", "--json").document["evaluators"]
     assert {"contains", "judge"} <= {each["name"] for each in listed}
-    assert {each["source"] for each in listed} == {"built in"}
+    assert {each["source"] for each in listed} == {"built in", "brought in by its settings"}
 
 
 def test_one_is_shown_with_its_settings(workspace: Workspace, capsys):

@@ -33,6 +33,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     judged: bool
     cost: str
     source: str
+    extra: str
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -119,6 +120,7 @@ def _listed(name: str, about: About) -> Listed:
         judged=about.judged,
         cost=about.cost,
         source=about.source,
+        extra=about.extra,
     )
 
 

@@ -10,9 +10,14 @@ from plimsoll.api.evaluators import Listed, list_evaluators, new_evaluator, show
 from plimsoll.cli.console import print_result, to_stdout
 from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
-from plimsoll.evaluators.contract import BUILT_IN
+from plimsoll.evaluators.contract import BROUGHT, BUILT_IN
 
-_TITLES = ("of this workspace and of packages", "built in, deterministic", "built in, judged by a model")
+_TITLES = (
+    "of this workspace and of packages",
+    "built in, deterministic",
+    "built in, judged by a model",
+    "for what you have: a function, a prompty, a flow, another library's evaluator",
+)
 
 
 def list_all(*, as_json: bool) -> None:
@@ -25,7 +30,7 @@ def list_all(*, as_json: bool) -> None:
     for title, rows in groupby(sorted(found, key=_group), key=_title):
         table = Table("evaluator", "needs", "gives", box=None, pad_edge=False)
         for row in rows:
-            table.add_row(row.name, ", ".join(row.needs) or "–", row.gives)
+            table.add_row(row.name, _needs(row) or "–", row.gives)
         console.print(title)
         console.print(table)
         console.print()
@@ -41,7 +46,7 @@ def show(name: str, *, as_json: bool) -> None:
     one, console = found.evaluator, to_stdout()
     console.print(f"{one.name}: {one.summary}\n")
     told = {
-        "needs": ", ".join(one.needs) or "no field of the case",
+        "needs": _needs(one) or "no field of the case",
         "gives": one.gives,
         "cost": one.cost,
         "from": one.source,
@@ -78,7 +83,20 @@ def _workspace() -> Workspace | None:
         return None
 
 
+def _needs(row: Listed) -> str:
+    fields = ", ".join(row.needs)
+    return (
+        f"{fields}; the extra {row.extra}"
+        if row.extra and fields
+        else f"the extra {row.extra}"
+        if row.extra
+        else fields
+    )
+
+
 def _group(row: Listed) -> tuple[int, str]:
+    if row.source == BROUGHT:
+        return 3, row.name
     return (2 if row.judged else 1) if row.source == BUILT_IN else 0, row.name
 
 

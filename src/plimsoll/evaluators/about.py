@@ -22,7 +22,13 @@ def about_class(evaluator: type[SettingsEvaluator], source: str = BUILT_IN) -> A
         needs, metrics = sorted(usual.requires), usual.metrics
     except AttributeError:
         needs, metrics = [], (evaluator.metric,)
-    return About(summary=first_line(evaluator), needs=tuple(needs), gives=values_of(metrics), source=source)
+    return About(
+        summary=first_line(evaluator),
+        needs=tuple(needs),
+        gives=values_of(metrics),
+        source=source,
+        extra=evaluator.extra,
+    )
 
 
 def values_of(metrics: Sequence[Metric]) -> str:

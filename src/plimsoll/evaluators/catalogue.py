@@ -15,7 +15,7 @@ from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.evaluators.about import about_class
 from plimsoll.evaluators.adapters.factory import LIBRARIES, LibraryFactory
 from plimsoll.evaluators.base import SettingsEvaluator
-from plimsoll.evaluators.contract import About, BuildContext, Evaluator, Factory
+from plimsoll.evaluators.contract import BROUGHT, About, BuildContext, Evaluator, Factory
 from plimsoll.evaluators.flows.factory import FlowFactory
 from plimsoll.evaluators.form.json_fields import JsonFields
 from plimsoll.evaluators.form.json_schema import JsonSchema
@@ -86,6 +86,7 @@ _FUNCTION = About(
     summary="A Python function, named by its file or module.",
     needs=("the fields that its parameters name",),
     gives="what its annotation says",
+    source=BROUGHT,
     cost="as it is written",
 )
 

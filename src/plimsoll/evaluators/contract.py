@@ -62,6 +62,8 @@ class Evaluator(Protocol):
 
 
 BUILT_IN = "built in"
+BROUGHT = "brought in by its settings"
+"""Source of the sorts that take what a user has: a function, a prompty, a flow, another library's evaluator."""
 FREE = "none"
 
 
@@ -97,6 +99,8 @@ class About:
     """A model gives the value."""
     cost: str = FREE
     """Of one score, in requests to models."""
+    extra: str = ""
+    """The extra that has to be installed for it; empty where none has."""
 
 
 class Factory(Protocol):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plimsoll.config import Strict
-from plimsoll.evaluators.contract import About, BuildContext, Evaluator
+from plimsoll.evaluators.contract import BROUGHT, About, BuildContext, Evaluator
 
 _ABOUT = About(
     summary="A promptflow evaluation flow, unmodified, with its aggregation.",
     needs=("the fields that its inputs name",),
     gives="its outputs, as declared under `metrics`",
+    source=BROUGHT,
     cost="as many requests as the flow sends",
+    extra="promptflow",
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from plimsoll.config import Strict, parse_yaml, read_text
 from plimsoll.config.suite import NAME_PATTERN
 from plimsoll.errors import ConfigError
-from plimsoll.evaluators.contract import BUILT_IN, About, BuildContext, Evaluator
+from plimsoll.evaluators.contract import BROUGHT, BUILT_IN, About, BuildContext, Evaluator
 from plimsoll.evaluators.judges.question import GIVEN
 
 _FOLDER = Path(__file__).with_name("prompts")
@@ -80,6 +80,7 @@ class JudgeFactory:
         summary="A model scores the answer, asked by a prompty file of the workspace.",
         needs=("the inputs of its prompt",),
         gives="its range, 1 to 5 unless set",
+        source=BROUGHT,
         judged=True,
         cost="one request, more after an unusable answer",
     )
