@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full test lint types layers unit docs bench lock schemas wheel clean
+.PHONY: help install demo demo-full test lint types layers unit adapters docs bench lock schemas wheel clean
 
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The first Python on the path that is new enough; `make PYTHON=...` names another.
@@ -45,11 +45,17 @@ layers: install ## import-linter: an import goes only down
 unit: install ## the tests; PYTEST_ARGS are passed on
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
+adapters: install ## the tests of adapters whose libraries have environments of their own: .venvs/, from locks/
+	@for lock in locks/*.lock; do name=$$(basename $$lock .lock); \
+		test -x .venvs/$$name/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venvs/$$name; \
+		$(BIN)/uv pip sync --quiet --python .venvs/$$name/bin/python --require-hashes --compile-bytecode $$lock; done
+	@$(BIN)/pytest $(PYTEST_ARGS) tests/evaluators/adapters
+
 docs: install ## the documentation, without warnings, into docs/_build
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: install ## every benchmark, into docs/benchmarks.md (about half an hour; needs nginx with its echo module)
-	@failed=; for part in engine peers render; do $(BIN)/python -m benchmarks.$$part || failed="$$failed $$part"; done; \
+	@failed=; for part in engine peers groundedness calibration render; do $(BIN)/python -m benchmarks.$$part || failed="$$failed $$part"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 schemas: install ## write the published JSON Schemas (schemas/)
@@ -61,9 +67,11 @@ lock: install ## resolve the requirements anew and write the locks
 	@grep -E '^uv==' requirements.lock | cut -d' ' -f1 > .venv/uv.in
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links .venv/uv.in -o requirements-uv.lock
+	@for part in locks/*.in; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --no-emit-find-links $$part -o $${part%.in}.lock; done
 
 wheel: install ## build the wheel and the source archive into dist/
 	@$(BIN)/uv build --quiet --out-dir dist
 
 clean: ## remove .venv, the demo's state and every cache
-	rm -rf .venv .plimsoll docs/_build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venvs .plimsoll docs/_build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from plimsoll.config.calibration import CalibrationPolicy
 from plimsoll.config.document import Document, Strict, read_text, read_yaml, validate
 from plimsoll.config.suite import PriceEntry, Suite
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where, near_match
@@ -30,6 +31,13 @@ class ProjectSettings(Strict):
     require_signature: bool = Field(False, description="Promote only on signed attestations.")
     prices: dict[str, PriceEntry] = Field(
         default_factory=dict, description="Model's name at its endpoint → its price, over the provider's list price."
+    )
+    calibration: CalibrationPolicy = Field(
+        default_factory=CalibrationPolicy, description="What a judge must show to be certified."
+    )
+    environments: dict[str, str] = Field(
+        default_factory=dict,
+        description="Library of an adapter → where it is installed: an environment's folder, or a Python.",
     )
 
 

@@ -34,9 +34,14 @@ def score_all(
     Raises:
         PlimsollError: there is no such evaluator, or its settings are wrong.
     """
-    root = Workspace.find(workspace).root
-    context = BuildContext(root=root, models={model.name: model for model in models})
-    (evaluator,) = build_evaluators([entry], discover(root), context, Document("entry", None, {(): 1}))
+    found = Workspace.find(workspace)
+    context = BuildContext(
+        root=found.root,
+        models={model.name: model for model in models},
+        environments=found.settings.environments,
+        state=found.state,
+    )
+    (evaluator,) = build_evaluators([entry], discover(found.root), context, Document("entry", None, {(): 1}))
     expected, messages = fields.pop("expected", None), fields.pop("messages", ())
     case = Case(id="case", inputs=fields, expected=expected, messages=tuple(messages))
     answer = output if isinstance(output, Output) else Output(text=output)

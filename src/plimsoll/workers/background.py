@@ -22,10 +22,16 @@ class BackgroundWorker:
     """A worker that starts with the block, without waiting for it, and is gone when the block ends."""
 
     def __init__(
-        self, module: str, *, env: Mapping[str, str] | None = None, cwd: Path | None = None, ready_timeout: float = 60.0
+        self,
+        module: str,
+        *,
+        python: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        ready_timeout: float = 60.0,
     ) -> None:
         """A worker that is not started; the arguments are those of `WorkerProcess.start`."""
-        self._module = module
+        self._module, self._python = module, python
         self._env, self._cwd, self._ready_timeout = env, cwd, ready_timeout
         self._begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
         self._thread = threading.Thread(target=self._run, name=f"plimsoll-{module.rpartition('.')[2]}", daemon=True)
@@ -66,7 +72,7 @@ class BackgroundWorker:
         until_cancelled = loop.create_future()
         try:
             worker = await WorkerProcess.start(
-                self._module, env=self._env, cwd=self._cwd, ready_timeout=self._ready_timeout
+                self._module, python=self._python, env=self._env, cwd=self._cwd, ready_timeout=self._ready_timeout
             )
         except (WorkerError, OSError) as error:
             self._started.set_exception(error)

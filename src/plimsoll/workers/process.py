@@ -1,8 +1,8 @@
 """The parent's side of a worker: start it, call it, notice its death at once, leave nothing behind.
 
-A worker runs `python -m MODULE` in its own session, so that Ctrl-C in the terminal reaches only us, and its whole
-process group is killed at the end. That it ends when we are killed is the child's duty (`workers.child`): its stdin
-closes with us.
+A worker runs `python -m MODULE`, or a script, in its own session, so that Ctrl-C in the terminal reaches only us, and
+its whole process group is killed at the end. That it ends when we are killed is the child's duty (`workers.child`):
+its stdin closes with us.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class WorkerProcess:
         cls,
         module: str,
         *,
+        python: Path | None = None,
         args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
@@ -41,7 +42,8 @@ class WorkerProcess:
         """Start `python -m module *args` and wait until it serves.
 
         Args:
-            module: a module that calls `workers.child.serve` when it is `__main__`.
+            module: a module, or the path of a script (`*.py`), that calls `workers.child.serve` when it is `__main__`.
+            python: another interpreter than ours, for a script that needs nothing of ours.
             args: its command-line arguments.
             env: its whole environment; None is ours.
             cwd: its working directory; not searched for modules.
@@ -50,9 +52,11 @@ class WorkerProcess:
         Raises:
             WorkerDiedError: it ended before it served.
             WorkerTimeoutError: it did not serve in time; it was killed.
+            OSError: there is no such interpreter.
         """
         # -P: a file in cwd must not stand in for a module of the standard library.
-        command = (sys.executable, "-P", "-m", module, *args)
+        program = (module,) if module.endswith(".py") else ("-P", "-m", module)
+        command = (str(python or sys.executable), *program, *args)
         whole = None if env is None else dict(env)
         loop = asyncio.get_running_loop()
         _, pipes = await loop.subprocess_exec(
