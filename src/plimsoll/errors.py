@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.PASS: "done; of a gate: passed",
-    ExitCode.FAIL: "the gate failed: measured, and not good enough",
+    ExitCode.FAIL: "the gate failed, or the judge did: measured, and not good enough",
     ExitCode.USAGE: "usage or configuration: nothing was measured",
     ExitCode.INCONCLUSIVE: "inconclusive: too little was measured to tell, or the spend cap was reached",
     ExitCode.INFRASTRUCTURE: "infrastructure: provider down, or too many failed cells",
@@ -175,12 +175,18 @@ class FailureKind(StrEnum):
         return self in _RETRYABLE
 
     @property
+    def of_provider(self) -> bool:
+        """Whether it tells of what answers (an endpoint, a worker), and not of what was asked or of the answer."""
+        return self in _OF_PROVIDER
+
+    @property
     def remedy(self) -> str:
         """What to do about it, where the failure itself knows nothing more precise."""
         return _REMEDIES[self]
 
 
 _RETRYABLE = frozenset({FailureKind.RATE_LIMIT, FailureKind.SERVER, FailureKind.CONNECTION, FailureKind.TIMEOUT})
+_OF_PROVIDER = _RETRYABLE | {FailureKind.AUTH, FailureKind.NOT_FOUND, FailureKind.BAD_RESPONSE, FailureKind.WORKER}
 
 _REMEDIES = {
     FailureKind.AUTH: "check the API key and that it may use this model",

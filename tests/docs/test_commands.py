@@ -6,16 +6,19 @@ from tests.docs.pages import ROOT, USER_PAGES, commands
 
 from plimsoll.cli.main import app
 
-COMMANDS = {
-    name: {
-        option
-        for parameter in command.params
-        for option in (*parameter.opts, *parameter.secondary_opts)
-        if option.startswith("-")
-    }
-    | {"-h", "--help"}
-    for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]  # several commands make a group
-}
+
+def options_of(group, before=""):
+    """Command → its options, those of groups by their whole name."""
+    found = {}
+    for name, command in group.commands.items():
+        given = {option for each in command.params for option in (*each.opts, *each.secondary_opts) if option[0] == "-"}
+        found[f"{before}{name}"] = given | {"-h", "--help"}
+        if hasattr(command, "commands"):
+            found |= options_of(command, f"{before}{name} ")
+    return found
+
+
+COMMANDS = options_of(typer.main.get_command(app))
 
 
 def named(page):
@@ -30,11 +33,12 @@ def test_every_command_on_a_page_exists_with_the_options_it_is_given(page):
         # A page may name the program alone, or leave the command open: `plimsoll …`.
         if words[0].startswith("-") or not words[0].isalpha():
             continue
-        if words[0] not in COMMANDS:
+        command = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
+        if command not in COMMANDS:
             wrong.append(f"no command: {line}")
             continue
         options = [word.split("=")[0].strip("[]") for word in words if word.lstrip("[").startswith("-")]
-        wrong += [f"no option {option}: {line}" for option in options if option not in COMMANDS[words[0]]]
+        wrong += [f"no option {option}: {line}" for option in options if option not in COMMANDS[command]]
     assert wrong == []
 
 

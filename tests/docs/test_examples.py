@@ -55,7 +55,7 @@ def test_the_rows_on_the_page_are_cases():
     from plimsoll.datasets import from_rows
 
     rows = [json.loads(block) for block in blocks(DOCS / "datasets.md", "json")]
-    assert from_rows(rows).check().cases == len(rows) == 2
+    assert from_rows(rows).check().cases == len(rows) == 3
 
 
 def test_the_prompty_on_the_page_loads_and_renders(tmp_path):

@@ -53,3 +53,9 @@ EVALUATORS_EXAMPLES = (
     "  plimsoll evaluators new is_polite       a function of your own, and its test\n"
     "  plimsoll evaluators new tone --judge    a model's judgement"
 )
+CALIBRATE_EXAMPLES = (
+    "\b\nExamples:\n"
+    "  plimsoll judge calibrate relevance --labels labels/relevance.jsonl\n"
+    "  plimsoll judge calibrate tone --labels tone.csv --threshold '>= 4'\n"
+    "  plimsoll judge calibrate grounded --labels g.csv --label-passes yes"
+)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from plimsoll.cli import evaluators
+from plimsoll.cli import evaluators, judges
 from plimsoll.cli.flags import (
     CACHE_EXAMPLES,
     GATE_EXAMPLES,
@@ -54,6 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(evaluators.app, name="evaluators")
+app.add_typer(judges.app, name="judge")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """What people write, checked: suites, policies, project settings. Every mistake is told with file and line."""
 
+from plimsoll.config.calibration import CalibrationPolicy
 from plimsoll.config.document import Document, Strict, mistakes_of, parse_yaml, read_text, read_yaml, validate
 from plimsoll.config.environment import environment, substitute
 from plimsoll.config.policy import GatePolicy, Rule
@@ -19,6 +20,7 @@ from plimsoll.config.suite import (
 __all__ = [
     "STATE_FOLDER",
     "Bound",
+    "CalibrationPolicy",
     "CaseDefaults",
     "Condition",
     "Document",

@@ -81,8 +81,10 @@ class GatePolicy(Strict):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of every interval, two-sided.")
     coverage: float = Field(1.0, gt=0, le=1, description="Share of planned cells to be scored, on both sides.")
     rules: list[Rule] = Field(min_length=1, description="All of them must pass.")
-    judges: Literal["any", "none"] = Field(
-        "none", description="none: a rule over a judged metric is refused; any: it counts like the others."
+    judges: Literal["any", "none", "certified"] = Field(
+        "none",
+        description="none: a rule over a judged metric is refused; certified: unless its judge has a valid "
+        "certificate; any: it counts like the others.",
     )
 
     @model_validator(mode="after")
