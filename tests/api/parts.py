@@ -46,12 +46,16 @@ class Desk:
     """Prompt → the questions that it gets wrong."""
     replies: dict[int, Reply] = field(default_factory=dict)
     """Question → what is sent instead of an answer."""
+    judgement: str = '{"reason": "it is so", "score": 4}'
+    """What it says as a judge."""
     delay: float = 0.0
     asked: Counter[tuple[str, int]] = field(default_factory=Counter)
     """(Prompt, question) → requests."""
     models: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self, request: dict[str, Any]) -> str | Reply:
+        if "response_format" in request:
+            return self.judgement
         text = request["messages"][-1]["content"]
         prompt, number = text.split()[0], int(re.findall(r"question (\d+)", text)[-1])
         self.asked[prompt, number] += 1

@@ -173,6 +173,16 @@ def test_contents_and_pruning_are_those_of_the_workspaces_cache(workspace: Works
     assert reasons(workspace) == {"no longer in the cache": 24}
 
 
+def test_a_default_never_stands_in_for_another_targets_answer(workspace: Workspace, desk: Desk):
+    (workspace.root / "evaluators" / "same.py").write_text(
+        "def same(output, other='nothing') -> bool:\n    return output == other\n", encoding="utf-8"
+    )
+    edit(workspace.root, "suites/desk.yaml", "  - short", "  - short\n  - same: {fields: {other: target.v1}}")
+    ran = run_suite(workspace, "desk", RunOptions(track=False), Silent())
+    same = {target: found.metrics["same"] for target, found in ran.summary.targets.items()}
+    assert (same["v1"].skipped, same["v2"].mean, same["v2"].n) == (12, 1.0, 12)
+
+
 def test_a_comparison_with_another_target_is_reused_until_that_answers_anew(workspace: Workspace, desk: Desk):
     compared = "- token_f1: {name: like_v1, expected: target.v1}"
     edit(workspace.root, "suites/desk.yaml", "  - short", f"  - short\n  {compared}")

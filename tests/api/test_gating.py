@@ -179,6 +179,26 @@ def test_a_gate_over_a_run_that_exists_refuses_what_changed_since(workspace: Wor
         gate(workspace, run_id=run_id)
 
 
+def test_a_gate_over_a_run_that_exists_refuses_another_judge_or_another_model_of_it(workspace: Workspace, monkeypatch):
+    without_registry(workspace)
+    edit(workspace.root, "suites/desk.yaml", "  - short", '  - short\n  - rubric: {name: tone, criteria: "Be warm."}')
+    run_id = run_suite(workspace, "desk", RunOptions(track=False), Silent()).report.run.id
+    assert gate(workspace, run_id=run_id).exit_code == ExitCode.PASS
+    edit(workspace.root, "suites/desk.yaml", "Be warm.", "Be cold.")
+    with pytest.raises(UsageError, match=f"the evaluator tone changed since run {run_id}"):
+        gate(workspace, run_id=run_id)
+    edit(workspace.root, "suites/desk.yaml", "Be cold.", "Be warm.")
+    edit(
+        workspace.root,
+        "suites/desk.yaml",
+        "targets:",
+        '  other: {provider: openai, model: b, base_url: "http://x/v1"}\ntargets:',
+    )
+    edit(workspace.root, "suites/desk.yaml", 'criteria: "Be warm."', 'criteria: "Be warm.", model: other')
+    with pytest.raises(UsageError, match=f"the evaluator tone changed since run {run_id}"):
+        gate(workspace, run_id=run_id)
+
+
 def test_options_that_clash_and_names_that_are_not_there_are_refused(workspace: Workspace):
     for options, message in (
         ({"baseline": "none"}, "--baseline none: the rule exact_match 'not worse than baseline"),

@@ -76,7 +76,7 @@ def certificate_mistakes(prepared: Prepared, policy: GatePolicy, certificates: C
     """
     if policy.judges != CERTIFIED:
         return
-    known = _identified(prepared)
+    known = identified(prepared)
     report = _without_cells(known or prepared.evaluators)
     for place, rule in enumerate(policy.rules):
         mistake = certificate_mistake(report, rule, policy, certificates, known=known is not None)
@@ -197,7 +197,7 @@ def _below(certificate: Certificate, policy: CalibrationPolicy) -> Mistake | Non
     return Mistake(message, remedy=f"plimsoll judge calibrate {certificate.metric} --labels FILE")
 
 
-def _identified(prepared: Prepared) -> dict[str, EvaluatorInfo] | None:
+def identified(prepared: Prepared) -> dict[str, EvaluatorInfo] | None:
     """The evaluators with the digests that a run would give them; None where a model's settings are not complete."""
     settings = {name: prepared.suite.models[name] for name in prepared.judges}
     try:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 from pydantic import ValidationError
 
-from plimsoll.api.certificates import certificates_for, refuse_uncertified, store_certificates
+from plimsoll.api.certificates import certificates_for, identified, refuse_uncertified, store_certificates
 from plimsoll.api.champions import champion_spec
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.prepare import Prepared, prepare
@@ -253,13 +253,12 @@ def _changed_since(prepared: Prepared, plan: Plan) -> str | None:
         return "the dataset"
     if plan.evaluators.keys() - prepared.evaluators.keys():
         return "the list of evaluators"
-    for name, info in plan.evaluators.items():
-        now = prepared.evaluators[name]
-        # A judge's digest holds its model, which is only known when it is open; its metric's meaning is compared.
-        same = now.metrics == info.metrics if any(metric.judged for metric in info.metrics) else now == info
-        if not same:
-            return f"the evaluator {name}"
-    return None
+    differing = [name for name, info in plan.evaluators.items() if prepared.evaluators[name] != info]
+    # What asks a model has that model in its digest, which a suite that is only read does not know.
+    now = identified(prepared) if differing else {}
+    if now is None:
+        return f"the evaluator {differing[0]}, or the settings of its model, which are not complete here,"
+    return next((f"the evaluator {name}" for name in differing if now[name] != plan.evaluators[name]), None)
 
 
 def _only_target(challenger: str, targets: Mapping[str, object]) -> str:

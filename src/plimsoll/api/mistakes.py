@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from plimsoll.config import Document
 from plimsoll.config.document import Place
-from plimsoll.errors import NO_SUCH_FILE, ConfigError, Mistake, PlimsollError
+from plimsoll.errors import ConfigError, Mistake, PlimsollError
 
 T = TypeVar("T")
 
@@ -30,13 +30,7 @@ class Mistakes:
 
     def add(self, mistake: Mistake, place: Place = ()) -> None:
         """Keep one; at `place` where it has none of its own, or where its own is a file that isn't there."""
-        message = mistake.message
-        if mistake.where is not None and message == NO_SUCH_FILE:
-            message = f"{NO_SUCH_FILE}: {mistake.where}"
-        elif mistake.where is not None:
-            self._found.append(mistake)
-            return
-        self._found.append(Mistake(message, self._document.where(place), mistake.remedy))
+        self._found.append(self._document.placed(mistake, place))
 
     @property
     def found(self) -> tuple[Mistake, ...]:

@@ -19,15 +19,16 @@ def list_(context: typer.Context, *, as_json: JsonFlag = False) -> None:
 
 
 @app.command()
-def show(name: str, *, as_json: JsonFlag = False) -> None:
+def show(context: typer.Context, name: str, *, as_json: JsonFlag = False) -> None:
     """Show one evaluator with every setting that it takes."""
     from plimsoll.cli import evaluator_tables
 
-    evaluator_tables.show(name, as_json=as_json)
+    evaluator_tables.show(name, as_json=as_json or _json_before(context))
 
 
 @app.command()
 def new(
+    context: typer.Context,
     name: str,
     *,
     judge: bool = typer.Option(False, "--judge", help="One that a model scores by, in place of a Python function."),
@@ -36,4 +37,9 @@ def new(
     """Write a new evaluator into evaluators/ and a test of it into tests/, both working as they are."""
     from plimsoll.cli import evaluator_tables
 
-    evaluator_tables.new(name, judge=judge, as_json=as_json)
+    evaluator_tables.new(name, judge=judge, as_json=as_json or _json_before(context))
+
+
+def _json_before(context: typer.Context) -> bool:
+    """Whether --json was given before the command's name: it is meant for it."""
+    return context.parent is not None and bool(context.parent.params.get("as_json"))

@@ -47,6 +47,14 @@ class Document:
         """A mistake at a place of this file."""
         return Mistake(message, self.where(place), remedy)
 
+    def placed(self, mistake: Mistake, place: Place = ()) -> Mistake:
+        """A mistake found behind a place of this file: at its own place where it has one that exists, else here."""
+        if mistake.where is None:
+            return self.mistake(place, mistake.message, mistake.remedy)
+        if mistake.message == NO_SUCH_FILE:
+            return self.mistake(place, f"{NO_SUCH_FILE}: {mistake.where}", mistake.remedy)
+        return mistake
+
 
 def misplaced(place: Place, message: str, remedy: str | None = None) -> PydanticCustomError:
     """What a validator of a whole model raises about one place inside it."""
@@ -63,7 +71,8 @@ def read_text(path: Path, shown: Path | str) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        there = path.parent.iterdir() if path.parent.is_dir() else ()
+        siblings = [entry.name for entry in there if not entry.name.startswith(".")]
         raise ConfigError([Mistake(NO_SUCH_FILE, Where(shown), near_match(path.name, siblings))]) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -159,6 +168,8 @@ def _mistake(details: ErrorDetails, document: Document, model: type[BaseModel], 
         inside = f" in {what}" if what else ""
         return document.mistake(place, f"missing key {name!r}{inside}")
     message = details["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    # YAML has no tuples.
+    message = message.replace("valid tuple", "valid list").replace("Tuple should", "List should")
     return document.mistake(place, f"{what}: {message}" if what else message)
 
 

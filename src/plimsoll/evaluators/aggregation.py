@@ -29,7 +29,8 @@ TIMEOUT = 600.0
 async def aggregated(evaluator: Evaluator, scores: Sequence[CaseScores], limit: float = TIMEOUT) -> Aggregate:
     """An evaluator's aggregate over one target's scores.
 
-    A plain function runs in a thread of its own. Where no cell is ok there is nothing to ask for.
+    A plain function runs in a thread of its own. Where no cell is ok there is nothing to ask for: that is a failure
+    where one should be, and none where the evaluator applies to no cell.
 
     Args:
         evaluator: One that has an `aggregate`.
@@ -38,6 +39,8 @@ async def aggregated(evaluator: Evaluator, scores: Sequence[CaseScores], limit: 
     """
     # In a thread, as it reads every cell from the disk.
     counts: Aggregate = await in_thread(partial(_counted, scores))
+    if not counts.ok and not counts.failed:
+        return msgspec.structs.replace(counts, unasked=f"it applies to no cell: {counts.skipped:,} skipped")
     if not counts.ok:
         message = f"there is nothing to aggregate: {counts.failed:,} failed, {counts.skipped:,} skipped"
         return _failed(counts, CellError(FailureKind.EVALUATOR, message, remedy="see why the cells have no score"))

@@ -76,14 +76,10 @@ def _build(
         settings = _settings(given, name, factory.settings(), document, inside)
         evaluator = factory.build(settings, context)
     except PlimsollError as error:
-        raise ConfigError([_placed(mistake, document, inside) for mistake in error.mistakes]) from error
+        raise ConfigError([document.placed(mistake, inside) for mistake in error.mistakes]) from error
     if isinstance(settings, EvaluatorSettings) and "turns" in settings.model_fields_set:
         return WithTurns(evaluator, settings.turns)
     return evaluator
-
-
-def _placed(mistake: Mistake, document: Document, place: Place) -> Mistake:
-    return mistake if mistake.where else document.mistake(place, mistake.message, mistake.remedy)
 
 
 def _name_and_settings(entry: Any, document: Document, place: Place) -> tuple[str, Any]:

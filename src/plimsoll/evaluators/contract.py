@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from plimsoll.config import Strict
+from plimsoll.errors import UsageError, near_match
 from plimsoll.models.contract import ChatModel
 from plimsoll.types import Case, Metric, Output, Score, ScoreValue
 
@@ -81,6 +82,26 @@ class BuildContext:
     """Where what is dear to find out is kept; None is nowhere."""
     shared: dict[object, Any] = field(default_factory=dict)
     """What evaluators that are built together have in common, such as the process of a library."""
+
+    def model(self, named: str | None, what: str) -> ChatModel:
+        """The model of the suite that an evaluator asks: the one named, else the only one.
+
+        Args:
+            named: By the evaluator's settings.
+            what: Who needs it, as messages say it.
+
+        Raises:
+            UsageError: it isn't there, or several could be meant.
+        """
+        if named is not None:
+            if named not in self.models:
+                remedy = near_match(named, self.models) or "add it under models"
+                raise UsageError(f"the model {named!r} is not among the suite's models", remedy=remedy)
+            return self.models[named]
+        if len(self.models) != 1:
+            found = f"the suite has {', '.join(sorted(self.models))}" if self.models else "the suite has no models"
+            raise UsageError(f"{what} needs a model", remedy=f"add `model: NAME`; {found}")
+        return next(iter(self.models.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,8 @@ def _flow_file(path: Path) -> Path:
             f"{path} holds no flow.dag.yaml and no flow.flex.yaml", remedy="name the flow's folder or YAML"
         )
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise UsageError(f"{path}: no such flow", remedy=near_match(path.name, siblings))
+    # The last two steps: whoever wrote the path knows the rest, and no message holds a path of one machine alone.
+    raise UsageError(f"no such flow: {'/'.join(path.parts[-2:])}", remedy=near_match(path.name, siblings))
 
 
 def _files(file: Path, document: Document) -> dict[str, Path]:

@@ -234,12 +234,12 @@ MistakeOf = Callable[[Path], Evaluator]
         (
             ["local"],
             settings(model="locla"),
-            "suites/s.yaml:7: the judge's model 'locla' is not among the suite's models (did you mean 'local'?)",
+            "suites/s.yaml:7: the model 'locla' is not among the suite's models (did you mean 'local'?)",
         ),
         (
             ["local"],
             "evaluators/relevence.prompty",
-            "evaluators/relevence.prompty: no such file (did you mean 'relevance.prompty'?)",
+            "suites/s.yaml:7: no such file: evaluators/relevence.prompty (did you mean 'relevance.prompty'?)",
         ),
         (["local"], settings(range=[5, 1]), "suites/s.yaml:7: range: 5 is not below 1"),
         (

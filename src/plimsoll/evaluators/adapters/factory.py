@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from plimsoll.config import Strict
 from plimsoll.config.suite import NAME_PATTERN
 from plimsoll.errors import ConfigError, Mistake, UsageError, near_match
 from plimsoll.evaluators.contract import BROUGHT, About, BuildContext, Evaluator
-from plimsoll.models.contract import ChatModel
+from plimsoll.evaluators.parts import condition_mistakes
 from plimsoll.types import Metric
 
 
@@ -112,7 +112,7 @@ def build_wrap(library: Library, settings: Strict, context: BuildContext) -> Eva
     mistakes = list(_misfits(settings, description.parameters, description.metrics))
     if mistakes:
         raise ConfigError(mistakes)
-    model = _model(settings, context.models) if description.judged else None
+    model = context.model(settings.model, settings.evaluator) if description.judged else None
     process = LibraryProcess(library.name, python, model, description.alone)
     if not description.alone:
         process = context.shared.setdefault((library, python, None if model is None else model.name), process)
@@ -153,18 +153,13 @@ def _own_code(evaluator: str, root: Path) -> dict[str, str]:
     return {"source": canonical.digest_file(path), **{f"imports {shown}": it for shown, it in imported.items()}}
 
 
-def _misfits(settings: Any, parameters: Iterable[str], metrics: Iterable[Metric]) -> Iterable[Mistake]:
+def _misfits(settings: Any, parameters: Iterable[str], metrics: Sequence[Metric]) -> Iterable[Mistake]:
     known, names = list(parameters), [metric.name for metric in metrics]
     for word in sorted(set(settings.fields) - set(known)):
         yield Mistake(f"fields: {settings.evaluator} has no parameter {word!r}", None, near_match(word, known))
     for word in sorted(set(settings.metrics) - set(names)):
         yield Mistake(f"metrics: {settings.evaluator} has no metric {word!r}", None, near_match(word, names))
-    if isinstance(settings.pass_if, dict):
-        for word in sorted(set(settings.pass_if) - set(names)):
-            yield Mistake(f"pass_if: {settings.evaluator} has no metric {word!r}", None, near_match(word, names))
-    elif settings.pass_if is not None and len(names) > 1:
-        remedy = f"give each its own: {{METRIC: CONDITION}}; it has {', '.join(names)}"
-        yield Mistake(f"pass_if: {settings.evaluator} has several metrics", None, remedy)
+    yield from condition_mistakes(settings.evaluator, settings.pass_if, metrics)
 
 
 def _name(settings: Any) -> str:
@@ -188,17 +183,3 @@ def _metric(part: Metric, settings: Any) -> Metric:
         labels=said.labels,
         judged=part.judged,
     )
-
-
-def _model(settings: Any, models: Mapping[str, ChatModel]) -> ChatModel:
-    if settings.model is not None:
-        if settings.model not in models:
-            raise UsageError(
-                f"the model {settings.model!r} is not among the suite's models",
-                remedy=near_match(settings.model, models) or "add it under models",
-            )
-        return models[settings.model]
-    if len(models) != 1:
-        found = f"the suite has {', '.join(sorted(models))}" if models else "the suite has no models"
-        raise UsageError(f"{settings.evaluator} needs a model", remedy=f"add `model: NAME`; {found}")
-    return next(iter(models.values()))

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import msgspec
 from pydantic import Field, PositiveInt, model_validator
 
 from plimsoll.config import Strict
@@ -20,8 +19,8 @@ from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators.adapters.description import Description
 from plimsoll.evaluators.adapters.results import scores_of
 from plimsoll.evaluators.adapters.running import LibraryProcess
-from plimsoll.evaluators.base import EvaluatorSettings, Threshold, written
 from plimsoll.evaluators.fields import lookup
+from plimsoll.evaluators.parts import PartsSettings, full_metrics, full_name
 from plimsoll.evaluators.traits import DEFAULT_TIMEOUT
 from plimsoll.models.contract import ChatModel
 from plimsoll.types import Case, Direction, Metric, MetricKind, Output, Score
@@ -53,7 +52,7 @@ class MetricSettings(Strict):
         return self
 
 
-class WrapSettings(EvaluatorSettings):
+class WrapSettings(PartsSettings):
     """Settings of an evaluator of another library: the same keys for all of them."""
 
     shorthand: ClassVar[str | None] = "evaluator"
@@ -73,9 +72,6 @@ class WrapSettings(EvaluatorSettings):
         DEFAULT_TIMEOUT, description="For one answer, in seconds or with a unit, without waiting for the model."
     )
     sample: PositiveInt | None = Field(None, description="Score only this many cases, by the hash of seed and id.")
-    pass_if: Threshold | dict[str, Threshold] | None = Field(  # type: ignore[assignment]  # wider: several metrics
-        None, description="What makes a case pass; of several metrics, one condition for each by its name."
-    )
 
     def of_identity(self) -> dict[str, Any]:
         """Without what a score does not depend on."""
@@ -102,10 +98,7 @@ class Wrap:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """One under this evaluator's name, or several as NAME.PART."""
-        return tuple(
-            msgspec.structs.replace(part, name=self._full(part.name), pass_if=self._pass_if(part))
-            for part in self.parts
-        )
+        return full_metrics(self.name, self.parts, self.settings.pass_if)
 
     @property
     def requires(self) -> frozenset[str]:
@@ -156,7 +149,7 @@ class Wrap:
                 named = " and ".join(_names(self._sources()[parameter]))
                 raise CellError(FailureKind.MISSING_FIELD, f"{self.name} needs {parameter!r}, and {named} is empty")
         answered = await self.process.call(self.said, values, self.settings.timeout)
-        return scores_of(answered, {part.name: self._full(part.name) for part in self.parts})
+        return scores_of(answered, {part.name: full_name(self.name, part.name, self.parts) for part in self.parts})
 
     async def aclose(self) -> None:
         """End its process."""
@@ -166,13 +159,6 @@ class Wrap:
         """Parameter → what fills it, of all that it is given."""
         given = {name: self.description.fields.get(name, name) for name in self.description.required}
         return {name: source for name, source in {**given, **self.settings.fields}.items() if source is not None}
-
-    def _full(self, part: str) -> str:
-        return self.name if len(self.parts) == 1 else f"{self.name}.{part}"
-
-    def _pass_if(self, part: Metric) -> str | None:
-        wanted = self.settings.pass_if
-        return written(wanted.get(part.name) if isinstance(wanted, dict) else wanted)
 
 
 def _names(source: str | list[str]) -> list[str]:

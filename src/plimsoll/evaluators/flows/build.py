@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from plimsoll import canonical
 from plimsoll.config import Strict, environment, substitute
 from plimsoll.config.suite import NAME_PATTERN
-from plimsoll.errors import UsageError, near_match
+from plimsoll.errors import ConfigError, UsageError, near_match
 from plimsoll.evaluators.contract import BuildContext
 from plimsoll.evaluators.fields import OF_OUTPUT
 from plimsoll.evaluators.flows.evaluator import FlowEvaluator
 from plimsoll.evaluators.flows.outputs import metrics_of
 from plimsoll.evaluators.flows.settings import FlowSettings
-from plimsoll.models.contract import ChatModel
+from plimsoll.evaluators.parts import condition_mistakes
 from plimsoll.targets.flow_copy import check_variant
 from plimsoll.targets.flow_definition import FlowDefinition, chosen_nodes, read_flow
 from plimsoll.targets.flow_running import PACKAGES, FlowRunner, FlowSource, require
@@ -38,8 +37,8 @@ def build_flow(settings: Strict, context: BuildContext) -> FlowEvaluator:
     flow = read_flow(context.root / settings.flow)
     sources = _sources(flow, settings)
     _check_parts(flow, settings)
-    model = None if settings.model is None else _model(settings.model, context.models)
-    connections = {name: _model(key, context.models) for name, key in settings.connections.items()}
+    model = None if settings.model is None else context.model(settings.model, "the flow")
+    connections = {name: context.model(key, "the flow") for name, key in settings.connections.items()}
     parts = metrics_of(flow, settings, judged=model is not None or bool(connections))
     _check_conditions(settings, parts)
     environ = environment(context.root)
@@ -98,21 +97,9 @@ def _check_parts(flow: FlowDefinition, settings: FlowSettings) -> None:
 
 
 def _check_conditions(settings: FlowSettings, parts: tuple[Metric, ...]) -> None:
-    names = [part.name for part in parts]
-    if isinstance(settings.pass_if, dict):
-        for word in settings.pass_if:
-            if word not in names:
-                raise UsageError(f"pass_if: {settings.flow} has no metric {word!r}", remedy=near_match(word, names))
-    elif settings.pass_if is not None and len(names) > 1:
-        remedy = f"give each its own: {{METRIC: CONDITION}}; it has {', '.join(names)}"
-        raise UsageError(f"pass_if: {settings.flow} has several metrics", remedy=remedy)
-
-
-def _model(name: str, models: Mapping[str, ChatModel]) -> ChatModel:
-    if name not in models:
-        remedy = near_match(name, models) or "add it under models"
-        raise UsageError(f"the model {name!r} is not among the suite's models", remedy=remedy)
-    return models[name]
+    mistakes = list(condition_mistakes(settings.flow, settings.pass_if, parts))
+    if mistakes:
+        raise ConfigError(mistakes)
 
 
 def _name(settings: FlowSettings, flow: FlowDefinition) -> str:

@@ -10,13 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from plimsoll.errors import CellError, FailureKind
-from plimsoll.evaluators.base import written
 from plimsoll.evaluators.fields import as_text, lookup
 from plimsoll.evaluators.flows.outputs import look_up, value_of
 from plimsoll.evaluators.flows.settings import FlowSettings
+from plimsoll.evaluators.parts import full_metrics, full_name
 from plimsoll.evaluators.traits import Aggregator, Figures
 from plimsoll.models.contract import ChatModel
 from plimsoll.targets.flow_running import FlowRunner
@@ -57,10 +55,7 @@ class FlowEvaluator:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """One under this evaluator's name, or several as NAME.OUTPUT."""
-        return tuple(
-            msgspec.structs.replace(part, name=self._full(part.name), pass_if=self._pass_if(part))
-            for part in self.parts
-        )
+        return full_metrics(self.name, self.parts, self.settings.pass_if)
 
     @property
     def requires(self) -> frozenset[str]:
@@ -160,11 +155,7 @@ class FlowEvaluator:
         return value
 
     def _full(self, part: str) -> str:
-        return self.name if len(self.parts) == 1 else f"{self.name}.{part}"
-
-    def _pass_if(self, part: Metric) -> str | None:
-        wanted = self.settings.pass_if
-        return written(wanted.get(part.name) if isinstance(wanted, dict) else wanted)
+        return full_name(self.name, part, self.parts)
 
 
 def _details(score: Score) -> Iterator[str]:

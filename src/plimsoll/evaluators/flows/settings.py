@@ -9,12 +9,12 @@ from pydantic import Field, PositiveInt, field_validator
 
 from plimsoll.config.quantities import Seconds
 from plimsoll.evaluators.adapters.wrap import MetricSettings
-from plimsoll.evaluators.base import EvaluatorSettings, Threshold
+from plimsoll.evaluators.parts import PartsSettings
 
 _REFERENCE = re.compile(r"\$\{(data|run\.inputs|run\.outputs)\.([A-Za-z0-9_.]+)\}")
 
 
-class FlowSettings(EvaluatorSettings):
+class FlowSettings(PartsSettings):
     """Settings of an evaluation flow."""
 
     shorthand: ClassVar[str | None] = "flow"
@@ -41,9 +41,6 @@ class FlowSettings(EvaluatorSettings):
     )
     timeout: Seconds = Field(300.0, description="For one answer, and for the aggregation, in seconds or with a unit.")
     sample: PositiveInt | None = Field(None, description="Score only this many cases, by the hash of seed and id.")
-    pass_if: Threshold | dict[str, Threshold] | None = Field(  # type: ignore[assignment]  # wider: several metrics
-        None, description="What makes a case pass; of several metrics, one condition for each by its name."
-    )
 
     @field_validator("inputs")
     @classmethod

@@ -15,15 +15,14 @@ from functools import partial
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Union
 
-import msgspec
 from pydantic import Field
 
 from plimsoll.config.quantities import Seconds
 from plimsoll.errors import ConfigError, Mistake, Where, near_match
-from plimsoll.evaluators.base import EvaluatorSettings, Threshold, written
 from plimsoll.evaluators.contract import Returned
-from plimsoll.evaluators.fields import lookup
+from plimsoll.evaluators.fields import OF_TARGET, lookup
 from plimsoll.evaluators.functions.declare import declared_aggregate, declared_metrics
+from plimsoll.evaluators.parts import PartsSettings, condition_mistakes, full_metrics, full_name
 from plimsoll.evaluators.traits import DEFAULT_TIMEOUT, Aggregator
 from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, MetricKind, Output
@@ -32,12 +31,9 @@ _KINDS = {bool: MetricKind.BOOL, int: MetricKind.NUMERIC, float: MetricKind.NUME
 _GIVEN = ("output", "value", "case")
 
 
-class NamedFunctionSettings(EvaluatorSettings):
+class NamedFunctionSettings(PartsSettings):
     """Settings of a function that the suite names by its own name."""
 
-    pass_if: Threshold | dict[str, Threshold] | None = Field(  # type: ignore[assignment]  # wider: several metrics
-        None, description="What makes a case pass; of several metrics, one condition for each by its name."
-    )
     fields: dict[str, str] = Field(default_factory=dict, description="The parameter → the case's field.")
     arguments: dict[str, Any] = Field(default_factory=dict, description="Fixed values for parameters.")
     timeout: Seconds = Field(DEFAULT_TIMEOUT, description="For one answer, in seconds or with a unit.")
@@ -73,20 +69,17 @@ class FunctionEvaluator:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """One under this evaluator's name, or several as NAME.PART."""
-        return tuple(
-            msgspec.structs.replace(part, name=self._full(part.name), pass_if=self._pass_if(part))
-            for part in self.parts
-        )
+        return full_metrics(self.name, self.parts, self.settings.pass_if)
 
     @property
     def requires(self) -> frozenset[str]:
-        """The fields of parameters without a default."""
-        return frozenset(self._field(each.name) for each in self._read() if each.default is each.empty)
+        """The fields of parameters without a default, and other targets' answers."""
+        return frozenset(self._field(each.name) for each in self._read() if self._needed(each))
 
     @property
     def reusable(self) -> bool:
         """Whether the score's key sees all that the function reads: not an optional field or a whole case."""
-        optional = any(each.default is not each.empty for each in self._read())
+        optional = not all(self._needed(each) for each in self._read())
         return not (self.whole_output or optional or any(each.name == "case" for each in self.parameters))
 
     @property
@@ -117,7 +110,7 @@ class FunctionEvaluator:
             given = await in_thread(partial(self.function, **arguments))
             given = await given if inspect.isawaitable(given) else given
         if len(self.parts) > 1 and isinstance(given, Mapping):
-            return {self._full(str(name)): value for name, value in given.items()}
+            return {full_name(self.name, str(name), self.parts): value for name, value in given.items()}
         return typing.cast(Returned, given)
 
     def _arguments(self, case: Case, output: Output) -> dict[str, Any]:
@@ -133,17 +126,12 @@ class FunctionEvaluator:
         fixed = self.settings.arguments
         return [each for each in self.parameters if each.name not in _GIVEN and each.name not in fixed]
 
+    def _needed(self, parameter: inspect.Parameter) -> bool:
+        # A comparison with another target waits for that target's answer: a default must not stand in for it.
+        return parameter.default is parameter.empty or self._field(parameter.name).startswith(OF_TARGET)
+
     def _field(self, parameter: str) -> str:
         return self.settings.fields.get(parameter, parameter)
-
-    def _full(self, part: str) -> str:
-        return self.name if len(self.parts) == 1 else f"{self.name}.{part}"
-
-    def _pass_if(self, part: Metric) -> str | None:
-        wanted = self.settings.pass_if
-        if isinstance(wanted, dict):
-            wanted = wanted.get(part.name)
-        return part.pass_if if wanted is None else written(wanted)
 
 
 def build_function(
@@ -190,12 +178,7 @@ def _misfits(
         yield Mistake(f"fields: {name} has no parameter {word!r}", None, near_match(word, own))
     for word in sorted(set(settings.arguments) - set(known)):
         yield Mistake(f"arguments: {name} has no parameter {word!r}", None, near_match(word, known))
-    names = [part.name for part in parts]
-    if isinstance(settings.pass_if, dict):
-        for word in sorted(set(settings.pass_if) - set(names)):
-            yield Mistake(f"pass_if: {name} has no metric {word!r}", None, near_match(word, names))
-    elif settings.pass_if is not None and len(parts) > 1:
-        yield Mistake(f"pass_if: {name} has several metrics", None, "give each its own: {METRIC: CONDITION}")
+    yield from condition_mistakes(name, settings.pass_if, parts)
 
 
 def _parameters(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,7 +18,6 @@ from plimsoll.evaluators.judges.judge import Judge
 from plimsoll.evaluators.judges.judgement import Scale
 from plimsoll.evaluators.judges.question import GIVEN, Question
 from plimsoll.evaluators.judges.settings import Declared, NamedJudgeSettings
-from plimsoll.models.contract import ChatModel
 from plimsoll.prompts import Prompt, load_prompt
 
 _SHARE = Scale(0, 1, integer=False)
@@ -61,7 +59,7 @@ def build_judge(settings: NamedJudgeSettings, path: Path, shown: str, context: B
         digests=tuple(canonical.digest_file(file) for file in prompt.files),
         asker=Asker(
             name=name,
-            model=_model(settings, context.models),
+            model=context.model(settings.model, "the judge"),
             parameters={**prompt.parameters, **settings.parameters},
             repeats=settings.repeats,
             probabilities=settings.probabilities,
@@ -143,17 +141,3 @@ def _checked(scale: Scale) -> Scale:
     if integer and high - low >= _MOST_SCORES:
         raise UsageError(f"range: no judge tells more than {_MOST_SCORES} whole scores apart; set integer: false")
     return scale
-
-
-def _model(settings: NamedJudgeSettings, models: Mapping[str, ChatModel]) -> ChatModel:
-    if settings.model is not None:
-        if settings.model not in models:
-            raise UsageError(
-                f"the judge's model {settings.model!r} is not among the suite's models",
-                remedy=near_match(settings.model, models) or "add it under models",
-            )
-        return models[settings.model]
-    if len(models) != 1:
-        found = f"the suite has {', '.join(sorted(models))}" if models else "the suite has no models"
-        raise UsageError("the judge needs a model", remedy=f"add `model: NAME`; {found}")
-    return next(iter(models.values()))

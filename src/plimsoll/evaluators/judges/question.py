@@ -33,12 +33,12 @@ class Question:
     @property
     def requires(self) -> frozenset[str]:
         """What the required inputs are filled from. Sample values never stand in for a missing field."""
-        return frozenset(self._field(name) for name in self._read() if self.prompt.inputs[name].required)
+        return frozenset(self._field(name) for name in self._read() if self._needed(name))
 
     @property
     def complete(self) -> bool:
         """Whether it reads required inputs only."""
-        return all(self.prompt.inputs[name].required for name in self._read())
+        return all(self._needed(name) for name in self._read())
 
     def messages(self, case: Case, output: Output, answers: Mapping[str, str]) -> tuple[Message, ...]:
         """The request's messages.
@@ -71,6 +71,10 @@ class Question:
             for name in self.prompt.inputs
             if name not in GIVEN and name not in self.fixed and self._field(name) != "output"
         ]
+
+    def _needed(self, name: str) -> bool:
+        # A comparison with another target waits for that target's answer: a default must not stand in for it.
+        return self.prompt.inputs[name].required or self._field(name).startswith(OF_TARGET)
 
     def _field(self, name: str) -> str:
         return self.fields.get(name, name)
