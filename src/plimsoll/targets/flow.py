@@ -22,7 +22,7 @@ from plimsoll.targets.flow_running import FlowRunner, FlowSource, require
 from plimsoll.types import Case, Output, TargetInfo
 
 if TYPE_CHECKING:
-    from plimsoll.targets.flow_gateway import LineCalls
+    from plimsoll.models.gateway import LineCalls
 
 __all__ = ["FlowTarget", "flow_files"]
 

@@ -1,13 +1,15 @@
 """A flow's aggregation, in its worker: what it needs of each line, and the figures that it makes of all lines.
 
 A DAG's aggregation nodes get lists of other nodes' outputs and of flow inputs; a flex class's `__aggregate__` gets the
-lines' outputs. Figures are what `log_metric` was called with, and the single values of what is returned by name.
+lines' outputs. Figures are what `log_metric` was called with, and the numbers among what is returned by name: text,
+lists and objects are notes and details beside them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +30,7 @@ def kept_of(executor: Any, inputs: Mapping[str, Any], result: Any, output: Any) 
 
 
 async def figures_of(executor: Any, lines: Sequence[Any], run: str) -> dict[str, Any]:
-    """The aggregation's figures over what was kept of lines; not checked to be numbers.
+    """The aggregation's figures over what was kept of lines; not checked to be finite.
 
     Raises:
         Exception: whatever the flow's code raised.
@@ -43,7 +45,7 @@ async def figures_of(executor: Any, lines: Sequence[Any], run: str) -> dict[str,
             raise RuntimeError(f"node {node.node}: {(node.error or {}).get('message') or 'no message'}")
     outputs = [node.output for node in result.node_run_infos.values()]
     returned = [output for output in outputs if isinstance(output, Mapping)]
-    own = {str(name): value for output in returned for name, value in output.items() if _is_single(value)}
+    own = {str(name): value for output in returned for name, value in output.items() if _is_number(value)}
     return {name: _plain(value) for name, value in {**own, **result.metrics}.items()}
 
 
@@ -57,7 +59,7 @@ async def _flex_figures(executor: Any, lines: Sequence[Any], run: str) -> dict[s
         returned = await aggregate(**{parameter: given})
     if not isinstance(returned, Mapping):
         raise TypeError(f"__aggregate__ returned {type(returned).__name__}, not a dict of figures")
-    return {str(name): _plain(value) for name, value in returned.items() if _is_single(value)}
+    return {str(name): _plain(value) for name, value in returned.items() if _is_number(value)}
 
 
 def _is_flex(executor: Any) -> bool:
@@ -77,9 +79,9 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
 
 
-def _is_single(value: Any) -> bool:
-    """Whether it may be a figure; lists and objects are the details beside them."""
-    return not isinstance(value, Mapping | list | tuple | set)
+def _is_number(value: Any) -> bool:
+    # numpy's own are registered as such.
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _plain(value: Any) -> Any:

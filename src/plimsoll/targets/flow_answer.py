@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from plimsoll.errors import CellError, FailureKind
-from plimsoll.targets.flow_gateway import Call, LineCalls
+from plimsoll.models.gateway import Call, LineCalls
 from plimsoll.targets.values import output_of
 from plimsoll.types import Output, Span, Usage
 

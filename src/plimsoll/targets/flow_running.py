@@ -28,7 +28,7 @@ from plimsoll.targets.process import TargetWorker
 
 if TYPE_CHECKING:
     from plimsoll.models.failures import Secrets
-    from plimsoll.targets.flow_gateway import FlowGateway, LineCalls
+    from plimsoll.models.gateway import LineCalls, ModelGateway
 
 WORKER_MODULE = "plimsoll.targets.flow_worker"
 PACKAGES = ("promptflow-core", "promptflow-tools")
@@ -87,7 +87,7 @@ class _Running:
     """What the first line starts."""
 
     worker: TargetWorker
-    gateway: FlowGateway
+    gateway: ModelGateway
     secrets: Secrets
     folder: Path
     """The copy's."""
@@ -182,11 +182,11 @@ class FlowRunner:
 
     async def _started(self) -> _Running:
         from plimsoll.models.failures import Secrets
-        from plimsoll.targets.flow_gateway import API_VERSION, FlowGateway
+        from plimsoll.models.gateway import API_VERSION, ModelGateway
 
         source = self.source
         models = source.models
-        gateway = await self._stack.enter_async_context(FlowGateway(list(models.values())))
+        gateway = await self._stack.enter_async_context(ModelGateway(list(models.values())))
         endpoints = {
             name: Endpoint(
                 openai_url=gateway.openai_url(index),

@@ -26,7 +26,7 @@ from plimsoll.targets.process import TargetWorker
 from plimsoll.types import Usage
 
 if TYPE_CHECKING:
-    from plimsoll.targets.flow_gateway import FlowGateway, LineCalls
+    from plimsoll.models.gateway import LineCalls, ModelGateway
 
 _AT_ONCE = 16
 """Calls at once in one worker, each in a thread."""
@@ -45,7 +45,7 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class _Started:
     worker: TargetWorker
-    gateway: FlowGateway | None
+    gateway: ModelGateway | None
 
 
 @dataclass(slots=True)
@@ -103,9 +103,9 @@ class LibraryProcess:
     async def _running(self) -> _Started:
         gateway = None
         if self.model is not None:
-            from plimsoll.targets.flow_gateway import FlowGateway
+            from plimsoll.models.gateway import ModelGateway
 
-            gateway = await self._stack.enter_async_context(FlowGateway([self.model]))
+            gateway = await self._stack.enter_async_context(ModelGateway([self.model]))
         folder = tempfile.TemporaryDirectory(prefix="plimsoll-", ignore_cleanup_errors=True)
         home = Path(self._stack.enter_context(folder))
         worker = TargetWorker(
@@ -122,8 +122,8 @@ class LibraryProcess:
         )
         return _Started(await self._stack.enter_async_context(worker), gateway)
 
-    def _endpoint(self, gateway: FlowGateway, line: str) -> dict[str, Any]:
-        from plimsoll.targets.flow_gateway import LINE_HEADER
+    def _endpoint(self, gateway: ModelGateway, line: str) -> dict[str, Any]:
+        from plimsoll.models.gateway import LINE_HEADER
 
         assert self.model is not None
         return {

@@ -21,7 +21,7 @@ from plimsoll.targets.flow_running import FlowRunner
 from plimsoll.types import Case, CaseScores, Failed, Failure, Metric, Output, Score, Scored, Usage
 
 if TYPE_CHECKING:
-    from plimsoll.targets.flow_gateway import LineCalls
+    from plimsoll.models.gateway import LineCalls
 
 _VERSION = "1"
 _OF_ANSWER = ("output", "value")

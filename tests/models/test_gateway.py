@@ -10,8 +10,8 @@ import pytest
 from plimsoll.config import ModelSettings
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.models import open_models
+from plimsoll.models.gateway import LINE_HEADER, Call, LineCalls, ModelGateway
 from plimsoll.targets.flow_answer import flow_output, usage_of, waited
-from plimsoll.targets.flow_gateway import LINE_HEADER, Call, FlowGateway, LineCalls
 from plimsoll.testing import Reply, ScriptedEndpoint
 from plimsoll.testing.scripted import ScriptedModel
 from plimsoll.types import ChatReply, Usage
@@ -25,7 +25,7 @@ def served(answer, ask, *, lines=()):
     model = ScriptedModel(answer, name="m")
 
     async def once():
-        async with FlowGateway([model]) as gateway:
+        async with ModelGateway([model]) as gateway:
             calls = {line: gateway.open_line(line) for line in lines}
             plain = openai.AsyncOpenAI(base_url=gateway.openai_url(0), api_key=gateway.key)
             azure = openai.AsyncAzureOpenAI(azure_endpoint=gateway.azure_url(0), api_key=gateway.key, api_version="v")
@@ -192,7 +192,7 @@ def test_a_lines_cost_is_that_of_all_its_requests():
         usage = {"prompt_tokens": 1000, "completion_tokens": 100}
         async with ScriptedEndpoint(lambda _: Reply(text="a", usage=usage)) as endpoint:
             settings = ModelSettings(model="m", base_url=endpoint.base_url, price={"input": 1, "output": 2})
-            async with open_models({"m": settings}, 4, {}) as models, FlowGateway(list(models.values())) as gateway:
+            async with open_models({"m": settings}, 4, {}) as models, ModelGateway(list(models.values())) as gateway:
                 line = gateway.open_line("l")
                 async with openai.AsyncOpenAI(base_url=gateway.openai_url(0), api_key=gateway.key) as client:
                     for _ in range(2):

@@ -28,7 +28,7 @@ from aiohttp import web  # noqa: TID253  # an adapter: imported when a flow's wo
 
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.models.contract import ChatModel
-from plimsoll.targets.flow_dialect import Asked, completion, read_request, stream_events
+from plimsoll.models.dialect import Asked, completion, read_request, stream_events
 from plimsoll.types import ChatReply, ChatRequest, Message
 
 LINE_HEADER = "ms-azure-ai-promptflow"
@@ -87,7 +87,7 @@ class LineCalls:
         return self._waited + (time.perf_counter() - self._since if self._asking else 0.0)
 
 
-class FlowGateway:
+class ModelGateway:
     """Serves while the block runs."""
 
     def __init__(self, models: Sequence[ChatModel]) -> None:
