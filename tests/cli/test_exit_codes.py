@@ -152,6 +152,17 @@ def test_a_reader_that_left_is_never_taken_for_a_pass(workspace: Workspace):
 
 
 @pytest.mark.mlflow
+def test_doctor_tells_of_an_environment_that_a_library_was_to_be_in(workspace: Workspace, desk: Desk, capsys):
+    table = '[tool.plimsoll.environments]\nragas = ".venvs/ragas"\n'
+    (workspace.root / "pyproject.toml").write_text(table, encoding="utf-8")
+    ended = plimsoll(capsys, "doctor", "--json")
+    assert ended.code == 4
+    [ragas] = [finding for finding in ended.document["findings"] if finding["what"] == "ragas"]
+    assert (ragas["state"], ragas["remedy"]) == ("problem", "make it: `uv venv .venvs/ragas`")
+    [others] = [each for each in ended.document["findings"] if each["what"] == "evaluators of other libraries"]
+    assert "mlflow 3." in others["detail"]
+
+
 def test_doctor_says_what_is_reachable_and_ends_with_infrastructure_where_something_is_not(
     tracked: Workspace, monkeypatch, capsys
 ):

@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from plimsoll.api.loop import run_blocking
 from plimsoll.config import ModelSettings, Workspace, environment
-from plimsoll.errors import ConfigError, MissingExtraError, PlimsollError
+from plimsoll.errors import ConfigError, MissingExtraError, PlimsollError, UsageError
+from plimsoll.evaluators.adapters.environment import installed_version, interpreter
+from plimsoll.evaluators.adapters.factory import LIBRARIES
 from plimsoll.gates import key_id, signing_key
 from plimsoll.models import Probe, cache_folder, fetch_weights, find_weights, open_models, probe
 from plimsoll.tracking import open_store
@@ -43,6 +45,7 @@ _EXTRAS = (
     ("prompt flow", "promptflow", "promptflow", "flows can't be run"),
     ("embedded model", "xllamacpp", "embedded", "provider: embedded can't be used"),
     ("Azure credentials", "azure.identity", "azure", "auth: default_credential can't be used"),
+    ("text evaluators", "sacrebleu", "text", "bleu, chrf, rouge and others can't be used"),
 )
 
 
@@ -55,6 +58,7 @@ def diagnose(workspace: Workspace | None) -> tuple[Finding, ...]:
         )
         return tuple(found)
     found.append(Finding(what="workspace", state=State.GOOD, detail=str(workspace.root)))
+    found += _libraries(workspace)
     found += _signing(workspace)
     found.append(_tracking(workspace))
     found += _models(workspace)
@@ -82,6 +86,27 @@ def _installation() -> Iterator[Finding]:
             remedy = MissingExtraError(what, extra).remedy
             yield Finding(what=what, state=State.ABSENT, detail=f"not installed: {without}", remedy=remedy)
     yield _weights()
+
+
+def _libraries(workspace: Workspace) -> Iterator[Finding]:
+    """The libraries whose evaluators can be used; of those that can't, only what the project says to be there."""
+    there: list[str] = []
+    environments = workspace.settings.environments
+    for library in LIBRARIES:
+        written = environments.get(library.name)
+        try:
+            python = interpreter(library.name, environments, workspace.root)
+            version = installed_version(library.package, python)
+        except UsageError as error:
+            yield Finding(what=library.name, state=State.BAD, detail=error.message, remedy=error.remedy)
+            continue
+        if version is not None:
+            there.append(f"{library.name} {version}" + (f" in {written}" if written else ""))
+        elif written is not None:
+            remedy = library.remedy(written)
+            yield Finding(what=library.name, state=State.BAD, detail=f"not installed in {written}", remedy=remedy)
+    if there:
+        yield Finding(what="evaluators of other libraries", state=State.GOOD, detail=", ".join(there))
 
 
 def _importable(module: str) -> bool:
