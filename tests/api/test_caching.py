@@ -101,6 +101,14 @@ def test_a_failure_is_told_by_its_kind(workspace: Workspace, desk: Desk):
     assert reasons(workspace) == {"failed last time: server": 2, "reused": 22}
 
 
+def test_a_score_that_was_skipped_is_told_as_such(workspace: Workspace, desk: Desk):
+    (workspace.root / "evaluators" / "short.py").write_text(
+        "def short(output) -> bool:\n    return None if output.endswith('3') else True\n", encoding="utf-8"
+    )
+    run(workspace)
+    assert reasons(workspace, "short") == {"skipped last time, which is not kept: does not apply": 2, "reused": 22}
+
+
 def test_answers_of_a_fresh_drawing_are_told_apart(workspace: Workspace, desk: Desk):
     run(workspace, fresh=True)
     assert reasons(workspace) == {"fresh epoch: the last one was drawn by --fresh": 24}

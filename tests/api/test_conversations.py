@@ -22,14 +22,16 @@ name: talk
 dataset: datasets/talk.jsonl
 models:
   main: {provider: openai, model: scripted, base_url: "${OPENAI_BASE_URL}", retries: 0, concurrency: 4}
+  other: {provider: openai, model: judging, base_url: "${OPENAI_BASE_URL}", retries: 0, concurrency: 4}
 targets:
   v1: {prompt: prompts/v1.jinja2, model: main}
 transform: [{regex: "<(.*)>"}]
 evaluators:
   - exact_match: {optional: true}
   - contains: {name: polite, value: please, turns: conversation}
+  - contains: {name: counts, all: ["1", "2"], optional: true, turns: conversation}
   - exact_match: {name: at_last, turns: last}
-  - kind: {model: main}
+  - kind: {model: other}
   - tokens
 """
 KIND = """\
@@ -139,7 +141,8 @@ def test_a_conversation_is_asked_with_its_own_answers_and_scored_by_turn_and_as_
     assert scored(record, "exact_match").value is True
     assert [turn.value for turn in scored(record, "exact_match").turns if isinstance(turn, Scored)] == [True, True]
     assert scored(record, "at_last") == Scored(value=True, passed=True)
-    assert scored(record, "polite").value is True
+    assert scored(record, "polite").value is False, "only the user says please"
+    assert scored(record, "counts").value is True
     kind = scored(record, "kind")
     assert (kind.value, kind.reason, kind.usage.requests) == (3.0, "turn 2: 2 (so)", 2)
     assert scored(record, "tokens").value == answer.usage.total_tokens
@@ -158,6 +161,18 @@ def test_a_second_run_asks_nothing_and_gives_the_same_scores(workspace: Workspac
     explained = explain_suite(workspace, "talk")
     assert (explained.answers.cells, explained.answers.reused) == (2, 2)
     assert explained.scores["kind"].reused == 2
+
+
+def test_a_condition_that_was_taken_away_leaves_no_turn_passed_or_failed(workspace: Workspace) -> None:
+    suite = workspace.root / "suites" / "talk.yaml"
+    suite.write_text(suite.read_text().replace("model: other}", 'model: other, pass_if: ">= 3"}'))
+    before = scored(cell(run(workspace)), "kind")
+    suite.write_text(suite.read_text().replace(', pass_if: ">= 3"', ""))
+    after = scored(cell(run(workspace)), "kind")
+    told = [
+        [found.passed, *(turn.passed for turn in found.turns if isinstance(turn, Scored))] for found in (before, after)
+    ]
+    assert told == [[True, True, False], [None, None, None]]
 
 
 def test_a_changed_reference_answer_of_a_turn_scores_again_and_asks_nothing(workspace: Workspace, desk: Desk) -> None:
@@ -242,6 +257,22 @@ def test_a_function_holds_a_conversation_from_python() -> None:
     found = plimsoll.evaluate([{"id": "talk", "turns": turns}], clerk, ["exact_match"])
     assert found.cells.loc[0, "output"] == "[1] a 1\n[2] b 3"
     assert found.cells.loc[0, "exact_match"] == False  # noqa: E712  # numpy's
+
+
+def test_a_judge_of_the_whole_conversation_reads_who_said_what_and_is_asked_once(
+    workspace: Workspace, desk: Desk
+) -> None:
+    root = workspace.root
+    whole = KIND.replace("question:", "conversation:").replace("{{ question }}", "{{ conversation }} /")
+    (root / "evaluators" / "kind.prompty").write_text(whole, encoding="utf-8")
+    suite = root / "suites" / "talk.yaml"
+    suite.write_text(suite.read_text().replace("model: other}", "model: other, turns: conversation, optional: true}"))
+    record = cell(run(workspace))
+    assert scored(record, "kind").value == 2
+    assert desk.judged == ["judge user: Open today?\nassistant: 1\nuser: And tomorrow, please?\nassistant: 2 / 1\n\n2"]
+    write_rows(root, {"id": "talk", "turns": [{**TURNS[0], "user": "Open now?"}, TURNS[1]]}, ROWS[1])
+    run(workspace)
+    assert len(desk.judged) == 2
 
 
 def test_the_report_shows_each_turn_with_its_scores(workspace: Workspace) -> None:

@@ -137,12 +137,30 @@ def test_an_aggregate_that_never_returns_is_given_up() -> None:
     assert given.failure.kind is FailureKind.TIMEOUT
 
 
-@pytest.mark.parametrize("scores", [(), SCORES[2:], (Skipped(reason="no"),)])
+@pytest.mark.parametrize("scores", [SCORES[2:], SCORES[2:3]])
 def test_nothing_is_aggregated_where_no_cell_is_ok(scores: Sequence[Score]) -> None:
     given = found(lambda _scores: {"perfect": 1.0}, scores)
     assert given.figures == {}
+    assert given.broken
     assert given.failure is not None
     assert "nothing to aggregate" in given.failure.message
+
+
+@pytest.mark.parametrize("scores", [(), SCORES[3:], SCORES[3:] * 2])
+def test_an_aggregate_of_what_applies_to_no_cell_has_not_failed(scores: Sequence[Score]) -> None:
+    given = found(lambda _scores: {"perfect": 1.0}, scores)
+    reason = f"it applies to no cell: {len(scores)} skipped"
+    assert given == Aggregate(unasked=reason, skipped=len(scores))
+    assert not given.broken
+    assert given.shown == {"": Skipped(reason=reason)}
+
+
+@pytest.mark.parametrize(
+    ("figures", "broken"),
+    [({"a": 1.0}, False), ({"a": 1.0, "b": math.nan}, False), ({"a": math.nan, "b": None}, True)],
+)
+def test_an_aggregate_is_broken_where_not_one_figure_is_a_number(figures: dict[str, Any], broken: bool) -> None:
+    assert found(lambda _scores: figures).broken is broken
 
 
 @given(st.lists(st.sampled_from(SCORES)), st.floats() | st.integers() | st.text() | st.none() | st.booleans())

@@ -13,7 +13,7 @@ from plimsoll.config import Document
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators import BuildContext, apply_pass_if, build_evaluators, discover, evaluator_info, score
 from plimsoll.evaluators.traits import sample_size, turn_mode
-from plimsoll.evaluators.turns import as_text, merged
+from plimsoll.evaluators.turns import merged, transcript, whole_output
 from plimsoll.runs.identity import Keys
 from plimsoll.targets.conversation import joined
 from plimsoll.types import (
@@ -193,6 +193,15 @@ def test_a_condition_is_held_against_the_mean_and_against_each_turn_anew():
     assert [turn.passed for turn in again.turns if isinstance(turn, Scored)] == [True, False, False]
 
 
+def test_without_a_condition_neither_the_whole_nor_a_turn_keeps_an_earlier_pass_or_fail():
+    given = Given({"x": 1.0, "y": 0.0, "z": 0.8}, pass_if=">= 0.5")
+    before = only(given, THREE, answers(*"xyz"))
+    given.metrics = (Metric(name="m"),)
+    after = apply_pass_if(given, THREE, {"m": before})["m"]
+    assert isinstance(after, Scored)
+    assert [after.passed, *(turn.passed for turn in after.turns if isinstance(turn, Scored))] == [None] * 4
+
+
 def test_usage_is_the_sum_over_the_turns_that_asked_a_model():
     asked = [Scored(value=1.0, usage=Usage(prompt_tokens=2, completion_tokens=1, requests=1, cost=0.5)), 1.0, None]
     found = only(Given(dict(zip("xyz", asked, strict=True))), THREE, answers(*"xyz"))
@@ -215,31 +224,79 @@ def test_the_last_turn_alone_is_scored_as_a_case():
 
 
 def test_the_whole_is_scored_once_with_the_rows_fields():
-    case = conversation(("a?", "A"), ("b?", "B"), inputs={"question": "what?"}, expected="user: a?\nassistant: x")
-    entry = {"contains": {"turns": "conversation"}}
+    case = conversation(("a?", "A"), ("b?", "B"), inputs={"question": "what?"}, expected="x\n\ny")
+    entry = {"exact_match": {"turns": "conversation"}}
     assert only(entry, case, answers("x", "y")).value is True
     failed = only(entry, replace(case, expected=None), answers("x", "y"))
     assert failed.failure.kind is FailureKind.MISSING_FIELD
 
 
-def test_the_whole_as_text_and_as_messages():
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ({"contains": {"value": "yes"}}, False),
+        ({"contains": {"value": "yes", "negate": True}}, True),
+        ({"regex": "^user:"}, False),
+        ({"length": {"max": 2}}, True),
+        ("no_pii", True),
+        ("no_secrets", True),
+        ("json_valid", False),
+    ],
+)
+def test_what_the_user_says_is_never_taken_for_the_targets_answer(entry, value):
+    name, settings = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+    settings = settings if isinstance(settings, dict) else {"pattern": settings}
+    case = conversation(("yes, my address is joe@example.com", None), ("password: hunter2secret", None))
+    found = only({name: {**settings, "turns": "conversation"}}, case, answers("one", "two"))
+    assert found.value is value
+
+
+def test_an_output_over_a_whole_conversation_is_what_the_target_said_and_the_case_has_both_sides():
     calls = ({"id": "1", "function": {"name": "f"}},)
-    case = conversation(("a?\nassistant: bribe", None), ("b?", None))
-    whole = as_text(case, answers("x\n\nuser: z", Output(text="", tool_calls=calls)))
-    assert whole.text == (
+    system = {"role": "system", "content": "s"}
+    case = conversation(("a?\nassistant: bribe", None), ("b?", None), messages=(system,))
+    shown = Given({"x\n\nuser: z\n\n": 1.0})
+    shown.turns = "conversation"  # type: ignore[attr-defined]
+    output = answers("x\n\nuser: z", Output(text="", value={"a": 1}, tool_calls=calls))
+    assert only(shown, case, output) == Scored(value=1.0)
+    ((given_case, given_output),) = shown.shown
+    assert (given_output.value, given_output.tool_calls, given_output.turns) == (None, calls, output.turns)
+    assert given_case.inputs["conversation"] == (
         "user: a?\n  assistant: bribe\nassistant: x\n  \n  user: z\n"
         f"user: b?\nassistant: [calls {json.dumps(list(calls))}]"
     )
-    assert [message["role"] for message in whole.value] == ["user", "assistant"] * 2
-    assert whole.value[1]["content"] == "x\n\nuser: z"
+    assert [message["role"] for message in given_case.messages] == ["system", *["user", "assistant"] * 2]
+    assert given_case.messages[2]["content"] == "x\n\nuser: z"
+
+
+def test_a_rows_own_field_named_conversation_stays_what_it_is():
+    shown = Given({"x": 1.0}, requires=("conversation",))
+    shown.turns = "conversation"  # type: ignore[attr-defined]
+    only(shown, conversation(("a?", None), inputs={"conversation": "of the row"}), answers("x"))
+    assert shown.shown[0][0].inputs["conversation"] == "of the row"
+
+
+def test_turns_scored_by_themselves_have_no_conversation_to_read():
+    found = only(Given({"x": 1.0}, requires=("conversation",)), conversation(("a?", None)), answers("x"))
+    assert found.failure.kind is FailureKind.MISSING_FIELD
+
+
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_the_whole_output_is_every_answer_in_order_and_of_one_answer_that_answer(texts):
+    whole = whole_output(answers(*texts))
+    assert whole.text == "\n\n".join(texts)
+    one = answers(Output(text=texts[0], value=[1]))
+    assert (whole_output(one).text, whole_output(one).value) == (texts[0], [1])
 
 
 @given(st.lists(st.tuples(TEXT.filter(str.strip), TEXT), min_size=1, max_size=4))
 def test_no_line_of_what_was_said_begins_where_a_role_does(said):
-    case = conversation(*((user, None) for user, _ in said))
-    lines = as_text(case, answers(*(text for _, text in said))).text.splitlines()
-    roles = [line.partition(":")[0] for line in lines if not line.startswith("  ")]
-    assert roles == ["user", "assistant"] * len(said)
+    roles = ("user", "assistant")
+    text = transcript(
+        [{"role": role, "content": each} for pair in said for role, each in zip(roles, pair, strict=True)]
+    )
+    lines = [line.partition(":")[0] for line in text.splitlines() if not line.startswith("  ")]
+    assert lines == ["user", "assistant"] * len(said)
 
 
 def test_what_an_answer_took_is_that_of_all_turns_unless_asked_otherwise():

@@ -22,9 +22,13 @@ from plimsoll.tracking.records import metrics_of
 from plimsoll.types import Aggregate, Failure, Report
 
 NAN = Failure(kind=FailureKind.BAD_SCORE, message=f"f1 is not finite: nan {HOSTILE_TEXTS[0]}", remedy="mend it")
+UNASKED = "it applies to no cell: 24 skipped"
 RAISED = Failure(kind=FailureKind.EVALUATOR, message="aggregate of 'tone': KeyError: 'curt'", remedy="mend it")
 AGGREGATES = {
-    "v1": {"relevance": Aggregate(figures={"f1": 0.7512, "corpus": 12.5}, ok=20, failed=3, skipped=1)},
+    "v1": {
+        "relevance": Aggregate(figures={"f1": 0.7512, "corpus": 12.5}, ok=20, failed=3, skipped=1),
+        "like_v1": Aggregate(unasked=UNASKED, skipped=24),
+    },
     "v2": {
         "relevance": Aggregate(figures={"f1": NAN, "corpus": 14.0}, ok=24),
         "tone": Aggregate(failure=RAISED, ok=22, failed=1, skipped=1),
@@ -59,6 +63,18 @@ def test_the_terminal_shows_each_figure_with_its_cells_and_why_one_is_missing(se
     assert all(len(line) <= width for line in text.splitlines())
 
 
+def test_what_applies_to_no_cell_is_told_and_lacks_no_value(seen: View) -> None:
+    (row,) = (row for row in seen.aggregates if row.name == "like_v1")
+    told = row.figures[0]
+    assert told is not None
+    assert (told.value, told.why, told.applies, row.figures[1]) == (None, UNASKED, False, None)
+    assert f"like_v1, v1: {UNASKED}" in printed(seen, 100)
+    assert f"–: {UNASKED} (0 ok, 0 failed, 24 skipped)" in render_markdown(seen)
+    html = render_html(seen)
+    assert f'–<span class="note">{UNASKED}</span>' in html
+    assert html.count("no value</span>") == 2, "of f1 and of tone"
+
+
 def test_html_and_markdown_show_them_and_escape_what_they_say(seen: View) -> None:
     html, markdown = render_html(seen), render_markdown(seen)
     for part in ("relevance.f1", "0.751", "20 ok, 3 failed, 1 skipped", "24 ok, 0 failed, 0 skipped"):
@@ -87,7 +103,12 @@ def test_json_gives_null_with_the_reason_for_what_is_no_figure(aggregated: Repor
 def test_mlflow_gets_each_figure_that_is_one_and_the_cells_that_it_rests_on(aggregated: Report) -> None:
     targets = summarise(aggregated).targets
     found = {name: value for name, value in metrics_of(targets["v1"]).items() if "aggregate" in name}
-    assert found == {
+    assert {name: value for name, value in found.items() if name.startswith("like_v1/")} == {
+        "like_v1/aggregate_ok": 0,
+        "like_v1/aggregate_failed": 0,
+        "like_v1/aggregate_skipped": 24,
+    }
+    assert {name: value for name, value in found.items() if name.startswith("relevance/")} == {
         "relevance/aggregate.f1": 0.7512,
         "relevance/aggregate.corpus": 12.5,
         "relevance/aggregate_ok": 20,

@@ -10,9 +10,10 @@ from plimsoll.errors import FailureKind
 from plimsoll.runs.aggregates import aggregate_scores
 from plimsoll.runs.cases import StoredCases
 from plimsoll.runs.engine import Tally, execute
-from plimsoll.runs.join import held, read_report
-from plimsoll.runs.journal import AggregateLine, read_journal
-from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE
+from plimsoll.runs.index import JournalIndex
+from plimsoll.runs.join import StoredCells, held, read_report
+from plimsoll.runs.journal import AggregateLine, read_journal, whole_lines
+from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, load_plan
 from plimsoll.types import Aggregate, Failure, Output
 
 
@@ -90,6 +91,66 @@ def test_an_aggregate_that_still_holds_is_not_computed_again_and_one_that_failed
     other = tmp_path / "other"
     assert isinstance(run(other, [Target()], [Aggregating(figures={})]).aggregates["t"]["exact"].failure, Failure)
     assert run(other, [Target()], [Aggregating()]).aggregates["t"]["exact"].figures == {"right": 1.0}
+
+
+class Counting(JournalIndex):
+    """Counts how often it is asked whether a cell has an outcome."""
+
+    asked = 0
+
+    def has_outcome(self, place):
+        self.asked += 1
+        return super().has_outcome(place)
+
+
+@pytest.mark.parametrize("owed", [None, lambda place: place % 5 != 2])
+def test_a_cell_is_had_by_its_place_without_going_through_the_others(tmp_path, owed):
+    report = run(tmp_path, [Target("a"), Target("b")], [Exact()], repeats=2, owed=owed)
+    folder = tmp_path / "r1"
+    index = Counting(load_plan(folder), StoredCases(folder / CASES_FILE), folder / JOURNAL_FILE)
+    for _, position, raw in whole_lines(folder / JOURNAL_FILE):
+        index.note(raw, position)
+    cells = StoredCells(index, "b")
+    finished = list(report.of_target("b"))
+    assert len(cells) == len(finished) == sum(1 for place in range(24, 48) if owed is None or owed(place))
+    index.asked = 0
+    assert [cells[place] for place in range(len(cells))] == finished
+    assert [cells[-1], cells[2:4], list(reversed(cells))] == [finished[-1], tuple(finished[2:4]), finished[::-1]]
+    with pytest.raises(IndexError):
+        cells[len(cells)]
+    assert index.asked == 0
+
+
+def test_the_scores_of_a_target_are_had_by_place_and_backwards_too(tmp_path):
+    seen = []
+
+    @dataclass
+    class Looking(Exact):
+        def aggregate(self, scores):
+            seen.append(([scores[place] for place in range(len(scores))], list(scores), list(reversed(scores))))
+            return {"n": len(scores)}
+
+    run(tmp_path, [Target("a"), Target("b")], [Looking()])
+    for by_place, in_order, backwards in seen:
+        assert by_place == in_order == backwards[::-1]
+        assert [each.case.id for each in in_order] == [case.id for case in CASES]
+
+
+@dataclass
+class Nothing(Aggregating):
+    """Applies to no cell."""
+
+    def evaluate(self, case, output):
+        return None
+
+
+def test_an_aggregate_over_nothing_but_skipped_cells_is_not_asked_for_and_not_owed(tmp_path):
+    evaluator = Nothing()
+    for _ in range(2):
+        found = run(tmp_path, [Target()], [evaluator]).aggregates["t"]["exact"]
+        assert (found.unasked, found.failure, found.skipped) == ("it applies to no cell: 12 skipped", None, 12)
+    assert evaluator.asked == []
+    assert len(lines(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("cut", [1, 40])

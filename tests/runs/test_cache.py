@@ -42,6 +42,14 @@ def test_scores_come_back_without_the_pass_or_fail_of_an_old_threshold(path):
         assert cache.scores(key_of(1)) == {"f1": Scored(value=0.5, reason="half")}
 
 
+def test_turns_come_back_without_it_too(path):
+    turns = (Scored(value=0.4, passed=False), Skipped(reason="no"), Scored(value=0.6, passed=True))
+    with CellCache(path) as cache:
+        cache.keep_scores(key_of(1), {"f1": Scored(value=0.5, passed=True, turns=turns)}, "s/t/0/f1/1", PARTS)
+        bare = (Scored(value=0.4), Skipped(reason="no"), Scored(value=0.6))
+        assert cache.scores(key_of(1)) == {"f1": Scored(value=0.5, turns=bare)}
+
+
 @pytest.mark.parametrize("score", [FAILED, Skipped(reason="cached")])
 def test_scores_are_kept_whole_or_not_at_all(path, score):
     with CellCache(path) as cache:

@@ -21,7 +21,7 @@ def test_a_turn_is_compared_with_the_other_targets_answer_to_it():
     found = with_answers(["v1"], CellId("v2", "c"), CASE, {"v1": answers("x", "y")})
     assert isinstance(found, Case)
     assert [turn.inputs for turn in found.turns] == [{"target.v1": "x"}, {"note": 1, "target.v1": "y"}]
-    assert found.inputs == {"page": "p", "target.v1": "user: a?\nassistant: x\nuser: b?\nassistant: y"}
+    assert found.inputs == {"page": "p", "target.v1": "x\n\ny"}
 
 
 def test_a_transform_changes_the_answer_of_each_turn(tmp_path):

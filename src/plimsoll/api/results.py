@@ -249,12 +249,15 @@ def problem_of(ran: Ran, max_failed: float) -> Problem | None:
 
 
 def unscored_problem(summary: Summary, verdicts: Sequence[Verdict]) -> Problem | None:
-    """Metrics of which a target has no score at all, though some were to be: whoever reads the rest would not see it.
+    """What a target has nothing of, though some was to be: whoever reads the rest would not see it.
 
-    None where a gate has decided: there the policy's coverage sees to it, of the metrics that it asks for.
+    A metric without one score; or an aggregate without one figure, though there were scores. None where a gate has
+    decided: there the policy's coverage sees to it, of the metrics that it asks for.
     """
-    if verdicts:
-        return None
+    return None if verdicts else _without_scores(summary) or _without_figures(summary)
+
+
+def _without_scores(summary: Summary) -> Problem | None:
     broken = [
         f"{name} of {target.target}"
         for target in summary.targets.values()
@@ -263,8 +266,25 @@ def unscored_problem(summary: Summary, verdicts: Sequence[Verdict]) -> Problem |
     ]
     if not broken:
         return None
-    shown = ", ".join(broken[:3]) + (f" and {len(broken) - 3} more" if len(broken) > 3 else "")
-    return Problem(f"not one score: {shown}; each failed, for the reasons above", ExitCode.INCONCLUSIVE)
+    return Problem(f"not one score: {_first_of(broken)}; each failed, for the reasons above", ExitCode.INCONCLUSIVE)
+
+
+def _without_figures(summary: Summary) -> Problem | None:
+    broken = [
+        f"the aggregate of {name} over {target.target}"
+        for target in summary.targets.values()
+        for name, aggregate in target.aggregates.items()
+        if aggregate.broken and target.ok
+    ]
+    if not broken:
+        return None
+    again = f"plimsoll run {summary.suite} --resume"
+    message = f"not one figure: {_first_of(broken)}, for the reasons above; to make it again: {again}"
+    return Problem(message, ExitCode.INCONCLUSIVE)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _finished(ran: Ran) -> int:

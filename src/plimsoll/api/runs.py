@@ -299,10 +299,12 @@ def _session(folder: Path, done: JournalIndex, *, resumed: bool, only_failed: bo
         return _Session(done, done.size)
     owed = [place for place in range(done.size) if done.owes(place)]
     failed = sum(done.is_failed(place) for place in owed)
+    # Nothing but aggregates may be left: then no cell is worked on.
+    aggregates = bool(done.owed_aggregates())
     if not only_failed:
-        if is_complete(folder) and not owed:
+        if is_complete(folder) and not owed and not aggregates:
             raise UsageError(f"run {folder.name} is complete", remedy="there is nothing to resume; start a new run")
         return _Session(done, len(owed))
-    if not failed:
+    if not failed and not aggregates:
         raise UsageError(f"run {folder.name} has no failed cells", remedy="there is nothing to run again")
     return _Session(done, failed, done.is_failed, whole=failed == len(owed))

@@ -32,7 +32,7 @@ class EvaluatorSettings(Strict):
     optional: bool = Field(False, description="Skip a case that lacks a required field, instead of failing.")
     # No part of what is dumped: where a suite sets it, `build` adds it to the identity of any evaluator.
     turns: TurnMode = Field(
-        "each", exclude=True, description="Of a conversation, what is scored: each turn, the last, or all as one text."
+        "each", exclude=True, description="Of a conversation, what is scored: each turn, the last, or the whole once."
     )
 
     @field_validator("pass_if", mode="after")

@@ -12,6 +12,8 @@ from plimsoll.types import Case, Output
 OF_OUTPUT = "output."
 OF_TARGET = "target."
 """Begins the name under which a case holds another target's answer, for the evaluators that ask for it."""
+CONVERSATION = "conversation"
+"""The field in which an evaluator of a whole conversation finds all that was said, as text."""
 
 
 def lookup(name: str, case: Case, output: Output) -> Any:

@@ -7,7 +7,7 @@ An evaluator of a package or a test need not know of any of these.
 | `optional` | a case that lacks a required field is skipped | it fails |
 | `sample` | it scores only so many cases | all |
 | `timeout` | seconds for one output; None is no limit of ours | 120 s |
-| `turns` | how it scores a conversation: `each` turn, the `last`, or the `conversation` as one text | `each` |
+| `turns` | how it scores a conversation: `each` turn, the `last`, or the `conversation` once | `each` |
 | `models` | the suite's models that it asks | none |
 | `aggregate` | figures over all of a target's scores | none |
 | `aclose` | ends what scoring started, once, after the last score | nothing to end |

@@ -1,7 +1,8 @@
 """Scoring a conversation: at each turn, at the last one, or once over the whole, as an evaluator's `turns` says.
 
-An evaluator knows nothing of this: it is given one case and one output, be it a turn's or the conversation's as one
-text. A turn that failed fails the metric; one that the metric does not apply to is left out, and the reason says so.
+An evaluator knows nothing of this: it is given one case and one output, of a turn or of the conversation. An output
+is what the target said and nothing else; what the user said stands in the case. A turn that failed fails the metric;
+one that the metric does not apply to is left out, and the reason says so.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators.contract import Evaluator, Returned
+from plimsoll.evaluators.fields import CONVERSATION
 from plimsoll.evaluators.traits import TurnMode, turn_mode
 from plimsoll.types import (
     Case,
     Direction,
     Failed,
     Failure,
+    Message,
     Metric,
     MetricKind,
     Output,
@@ -94,7 +97,7 @@ async def score_conversation(evaluator: Evaluator, case: Case, output: Output, s
         raise CellError(FailureKind.EVALUATOR, f"{answered} answers to a conversation of {asked} turns")
     mode = turn_mode(evaluator)
     if mode == "conversation":
-        return await score_one(evaluator, case, as_text(case, output))
+        return await score_one(evaluator, _whole_case(case, output), whole_output(output))
     turns = _turn_cases(case, output)
     if mode == "last":
         return await score_one(evaluator, turns[-1], output.turns[-1])
@@ -130,22 +133,32 @@ def merged(metric: Metric, turns: Sequence[Score]) -> Score:
     return Scored(value=value, reason=_reason(metric, scored, len(turns)), usage=_usage(turns), turns=kept)
 
 
-def as_text(case: Case, output: Output) -> Output:
-    """A conversation's output with the whole of it as the text, and as messages in `value`.
+def whole_output(output: Output) -> Output:
+    """All that the target said in a conversation, a paragraph an answer; several have no structured form together."""
+    value = output.value if len(output.turns) == 1 else None
+    return replace(output, text="\n\n".join(answer.text for answer in output.turns), value=value)
 
-    In the text each message begins with its role at the start of a line, and no line of what was said does: all
-    further lines of a message are indented.
-    """
-    said: list[dict[str, Any]] = []
+
+def _whole_case(case: Case, output: Output) -> Case:
+    """The row with both sides of its conversation: as text, unless it has such a field, and in `messages`."""
+    said: list[Message] = []
     for turn, answer in zip(case.turns, output.turns, strict=True):
         calls = {"tool_calls": list(answer.tool_calls)} if answer.tool_calls else {}
         said += [turn.message, {"role": "assistant", "content": answer.text, **calls}]
-    return replace(output, text="\n".join(_lines(message) for message in said), value=said)
+    return replace(case, inputs={CONVERSATION: transcript(said), **case.inputs}, messages=(*case.messages, *said))
 
 
-def _lines(message: Mapping[str, Any]) -> str:
+def transcript(said: Iterable[Message]) -> str:
+    """Messages as text, each beginning with its role at the start of a line.
+
+    No line of what was said begins there: all further lines of a message are indented.
+    """
+    return "\n".join(map(_lines, said))
+
+
+def _lines(message: Message) -> str:
     calls = [f"[calls {json.dumps(message['tool_calls'], ensure_ascii=False)}]"] if "tool_calls" in message else []
-    lines = [*message_text(dict(message)).splitlines(), *calls] or [""]
+    lines = [*message_text(message).splitlines(), *calls] or [""]
     return f"{message['role']}: " + "\n  ".join(lines)
 
 

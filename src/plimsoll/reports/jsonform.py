@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from plimsoll.errors import ExitCode, PlimsollError
 from plimsoll.stats import MetricSummary, Summary, TargetSummary
-from plimsoll.types import Aggregate, Decision, Failure, Report, RuleResult, Verdict
+from plimsoll.types import Aggregate, Decision, Failure, Report, RuleResult, Skipped, Verdict
 
 
 class MetricForm(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class AggregateForm(Struct, frozen=True, kw_only=True):
     figures: dict[str, float | None]
     """Null where the figure is no finite number."""
     reasons: dict[str, str]
-    """Why a figure is null; under an empty name, why there are none at all."""
+    """Why a figure is null; under an empty name, why there are none at all: where nothing failed, none were to be."""
     ok: int
     """Cells with a value for every metric of the evaluator: with failed and skipped, all of the target's."""
     failed: int
@@ -244,11 +244,15 @@ def _target(found: TargetSummary) -> TargetForm:
 def _aggregate(found: Aggregate) -> AggregateForm:
     return AggregateForm(
         figures={name: None if isinstance(figure, Failure) else figure for name, figure in found.figures.items()},
-        reasons={name: figure.message for name, figure in found.shown.items() if isinstance(figure, Failure)},
+        reasons={name: _why(figure) for name, figure in found.shown.items() if isinstance(figure, Failure | Skipped)},
         ok=found.ok,
         failed=found.failed,
         skipped=found.skipped,
     )
+
+
+def _why(figure: Failure | Skipped) -> str:
+    return figure.message if isinstance(figure, Failure) else figure.reason
 
 
 def _metric(found: MetricSummary) -> MetricForm:

@@ -176,7 +176,8 @@ def _no_verdict(view: View) -> Iterator[str]:
 def _over_all(figure: OverAll | None) -> str:
     if figure is None:
         return NOTHING
-    told = number(figure.value, precise=True) if figure.value is not None else f"no value: {escape(figure.why)}"
+    none = f"{'no value' if figure.applies else NOTHING}: {escape(figure.why)}"
+    told = number(figure.value, precise=True) if figure.value is not None else none
     return f"{told} ({over_all_text(figure)})"
 
 

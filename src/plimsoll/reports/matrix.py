@@ -55,7 +55,8 @@ def aggregate_tables(view: View, width: int) -> list[Table]:
 def _over_all(figure: OverAll | None) -> tuple[Line, ...]:
     if figure is None:
         return ((NOTHING, "dim"),)
-    value = ("no value", "red") if figure.value is None else (number(figure.value, precise=True), "")
+    none = ("no value", "red") if figure.applies else (NOTHING, "dim")
+    value = none if figure.value is None else (number(figure.value, precise=True), "")
     holes: list[Line] = [(f"{figure.failed:,} failed", "red" if figure.failed else "dim")]
     return (value, (f"{figure.ok:,} ok", "dim"), *holes, (f"{figure.skipped:,} skipped", "dim"))
 

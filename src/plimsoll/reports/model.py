@@ -150,6 +150,8 @@ class OverAll(Struct, frozen=True, kw_only=True):
     value: float | None
     why: str
     """Why there is no value; empty where there is."""
+    applies: bool = True
+    """False where the evaluator applies to none of the target's cells: then no value is missing."""
     ok: int
     """Cells with all of the evaluator's scores: with failed and skipped, all of the target's."""
     failed: int

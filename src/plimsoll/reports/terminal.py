@@ -182,7 +182,8 @@ def _print_aggregates(view: View, console: Console) -> None:
     for row in view.aggregates:
         for figure in row.figures:
             if figure is not None and figure.why:
-                _indented(console, Text(f"{row.name}, {figure.target}: {figure.why}", style="red"))
+                style = "red" if figure.applies else "dim"
+                _indented(console, Text(f"{row.name}, {figure.target}: {figure.why}", style=style))
 
 
 def _print_slices(view: View, console: Console) -> None:

@@ -20,7 +20,7 @@ from plimsoll.reports.model import AggregateRow, Figure, Header, MetricRow, Over
 from plimsoll.reports.text import count, one_line, plain
 from plimsoll.reports.verdicts import verdict_section
 from plimsoll.stats import PERCENTILES, MetricSummary, Summary, TargetSummary
-from plimsoll.types import Aggregate, Direction, Failure, MetricKind, Report, Verdict
+from plimsoll.types import Aggregate, AggregateFigure, Direction, Failure, MetricKind, Report, Skipped, Verdict
 
 
 def build_view(
@@ -175,12 +175,19 @@ def _over_all(target: str, aggregate: Aggregate | None, name: str) -> OverAll | 
     figure = aggregate.shown[name]
     return OverAll(
         target=plain(target),
-        value=None if isinstance(figure, Failure) else figure,
-        why=one_line(figure.message) if isinstance(figure, Failure) else "",
+        value=None if isinstance(figure, Failure | Skipped) else figure,
+        why=_why(figure),
+        applies=aggregate.unasked is None,
         ok=aggregate.ok,
         failed=aggregate.failed,
         skipped=aggregate.skipped,
     )
+
+
+def _why(figure: AggregateFigure | Skipped) -> str:
+    if isinstance(figure, Failure | Skipped):
+        return one_line(figure.message if isinstance(figure, Failure) else figure.reason)
+    return ""
 
 
 def _best(figures: Sequence[Figure], *, higher_is_better: bool) -> int | None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from plimsoll.evaluators.contract import Evaluator
 from plimsoll.evaluators.fields import OF_TARGET
-from plimsoll.evaluators.turns import as_text
+from plimsoll.evaluators.turns import whole_output
 from plimsoll.runs.index import JournalIndex
 from plimsoll.types import Case, CellId, Failed, Failure, Outcome, Output, Skipped
 
@@ -57,7 +57,7 @@ def _with_texts(case: Case, outputs: Mapping[str, Output]) -> Case:
         replace(turn, inputs={**turn.inputs, **{name: output.turns[number].text for name, output in outputs.items()}})
         for number, turn in enumerate(case.turns)
     ]
-    whole = {name: as_text(case, output).text for name, output in outputs.items()}
+    whole = {name: whole_output(output).text for name, output in outputs.items()}
     return replace(case, inputs={**case.inputs, **whole}, turns=tuple(turns))
 
 

@@ -14,7 +14,7 @@ from plimsoll.evaluators.aggregation import aggregated
 from plimsoll.evaluators.traits import aggregate_of
 from plimsoll.runs.cases import StoredCases
 from plimsoll.runs.engine import Job
-from plimsoll.runs.index import JournalIndex, index_journal
+from plimsoll.runs.index import index_journal
 from plimsoll.runs.join import StoredCells
 from plimsoll.runs.journal import AggregateLine
 from plimsoll.types import Case, CaseScores, CellRecord, Output
@@ -34,7 +34,10 @@ class TargetScores(Sequence[CaseScores]):
         return len(self.cells)
 
     def __iter__(self) -> Iterator[CaseScores]:
-        return (self._of(record) for record in self.cells)
+        return map(self._of, self.cells)
+
+    def __reversed__(self) -> Iterator[CaseScores]:
+        return map(self._of, reversed(self.cells))
 
     @overload
     def __getitem__(self, place: int) -> CaseScores: ...
@@ -63,7 +66,7 @@ class TargetScores(Sequence[CaseScores]):
 async def aggregate_scores(job: Job, cases: StoredCases) -> None:
     """Journal each aggregate that is owed: of a target that is scored whole, and whose scores came since the last one.
 
-    One that failed is owed again. Evaluators without an aggregate cost nothing here.
+    One that is broken is owed again. Evaluators without an aggregate cost nothing here.
 
     Args:
         job: What was executed, still open.
@@ -72,21 +75,12 @@ async def aggregate_scores(job: Job, cases: StoredCases) -> None:
     Raises:
         InfrastructureError: the journal can't be written.
     """
-    aggregating = [each.evaluator for each in job.scorers if aggregate_of(each.evaluator) is not None]
-    if not aggregating:
+    evaluators = {each.evaluator.name: each.evaluator for each in job.scorers}
+    if not any(aggregate_of(evaluator) is not None for evaluator in evaluators.values()):
         return
     index = index_journal(job.journal.path, job.plan, cases)
-    for target in job.plan.targets:
-        for evaluator in aggregating:
-            if _is_owed(job, index, target, evaluator.name):
-                metrics = tuple(metric.name for metric in evaluator.metrics)
-                scores = TargetScores(StoredCells(index, target), cases, metrics, job.transforms[target])
-                found = await aggregated(evaluator, scores)
-                job.journal.append(AggregateLine(target=target, evaluator=evaluator.name, aggregate=found))
-
-
-def _is_owed(job: Job, index: JournalIndex, target: str, evaluator: str) -> bool:
-    if not index.is_scored(target, evaluator):
-        return False
-    place = index.aggregate(target, evaluator)
-    return place is None or job.journal.reader.aggregate(place).failure is not None
+    for target, name in index.owed_aggregates():
+        metrics = tuple(metric.name for metric in evaluators[name].metrics)
+        scores = TargetScores(StoredCells(index, target), cases, metrics, job.transforms[target])
+        found = await aggregated(evaluators[name], scores)
+        job.journal.append(AggregateLine(target=target, evaluator=name, aggregate=found))

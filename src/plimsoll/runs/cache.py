@@ -135,7 +135,7 @@ class CellCache:
         for name, score in scores.items():
             if not isinstance(score, Scored):
                 return
-            bare[name] = msgspec.structs.replace(score, passed=None)
+            bare[name] = score.undecided()
         self._put(SCORE, key, _encoder.encode(bare), cell, parts)
 
     def flush(self) -> None:

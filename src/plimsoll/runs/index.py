@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from plimsoll.runs.journal import EndLine, damaged, whole_lines
 from plimsoll.runs.plan import Plan
-from plimsoll.types import CellId
+from plimsoll.types import Aggregate, CellId
 
 _NOWHERE = -1
 
@@ -50,6 +50,7 @@ class _Glance(Struct):
     evaluator: str = ""
     outcome: _Outcome | None = None
     scores: dict[str, _Score] = {}
+    aggregate: Aggregate | None = None
     seconds: float = 0.0
     requests: int = 0
     complete: bool = False
@@ -81,7 +82,9 @@ class JournalIndex:
         self._failed = bytearray(size)
         self._scores = {name: array("q", [_NOWHERE]) * size for name in plan.evaluators}
         self._broken = {name: bytearray(size) for name in plan.evaluators}
+        self._aggregating = tuple(name for name, info in plan.evaluators.items() if info.aggregates)
         self._aggregates: dict[tuple[str, str], int] = {}
+        self._broken_aggregates: set[tuple[str, str]] = set()
 
     @property
     def size(self) -> int:
@@ -147,6 +150,17 @@ class JournalIndex:
             return None
         return position if position > max(self._scores_of(target, evaluator), default=_NOWHERE) else None
 
+    def owed_aggregates(self) -> list[tuple[str, str]]:
+        """Target and evaluator of each aggregate that is to be made.
+
+        Those of a target that is scored whole, and has none which rests on its last scores, or a broken one.
+        """
+        pairs = [(target, name) for target in self._targets for name in self._aggregating]
+        return [pair for pair in pairs if self.is_scored(*pair) and not self._has_aggregate(*pair)]
+
+    def _has_aggregate(self, target: str, evaluator: str) -> bool:
+        return (target, evaluator) not in self._broken_aggregates and self.aggregate(target, evaluator) is not None
+
     def is_scored(self, target: str, evaluator: str) -> bool:
         """Whether every cell of the target has the evaluator's scores, be they failures."""
         return _NOWHERE not in self._scores_of(target, evaluator)
@@ -180,10 +194,18 @@ class JournalIndex:
             place = self.place(line.cell)
             self._scores[line.evaluator][place] = position
             self._broken[line.evaluator][place] = any(score.status == "failed" for score in line.scores.values())
-        elif line.kind == "aggregate" and line.target in self._targets and line.evaluator in self._scores:
-            self._aggregates[line.target, line.evaluator] = position
+        elif line.kind == "aggregate" and line.aggregate is not None:
+            self._note_aggregate(line.target, line.evaluator, position, broken=line.aggregate.broken)
         else:
             raise msgspec.ValidationError(f"a line of kind {line.kind!r}")
+
+    def _note_aggregate(self, target: str, evaluator: str, position: int, *, broken: bool) -> None:
+        if target not in self._targets:
+            raise KeyError(target)
+        if evaluator not in self._scores:
+            raise KeyError(evaluator)
+        self._aggregates[target, evaluator] = position
+        (self._broken_aggregates.add if broken else self._broken_aggregates.discard)((target, evaluator))
 
     def _note_outcome(self, place: int, position: int, *, failed: bool) -> None:
         self.finished += self._outcomes[place] == _NOWHERE

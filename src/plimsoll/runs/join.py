@@ -6,7 +6,9 @@ for, so that a report of a hundred thousand rows needs no more memory than one o
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import overload
 
@@ -22,23 +24,31 @@ class StoredCells(Sequence[CellRecord]):
 
     def __init__(self, index: JournalIndex, target: str | None = None) -> None:
         self._index = index
-        self._numbers = range(index.size) if target is None else index.of_target(target)
+        self._planned = range(index.size) if target is None else index.of_target(target)
+
+    @cached_property
+    def _numbers(self) -> Sequence[int]:
+        """Of the finished cells: found once, so that a place is looked up and not searched for."""
+        finished = array("q", filter(self._index.has_outcome, self._planned))
+        return self._planned if len(finished) == len(self._planned) else finished
 
     def __len__(self) -> int:
-        return sum(map(self._index.has_outcome, self._numbers))
+        return len(self._numbers)
 
     def __iter__(self) -> Iterator[CellRecord]:
         return self._read(self._numbers)
+
+    def __reversed__(self) -> Iterator[CellRecord]:
+        return self._read(self._numbers[::-1])
 
     @overload
     def __getitem__(self, place: int) -> CellRecord: ...
     @overload
     def __getitem__(self, place: slice) -> tuple[CellRecord, ...]: ...
     def __getitem__(self, place: int | slice) -> CellRecord | tuple[CellRecord, ...]:
-        finished = [number for number in self._numbers if self._index.has_outcome(number)]
         if isinstance(place, slice):
-            return tuple(self._read(finished[place]))
-        return next(self._read([finished[place]]))
+            return tuple(self._read(self._numbers[place]))
+        return next(self._read([self._numbers[place]]))
 
     def of_target(self, target: str) -> Iterator[CellRecord]:
         """One target's."""

@@ -16,7 +16,7 @@ from plimsoll.runs.cache import OUTPUT, SCORE, raw_key, read_output
 from plimsoll.runs.cache_file import CacheFile
 from plimsoll.runs.identity import Keys, cell_name
 from plimsoll.runs.journal import OutputLine, ScoreLine, read_journal
-from plimsoll.types import Case, CellId, Failed, Failure, Output
+from plimsoll.types import Case, CellId, Failed, Failure, Output, Skipped
 
 GENERATED_ANEW = "its answer is generated anew"
 NEVER_RUN = "never run"
@@ -62,7 +62,9 @@ class _Last(NamedTuple):
     """What the newest run knows of a cell."""
 
     key: str
-    failure: Failure | None
+    failure: Failure | None = None
+    skipped: str | None = None
+    """Why a metric was skipped."""
 
 
 class Explainer:
@@ -103,6 +105,8 @@ class Explainer:
         last = self._last.get((asked.cell, asked.evaluator))
         if last is not None and last.failure is not None:
             return _because(asked, f"failed last time: {last.failure.kind.value.replace('_', ' ')}")
+        if last is not None and last.skipped is not None:
+            return _because(asked, f"skipped last time, which is not kept: {last.skipped}")
         before = self._before(kind, asked, last)
         if before is None:
             return _because(asked, NEVER_RUN if last is None or not last.key else GONE)
@@ -149,10 +153,15 @@ def _last_of(journal: Path) -> dict[tuple[CellId, str], _Last]:
             failure = line.outcome if isinstance(line.outcome, Failure) else None
             found[line.cell, ""] = _Last(line.key, failure)
         elif isinstance(line, ScoreLine):
-            failures = (score.failure for score in line.scores.values() if isinstance(score, Failed))
             # Without a key there was no answer to score: its own failure says why.
-            found[line.cell, line.evaluator] = _Last(line.key, next(failures, None) if line.key else None)
+            found[line.cell, line.evaluator] = _of_scores(line) if line.key else _Last("")
     return found
+
+
+def _of_scores(line: ScoreLine) -> _Last:
+    failures = (score.failure for score in line.scores.values() if isinstance(score, Failed))
+    reasons = (score.reason for score in line.scores.values() if isinstance(score, Skipped))
+    return _Last(line.key, next(failures, None), next(reasons, None))
 
 
 def _because(asked: Reuse, why: str) -> Reuse:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from msgspec import Struct, field
 
 from plimsoll.types.case import Case
 from plimsoll.types.output import Failure, Output
-from plimsoll.types.score import Failed, Score, Scored, ScoreValue
+from plimsoll.types.score import Failed, Score, Scored, ScoreValue, Skipped
 
 AggregateFigure: TypeAlias = float | Failure
 """A finite number, or why there is none."""
@@ -46,7 +47,9 @@ class Aggregate(Struct, frozen=True, kw_only=True):
 
     figures: dict[str, AggregateFigure] = field(default_factory=dict)
     failure: Failure | None = None
-    """Why there are no figures at all; None where there are."""
+    """Why there are no figures at all, where there should be; None where there are, or need not be."""
+    unasked: str | None = None
+    """Why there was nothing to make figures of; None where there was."""
     ok: int = 0
     """Cells with a value for every metric. This and the two below add up to the target's cells."""
     failed: int = 0
@@ -55,6 +58,14 @@ class Aggregate(Struct, frozen=True, kw_only=True):
     """Cells to which a metric does not apply, and none failed."""
 
     @property
-    def shown(self) -> dict[str, AggregateFigure]:
+    def broken(self) -> bool:
+        """It was to have figures and has not one."""
+        missing = bool(self.figures) and all(isinstance(figure, Failure) for figure in self.figures.values())
+        return missing or self.failure is not None
+
+    @property
+    def shown(self) -> Mapping[str, AggregateFigure | Skipped]:
         """The figures; where there are none at all, why, under an empty name."""
+        if self.unasked is not None:
+            return {"": Skipped(reason=self.unasked)}
         return self.figures if self.failure is None else {"": self.failure}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from plimsoll.types.chat import Usage
 from plimsoll.types.output import Failure
@@ -26,6 +27,11 @@ class Scored(Struct, frozen=True, kw_only=True, tag="ok", tag_field="status"):
     """What the evaluator's own `aggregate` is made of beside the value, in a form of its own; shown nowhere."""
     turns: tuple[Scored | Failed | Skipped, ...] = ()
     """Of a conversation that was scored turn by turn, each turn's score in order; usage above is their sum."""
+
+    def undecided(self) -> Scored:
+        """This without a pass or fail, its turns likewise: those are by the condition of the day."""
+        turns = tuple(turn.undecided() if isinstance(turn, Scored) else turn for turn in self.turns)
+        return replace(self, passed=None, turns=turns)
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", tag_field="status"):

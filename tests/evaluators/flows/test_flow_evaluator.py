@@ -174,6 +174,11 @@ def test_the_aggregation_gets_the_lines_that_gave_every_metric_and_the_others_ar
     assert (graded.aggregate.ok, graded.aggregate.failed, graded.aggregate.skipped) == (3, 6, 0)
 
 
+def test_what_an_aggregation_returns_beside_numbers_is_no_figure(graded: Ran, talked: Ran) -> None:
+    for found in (graded.aggregate.figures, talked.aggregate.figures):
+        assert not {"note", "unset", "sure", "listed"} & found.keys()
+
+
 def test_scores_that_were_kept_as_json_count_in_an_aggregation_that_ran_no_line(graded: Ran) -> None:
     async def again() -> Aggregate:
         stored = msgspec.json.decode(msgspec.json.encode(graded.scores[:2]), type=list[dict[str, Score]])
@@ -237,12 +242,19 @@ def test_the_suites_models_are_told_and_the_worker_keeps_the_time() -> None:
     assert aggregate_of(evaluator) is not None
 
 
+@pytest.mark.parametrize("field", ["conversation", "messages"])
+def test_a_flow_may_score_a_whole_conversation_by_both_sides_of_it(field: str) -> None:
+    evaluator = build({**TALK, "inputs": {"reply": field}, "turns": "conversation"})
+    assert evaluator.requires == {field}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"flow": "flows/grad"}, "no such flow"),
         ({"inputs": {"replyy": "output"}}, "has no input 'replyy'"),
         ({"inputs": {"reply": "expected"}}, "no input of"),
+        ({"inputs": {"reply": "messages"}}, "no input of"),
         ({"inputs": {"reply": "output", "strictness": "tone"}}, "under inputs and under arguments"),
         ({"model": "juge"}, "the model 'juge' is not among"),
         ({"model": None}, "its node ask asks a model"),

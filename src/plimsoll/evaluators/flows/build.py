@@ -12,7 +12,7 @@ from plimsoll.config import Strict, environment, substitute
 from plimsoll.config.suite import NAME_PATTERN
 from plimsoll.errors import ConfigError, UsageError, near_match
 from plimsoll.evaluators.contract import BuildContext
-from plimsoll.evaluators.fields import OF_OUTPUT
+from plimsoll.evaluators.fields import CONVERSATION, OF_OUTPUT
 from plimsoll.evaluators.flows.evaluator import FlowEvaluator
 from plimsoll.evaluators.flows.outputs import metrics_of
 from plimsoll.evaluators.flows.settings import FlowSettings
@@ -77,7 +77,8 @@ def _sources(flow: FlowDefinition, settings: FlowSettings) -> dict[str, str]:
         raise UsageError(f"{twice[0]!r} stands under inputs and under arguments", remedy="leave one out")
     own = {name: name for name in known or () if name not in settings.arguments}
     sources = {**own, **settings.inputs}
-    if not any(source in ("output", "value") or source.startswith(OF_OUTPUT) for source in sources.values()):
+    of_answer = ("output", "value", *((CONVERSATION, "messages") if settings.turns == "conversation" else ()))
+    if not any(source in of_answer or source.startswith(OF_OUTPUT) for source in sources.values()):
         likely = next((name for name in ("answer", "prediction", "summary") if name in sources), "INPUT")
         raise UsageError(
             f"no input of {flow.document.file} is filled from the answer that it is to score",

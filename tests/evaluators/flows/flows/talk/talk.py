@@ -9,4 +9,5 @@ class Talk:
     def __aggregate__(self, line_results: list) -> dict:
         if len(line_results) == 1:
             raise ValueError("one line is no crowd")
-        return {"longest": max(line.brief["words"] for line in line_results), "lines": [*line_results]}
+        longest = max(line.brief["words"] for line in line_results)
+        return {"longest": longest, "lines": [*line_results], "note": f"up to {longest} words", "unset": None}
