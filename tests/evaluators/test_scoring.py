@@ -235,6 +235,18 @@ def test_an_optional_evaluator_skips_a_case_that_lacks_a_field() -> None:
     assert only(evaluator) == Skipped(reason="the case has no 'context'")
 
 
+def test_what_the_target_did_not_return_is_not_said_to_lack_in_the_case() -> None:
+    evaluator = Fake(lambda _case, _output: sys.exit("called"), requires=frozenset({"output.documents"}))
+    found = failure(only(evaluator))
+    assert found.message == "quality needs 'output.documents', which the target's answer lacks"
+    assert found.remedy == "have the target return it, or name another output"
+    evaluator = Fake(lambda _case, _output: 1, requires=frozenset({"output.documents", "relevant"}))
+    needs = "quality needs 'relevant', which the case lacks, and 'output.documents', which the target's answer lacks"
+    assert failure(only(evaluator)).message == needs
+    evaluator = Fake(lambda _case, _output: 1, requires=frozenset({"output.documents"}), optional=True)
+    assert only(evaluator) == Skipped(reason="the target's answer has no 'output.documents'")
+
+
 @pytest.mark.parametrize("value", [0, False, [], {}])
 def test_a_field_that_is_zero_or_false_or_an_empty_list_is_there(value: Any) -> None:
     evaluator = Fake(lambda _case, _output: 1, requires=frozenset({"context"}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
@@ -42,14 +42,15 @@ class Tolerance:
 
         A number that is infinite or not a number is never right.
         """
-        if not (_finite(given) and _finite(wanted)):
+        if not (is_finite(given) and is_finite(wanted)):
             return False
-        if given == wanted:
-            return True
-        if not (self.absolute or self.relative):
-            return False
-        exact = _exact(wanted)
-        return abs(_exact(given) - exact) <= max(_exact(self.absolute), _exact(self.relative) * abs(exact))
+        low, high = self.bounds(exact(wanted))
+        return low <= exact(given) <= high
+
+    def bounds(self, wanted: Fraction) -> tuple[Fraction, Fraction]:
+        """The least and the greatest number that is right."""
+        reach = max(exact(self.absolute), exact(self.relative) * abs(wanted))
+        return wanted - reach, wanted + reach
 
     def __str__(self) -> str:
         parts = [f"{self.absolute:g}"] if self.absolute else []
@@ -64,23 +65,56 @@ def is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def same_json(given: Any, wanted: Any, tolerance: Tolerance = EXACT) -> bool:
-    """Whether two values of JSON are equal: objects by their keys in any order, lists in order."""
-    if isinstance(given, Mapping) and isinstance(wanted, Mapping):
-        return given.keys() == wanted.keys() and all(same_json(given[key], wanted[key], tolerance) for key in wanted)
-    if isinstance(given, list | tuple) and isinstance(wanted, list | tuple):
-        return len(given) == len(wanted) and all(
-            same_json(*pair, tolerance) for pair in zip(given, wanted, strict=True)
-        )
-    if is_number(given) and is_number(wanted):
-        return tolerance.covers(given, wanted)
-    return type(given) is type(wanted) and bool(given == wanted)
-
-
-def _finite(value: Number) -> bool:
+def is_finite(value: Number) -> bool:
+    """Whether a number is neither infinite nor NaN. 1e999 is read as infinite."""
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def _exact(value: Number) -> Fraction:
-    # As it is written: 0.1 is a tenth, not the float beside it.
+def exact(value: Number) -> Fraction:
+    """A finite number as it is written: 0.1 is a tenth, not the float beside it."""
     return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+
+
+@dataclass(frozen=True, slots=True)
+class NormalForm:
+    """A value of JSON, flat and hashable: two are equal where the values are, whatever the order of keys."""
+
+    shape: tuple[Hashable, ...]
+    """Everything but the numbers' values."""
+    numbers: tuple[Fraction, ...]
+
+    def is_same(self, wanted: NormalForm, tolerance: Tolerance) -> bool:
+        """Whether a value is the wanted one within a tolerance."""
+        return self.shape == wanted.shape and all(map(tolerance.covers, self.numbers, wanted.numbers))
+
+
+def normal_form(value: Any, text: Callable[[str], str] = str) -> NormalForm:
+    """The normal form of a value of JSON, however deep. A number that is not finite makes it equal to no other.
+
+    Args:
+        value: The value.
+        text: Done to every text in it, but not to keys.
+    """
+    shape: list[Hashable] = []
+    numbers: list[Fraction] = []
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Mapping):
+            keys = sorted(each)
+            shape.append(("object", *keys))
+            pending += [each[key] for key in keys]
+        elif isinstance(each, list | tuple):
+            shape.append(("list", len(each)))
+            pending += each
+        elif is_number(each):
+            shape.append(("number",) if is_finite(each) else object())
+            numbers += [exact(each)] if is_finite(each) else []
+        else:
+            shape.append(text(each) if isinstance(each, str) else each)
+    return NormalForm(tuple(shape), tuple(numbers))
+
+
+def same_json(given: Any, wanted: Any, tolerance: Tolerance = EXACT) -> bool:
+    """Whether two values of JSON are equal: objects by their keys in any order, lists in order."""
+    return normal_form(given).is_same(normal_form(wanted), tolerance)

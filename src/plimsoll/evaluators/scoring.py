@@ -20,7 +20,7 @@ from plimsoll.config import Condition, parse_condition
 from plimsoll.errors import CellError, FailureKind, boundary
 from plimsoll.evaluators.base import misfit
 from plimsoll.evaluators.contract import Evaluator, Returned
-from plimsoll.evaluators.fields import absent
+from plimsoll.evaluators.fields import OF_OUTPUT, absent
 from plimsoll.evaluators.traits import aggregate_of, is_optional, time_limit
 from plimsoll.evaluators.turns import score_conversation
 from plimsoll.types import (
@@ -97,10 +97,15 @@ def evaluator_info(evaluator: Evaluator) -> EvaluatorInfo:
 
 
 def _lacking(evaluator: Evaluator, missing: list[str]) -> dict[str, Score]:
-    names = " and ".join(repr(name) for name in missing)
+    of_answer = [name for name in missing if name.startswith(OF_OUTPUT)]
+    of_case = [name for name in missing if name not in of_answer]
+    whose = {"the case": of_case, "the target's answer": of_answer}
+    named = {owner: " and ".join(map(repr, names)) for owner, names in whose.items() if names}
     if is_optional(evaluator):
-        return skipped(evaluator, f"the case has no {names}")
-    failure = CellError(FailureKind.MISSING_FIELD, f"{evaluator.name} needs {names}, which the case lacks")
+        return skipped(evaluator, ", and ".join(f"{owner} has no {names}" for owner, names in named.items()))
+    needs = ", and ".join(f"{names}, which {owner} lacks" for owner, names in named.items())
+    remedy = None if of_case else "have the target return it, or name another output"
+    failure = CellError(FailureKind.MISSING_FIELD, f"{evaluator.name} needs {needs}", remedy=remedy)
     return unscored(evaluator, Failure.of(failure))
 
 
@@ -201,7 +206,7 @@ def _with_passed(metric: Metric, case: Case, given: Score) -> Score:
         remedy = f"mend pass_if of case {case.id}"
         return _failed(CellError(FailureKind.EVALUATOR, str(error), remedy=remedy), given.usage)
     if condition is None:
-        return given
+        return given.undecided()
     if not given.turns:
         return msgspec.structs.replace(given, passed=condition.holds(given.value))
     turns = tuple(_with_passed(metric, case, turn) for turn in given.turns)

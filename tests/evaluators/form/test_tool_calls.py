@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -30,7 +31,8 @@ def wanted(*calls: tuple[str, Any]) -> list[dict[str, Any]]:
 
 def score(made: list[Any], expected: Any, **keys: Any) -> Scored:
     output = Output(text="", finish="tool_calls", tool_calls=tuple(call(*each) for each in made))
-    return ToolCalls(**keys).evaluate(Case(id="c1", inputs={"expected_tools": expected}), output)
+    case = Case(id="c1", inputs={"expected_tools": expected})
+    return asyncio.run(ToolCalls(**keys).evaluate(case, output))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,30 @@ def test_a_call_that_accepts_any_arguments_leaves_the_others_theirs() -> None:
     expected = ["search", {"name": "search", "arguments": {"city": "Ely"}}]
     made = [("search", {"city": "Ely"}), ("search", {"city": "Rye"})]
     assert score(made, expected, match="unordered").value is True
+
+
+@pytest.mark.parametrize("match", ["exact", "unordered", "subset"])
+def test_thousands_of_calls_are_compared(match: Any) -> None:
+    made = [("search", {"page": page}) for page in range(3000)]
+    assert score(made, wanted(*made), match=match).value is True
+    assert score(made, ["search"] * 3000, match=match).value is True
+    scored = score([*made[:1499], *made[1500:]], wanted(*made), match=match)
+    assert (scored.value, scored.reason) == (False, 'not called: search({"page": 1499})')
+
+
+def test_more_calls_alike_than_can_be_compared_are_wrong() -> None:
+    made = [("search", {"page": page}) for page in range(3000)]
+    scored = score(made, wanted(*made[:200]), match="subset", absolute=1e6)
+    assert (scored.value, scored.reason) == (False, "the answer has too many items that are alike within the tolerance")
+    assert score(made, wanted(*made[:200]), match="unordered", score="f1", absolute=1e6).value == 0.0
+
+
+def test_arguments_nested_deeply_are_compared() -> None:
+    deep: Any = 1
+    for _ in range(300):
+        deep = [deep]
+    assert score([("search", {"a": deep})], wanted(("search", {"a": deep}))).value is True
+    assert score([("search", {"a": [deep]})], wanted(("search", {"a": deep}))).value is False
 
 
 @pytest.mark.parametrize(
@@ -179,4 +205,4 @@ def test_any_text_in_a_call_is_scored(name: str, arguments: str) -> None:
 @pytest.mark.parametrize("odd", [{}, {"function": None}, {"function": "f"}, {"function": {"name": 5, "arguments": 5}}])
 def test_a_call_of_no_known_form_is_wrong_and_no_error(odd: dict[str, Any]) -> None:
     case = Case(id="c1", inputs={"expected_tools": ["search"]})
-    assert ToolCalls().evaluate(case, Output(text="", tool_calls=(odd,))).value is False
+    assert asyncio.run(ToolCalls().evaluate(case, Output(text="", tool_calls=(odd,)))).value is False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plimsoll.evaluators.equality import EXACT, Tolerance, same_json
+from plimsoll.evaluators.equality import EXACT, NormalForm, Tolerance, normal_form, same_json
 from plimsoll.evaluators.fields import as_text
 from plimsoll.evaluators.form.answers import clipped, shown
+from plimsoll.evaluators.form.pairing import Fits, near
 from plimsoll.evaluators.strict_json import parse_json
 
 
@@ -27,12 +28,51 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class CallForm:
+    """What counts of a call, hashable."""
+
+    name: str
+    form: NormalForm | None
+    """None where the call has no arguments to compare: one that was made is then wrong, an expected one takes any."""
+
+
+@dataclass(frozen=True, slots=True)
 class ArgumentRule:
     """When a made call's arguments are the expected ones."""
 
     compared: bool = True
     ignored: frozenset[str] = frozenset()
     tolerance: Tolerance = EXACT
+
+    def form(self, call: Call) -> CallForm:
+        """What counts of a call."""
+        if not self.compared:
+            return CallForm(call.name, normal_form(call.name))
+        if call.arguments is None:
+            return CallForm(call.name, None)
+        counting = {name: value for name, value in call.arguments.items() if name not in self.ignored}
+        return CallForm(call.name, normal_form([call.name, counting]))
+
+    def fitting(self, made: Sequence[CallForm], expected: Sequence[CallForm]) -> Fits:
+        """Which of the expected calls each call that was made may be, all of either being different.
+
+        Raises:
+            CellError, ValueError: as `pairing.near`.
+        """
+        any_arguments = {each.name: column for column, each in enumerate(expected) if each.form is None}
+        columns = [column for column, each in enumerate(expected) if each.form is not None]
+        rows = [row for row, each in enumerate(made) if each.form is not None]
+        found = near(
+            [each.form for each in made if each.form is not None],
+            [each.form for each in expected if each.form is not None],
+            self.tolerance,
+        )
+        fits: Fits = [[] for _ in made]
+        for row, near_ones in zip(rows, found, strict=True):
+            fits[row] = [columns[place] for place in near_ones]
+            if made[row].name in any_arguments:
+                fits[row].append(any_arguments[made[row].name])
+        return fits
 
     def difference(self, made: Call, expected: Call) -> str | None:
         """What is wrong with a call of the right name; None where it is right."""

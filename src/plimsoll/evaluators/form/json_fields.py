@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators.base import SettingsEvaluator
-from plimsoll.evaluators.equality import ToleranceSettings, same_json
+from plimsoll.evaluators.equality import NormalForm, ToleranceSettings, normal_form
 from plimsoll.evaluators.fields import lookup
 from plimsoll.evaluators.form.answers import clipped, json_of, listed, shown
+from plimsoll.evaluators.form.pairing import most_pairs, near
 from plimsoll.evaluators.strict_json import parse_json
+from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, Output, Scored
 
 _ABSENT = object()
+_INDEX = re.compile(r"\[\d+\]")
 
 
 class JsonFields(SettingsEvaluator, ToleranceSettings):
@@ -27,6 +31,7 @@ class JsonFields(SettingsEvaluator, ToleranceSettings):
     whole. right / (fields of the reference + further fields of the answer, unless `unexpected: ignore`).
     """
 
+    version: ClassVar[str] = "2"
     metric: ClassVar[Metric] = Metric(name="", low=0.0, high=1.0)
     shorthand: ClassVar[str | None] = "expected"
 
@@ -42,20 +47,30 @@ class JsonFields(SettingsEvaluator, ToleranceSettings):
     )
     ignore_case: bool = False
 
+    @model_validator(mode="after")
+    def _no_place_without_order(self) -> Self:
+        placed = [path for path in (*self.only, *self.ignore) if _INDEX.search(path)]
+        if placed and self.lists == "unordered":
+            means = _without_indexes(placed[0])
+            raise ValueError(f"{placed[0]!r}: with lists: unordered no item has a place; {means!r} means all of them")
+        return self
+
     @property
     def requires(self) -> frozenset[str]:
         """The reference's field."""
         return frozenset({self.expected})
 
-    def evaluate(self, case: Case, output: Output) -> Scored:
-        """Score the answer."""
+    async def evaluate(self, case: Case, output: Output) -> Scored:
+        """Score the answer, in a thread: it may have thousands of fields."""
+        scored: Scored = await in_thread(partial(self._score, case, output))
+        return scored
+
+    def _score(self, case: Case, output: Output) -> Scored:
         wanted = self._reference(case, output)
         try:
-            answer = json_of(output)
+            found = list(self._compare(json_of(output), wanted, ""))
         except ValueError as error:
             return Scored(value=0.0, reason=str(error))
-        try:
-            found = list(self._compare(answer, wanted, ""))
         except RecursionError:
             return Scored(value=0.0, reason="nested too deeply")
         if not any(each.of_reference for each in found):
@@ -95,42 +110,58 @@ class JsonFields(SettingsEvaluator, ToleranceSettings):
         yield from self._further(dict(enumerate(items[len(wanted) :], len(wanted))), path)
 
     def _anywhere(self, items: Sequence[Any], wanted: Sequence[Any], path: str) -> Iterator[_Field]:
-        if not self._counts(path):
-            return
-        left = list(items)
-        for item in wanted:
-            place = next((index for index, each in enumerate(left) if self._same(each, item)), None)
-            if place is not None:
-                left.pop(place)
-            yield _Field(wrong="" if place is not None else f"{path or 'the list'} lacks {shown(item)}")
+        given, expected = self._items(items, path), self._items(wanted, path)
+        pairs = most_pairs(
+            [self._form(item) for item in given],
+            [self._form(item) for item in expected],
+            lambda some, others: near(some, others, self.tolerance),
+        )
+        taken, found = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
+        place = clipped(path) or "the list"
+        for index, item in enumerate(expected):
+            yield _Field("" if index in found else f"{place} lacks {shown(item)}")
         if self.unexpected == "wrong":
-            yield from (_Field(f"{path or 'the list'} has {shown(item)} too", of_reference=False) for item in left)
+            for index, item in enumerate(given):
+                if index not in taken:
+                    yield _Field(f"{place} has {shown(item)} too", of_reference=False)
+
+    def _items(self, items: Sequence[Any], path: str) -> list[Any]:
+        """What counts of each item; items of which nothing does are left out."""
+        ordered = self.lists == "ordered"
+        counting = (self._counting(item, f"{path}[{n if ordered else ''}]") for n, item in enumerate(items))
+        return [item for item in counting if item is not _ABSENT]
+
+    def _counting(self, value: Any, path: str) -> Any:
+        """A value without the fields that don't count; absent where none does."""
+        if self._left_out(path):
+            return _ABSENT
+        if isinstance(value, Mapping) and value:
+            kept = {key: self._counting(item, _below(path, key)) for key, item in value.items()}
+            return {key: item for key, item in kept.items() if item is not _ABSENT} or _ABSENT
+        if isinstance(value, list | tuple) and value:
+            return self._items(value, path) or _ABSENT
+        return value if self._counts(path) else _ABSENT
 
     def _further(self, found: Mapping[Any, Any], path: str) -> Iterator[_Field]:
         if self.unexpected == "wrong":
-            for key in found:
+            for key, value in found.items():
                 place = _below(path, key)
-                if not self._left_out(place) and self._counts(place):
+                if self._counting(value, place) is not _ABSENT:
                     yield _Field(f"{_place(place)} is not in the reference", of_reference=False)
 
     def _leaf(self, given: Any, wanted: Any, path: str) -> _Field:
         if given is _ABSENT:
             return _Field(f"{_place(path)} is missing")
-        if self._same(given, wanted):
+        if self._form(given).is_same(self._form(wanted), self.tolerance):
             return _Field()
         return _Field(f"{_place(path)} is {shown(given)}, not {shown(wanted)}")
 
-    def _same(self, given: Any, wanted: Any) -> bool:
-        return same_json(self._plain(given), self._plain(wanted), self.tolerance)
+    def _form(self, value: Any) -> NormalForm:
+        return normal_form(value, self._plain)
 
-    def _plain(self, value: Any) -> Any:
-        """Text in one form; all else as it is."""
-        if isinstance(value, str):
-            text = unicodedata.normalize("NFC", value).strip()
-            return text.casefold() if self.ignore_case else text
-        if isinstance(value, Mapping):
-            return {key: self._plain(item) for key, item in value.items()}
-        return [self._plain(item) for item in value] if isinstance(value, list | tuple) else value
+    def _plain(self, text: str) -> str:
+        plain = unicodedata.normalize("NFC", text).strip()
+        return plain.casefold() if self.ignore_case else plain
 
     def _left_out(self, path: str) -> bool:
         return any(_is_in(path, place) for place in self.ignore)
@@ -158,7 +189,7 @@ def _is_in(path: str, place: str) -> bool:
 
 
 def _without_indexes(path: str) -> str:
-    return re.sub(r"\[\d+\]", "[]", path)
+    return _INDEX.sub("[]", path)
 
 
 def _place(path: str) -> str:

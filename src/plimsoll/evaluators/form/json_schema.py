@@ -26,6 +26,7 @@ class JsonSchema(SettingsEvaluator):
     Draft 2020-12 unless `$schema` says another. Nothing is fetched: a `$ref` stays inside the schema.
     """
 
+    version: ClassVar[str] = "2"
     metric: ClassVar[Metric] = Metric(name="", kind=MetricKind.BOOL)
     shorthand: ClassVar[str | None] = "file"
     libraries: ClassVar[tuple[str, ...]] = ("jsonschema",)

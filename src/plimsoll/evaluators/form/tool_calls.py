@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 import msgspec
@@ -14,10 +15,9 @@ from plimsoll.evaluators.equality import ToleranceSettings
 from plimsoll.evaluators.fields import lookup
 from plimsoll.evaluators.form.answers import listed
 from plimsoll.evaluators.form.calls import ArgumentRule, Call, expected_call, made_call
+from plimsoll.evaluators.form.pairing import Pairs, most_in_order, most_pairs
+from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, MetricKind, Output, Scored
-
-Pairs = list[tuple[int, int]]
-"""Calls that are right: the index of the made one, and of the expected one."""
 
 
 class ToolCalls(SettingsEvaluator, ToleranceSettings):
@@ -27,6 +27,7 @@ class ToolCalls(SettingsEvaluator, ToleranceSettings):
     wrong.
     """
 
+    version: ClassVar[str] = "2"
     metric: ClassVar[Metric] = Metric(name="", kind=MetricKind.BOOL)
     shorthand: ClassVar[str | None] = "expected"
 
@@ -70,12 +71,20 @@ class ToolCalls(SettingsEvaluator, ToleranceSettings):
         """The field with the expected calls, where it reads one."""
         return frozenset({self.expected} if self.calls is None else ())
 
-    def evaluate(self, case: Case, output: Output) -> Scored:
-        """Score the calls."""
+    async def evaluate(self, case: Case, output: Output) -> Scored:
+        """Score the calls, in a thread: there may be thousands."""
+        scored: Scored = await in_thread(partial(self._score, case, output))
+        return scored
+
+    def _score(self, case: Case, output: Output) -> Scored:
         expected = self._expected(case, output)
         made = [made_call(call) for call in output.tool_calls]
-        right = self._right(made, expected)
-        wrong = self._wrong(made, expected, right)
+        try:
+            right = self._right(made, expected)
+            wrong = self._wrong(made, expected, right)
+        except (ValueError, RecursionError) as error:
+            why = str(error) if isinstance(error, ValueError) else "nested too deeply"
+            return Scored(value=False if self.score == "all" else 0.0, reason=why)
         reason = listed(wrong) or None
         if self.score == "all":
             return Scored(value=not wrong, reason=reason)
@@ -92,75 +101,31 @@ class ToolCalls(SettingsEvaluator, ToleranceSettings):
             message = f"the case's {self.expected!r}: {error}"
             raise CellError(FailureKind.EVALUATOR, message, remedy="mend the expected calls in the dataset") from None
 
-    def _right(self, made: Sequence[Call], expected: Sequence[Call]) -> Pairs:
-        same = [[self._difference(each, wanted) is None for wanted in expected] for each in made]
-        return _in_order(same) if self.match in ("exact", "ordered") else _in_any_order(same)
+    @property
+    def _rule(self) -> ArgumentRule:
+        return ArgumentRule(self.arguments == "compare", frozenset(self.ignore), self.tolerance)
 
-    def _difference(self, made: Call, expected: Call) -> str | None:
-        if made.name != expected.name:
-            return "another tool"
-        rule = ArgumentRule(self.arguments == "compare", frozenset(self.ignore), self.tolerance)
-        return rule.difference(made, expected)
+    def _right(self, made: Sequence[Call], expected: Sequence[Call]) -> Pairs:
+        rule = self._rule
+        matching = most_in_order if self.match in ("exact", "ordered") else most_pairs
+        return matching([rule.form(each) for each in made], [rule.form(each) for each in expected], rule.fitting)
 
     def _wrong(self, made: Sequence[Call], expected: Sequence[Call], right: Pairs) -> list[str]:
         """What is missing, and what is too much; a call of the right name with wrong arguments is told once."""
-        left = [index for index in range(len(made)) if index not in {pair[0] for pair in right}]
+        placed, found = {pair[0] for pair in right}, {pair[1] for pair in right}
+        left = {index: each for index, each in enumerate(made) if index not in placed}
+        twins: dict[str, list[int]] = {}
+        for index in reversed(left):
+            twins.setdefault(made[index].name, []).append(index)
         told: list[str] = []
-        for index in range(len(expected)):
-            if index in {pair[1] for pair in right}:
+        for index, wanted in enumerate(expected):
+            if index in found:
                 continue
-            wanted = expected[index]
-            twin = next((each for each in left if made[each].name == wanted.name), None)
-            if twin is None:
-                told.append(f"not called: {wanted}")
+            if twins.get(wanted.name):
+                twin = left.pop(twins[wanted.name].pop())
+                told.append(f"{wanted.name}: {self._rule.difference(twin, wanted) or 'called out of order'}")
             else:
-                left.remove(twin)
-                difference = self._difference(made[twin], wanted)
-                told.append(f"{wanted.name}: {difference or 'called out of order'}")
+                told.append(f"not called: {wanted}")
         if self.match in ("exact", "unordered"):
-            told += [f"called and not expected: {made[index]}" for index in left]
+            told += [f"called and not expected: {each}" for each in left.values()]
         return told
-
-
-def _in_order(same: Sequence[Sequence[bool]]) -> Pairs:
-    """The most calls that are right in both orders: their longest common subsequence."""
-    rows, columns = len(same), len(same[0]) if same else 0
-    longest = [[0] * (columns + 1) for _ in range(rows + 1)]
-    for row in reversed(range(rows)):
-        for column in reversed(range(columns)):
-            longest[row][column] = (
-                longest[row + 1][column + 1] + 1
-                if same[row][column]
-                else max(longest[row + 1][column], longest[row][column + 1])
-            )
-    found, row, column = [], 0, 0
-    while row < rows and column < columns:
-        if same[row][column]:
-            found.append((row, column))
-            row, column = row + 1, column + 1
-        elif longest[row + 1][column] >= longest[row][column + 1]:
-            row += 1
-        else:
-            column += 1
-    return found
-
-
-def _in_any_order(same: Sequence[Sequence[bool]]) -> Pairs:
-    """The most calls that are right, each counted once: a maximum matching by augmenting paths (Kuhn 1955).
-
-    Taking the first that fits would be too few where an expected call accepts any arguments.
-    """
-    taken: dict[int, int] = {}
-
-    def place(row: int, seen: set[int]) -> bool:
-        for column, fits in enumerate(same[row]):
-            if fits and column not in seen:
-                seen.add(column)
-                if column not in taken or place(taken[column], seen):
-                    taken[column] = row
-                    return True
-        return False
-
-    for row in range(len(same)):
-        place(row, set())
-    return sorted((row, column) for column, row in taken.items())
