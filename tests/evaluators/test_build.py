@@ -156,6 +156,15 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def test_a_condition_beyond_a_metrics_range_is_a_mistake() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build("evaluators:\n  - token_f1: {pass_if: '>= 60'}\n")
+    assert "pass_if of 'token_f1' must be about a number that it can have, from 0 to 1, not '>= 60.0'" in str(
+        caught.value
+    )
+    build("evaluators:\n  - token_f1: {pass_if: '>= 1'}\n")
+
+
 def of_package(root: Path, *entries: Any, installed: list[EntryPoint] | None = None) -> tuple[Evaluator, ...]:
     document = Document("suites/s.yaml", None, {(): 1})
     return build_evaluators(entries, discover(root, installed), BuildContext(root), document)

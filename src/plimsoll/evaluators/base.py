@@ -136,9 +136,22 @@ def misfit(metric: Metric, condition: Condition) -> str | None:
         fits = isinstance(operand, bool)
         wanted = "true or false"
     elif metric.kind is MetricKind.NUMERIC:
-        fits = not isinstance(operand, bool | str)
+        fits = not isinstance(operand, bool | str) and _within(operand, metric)
         wanted = "a comparison with a number, such as >= 0.6"
+        if not isinstance(operand, bool | str) and not fits:
+            wanted = f"about a number that it can have, {_range_words(metric)}"
     else:
         fits = isinstance(operand, str) and (not metric.labels or operand in metric.labels)
         wanted = f"one of {', '.join(metric.labels)}" if metric.labels else "a label"
     return None if fits else f"pass_if of {metric.name!r} must be {wanted}, not {str(condition)!r}"
+
+
+def _within(operand: float, metric: Metric) -> bool:
+    # Beyond its range a condition holds for every value or for none: `>= 9` of 1 to 5.
+    return (metric.low is None or operand >= metric.low) and (metric.high is None or operand <= metric.high)
+
+
+def _range_words(metric: Metric) -> str:
+    low = "" if metric.low is None else f"from {metric.low:g}"
+    high = "" if metric.high is None else f"to {metric.high:g}"
+    return " ".join(filter(None, (low, high)))
