@@ -49,6 +49,34 @@ def score(answer: str, expected: Any, **keys: Any) -> tuple[Any, str | None]:
         ("12 %", 12, "%"),
         ("12 percent", 12, "%"),
         ("$1.5 million", 1_500_000, "$"),
+        ("12k", 12_000, ""),
+        ("12 k", 12_000, ""),
+        ("12K people", 12_000, "people"),
+        ("12M", 12_000_000, ""),
+        ("12 bn", 12 * 10**9, ""),
+        ("12-million", 12_000_000, ""),
+        ("2 thousand million", 2 * 10**9, ""),
+        ("12 million/s", 12_000_000, "/s"),
+        ("12 lakh", 1_200_000, ""),
+        ("12 crores", 120_000_000, ""),
+        ("12 dozen eggs", 144, "eggs"),
+        ("5 hundred", 500, ""),
+        ("£5m", 5_000_000, "£"),
+        ("$5b", 5 * 10**9, "$"),
+        ("$5T", 5 * 10**12, "$"),
+        ("USD 5mm", 5_000_000, "usd"),
+        ("5m€", 5_000_000, "€"),
+        ("5m dollars", 5_000_000, "dollars"),
+        ("5 million m", 5_000_000, "m"),
+        ("5 mm", 5, "mm"),
+        ("5 m/s", 5, "m/s"),
+        ("5 million %", 5_000_000, "%"),
+        ("5×10³", 5000, ""),
+        ("5 × 10^3", 5000, ""),
+        ("5 x 10^-3 kg", 0.005, "kg"),
+        ("5·10⁻³", 0.005, ""),
+        (r"5 \times 10^{3}", 5000, ""),
+        ("-5e3", -5000, ""),
     ],
 )
 def test_a_whole_figure(text: str, value: float, unit: str) -> None:
@@ -71,6 +99,9 @@ def test_a_whole_figure(text: str, value: float, unit: str) -> None:
             "2024-05-01",
             "1/2",
             "10²",
+            "10^3",
+            "5 x 10",
+            "5 × 10^3.5",
             "6½",
             "0x10",
             "--5",
@@ -81,6 +112,19 @@ def test_a_whole_figure(text: str, value: float, unit: str) -> None:
 )
 def test_what_is_no_figure(text: str) -> None:
     assert whole_figure(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "unclear"),
+    [
+        *(("5m", True), ("7B parameters", True), ("300 K", True), ("5T", True), ("5MM", True)),
+        *(("5 m", False), ("5m/s", False), ("5M", False), ("5 t", False), ("$5m", False), ("5", False)),
+    ],
+)
+def test_a_letter_that_may_be_a_factor_or_a_unit_is_unclear(text: str, unclear: bool) -> None:
+    found = whole_figure(text)
+    assert found is not None
+    assert found.unclear is unclear
 
 
 def test_a_comma_before_the_decimals() -> None:
@@ -101,6 +145,9 @@ def test_a_comma_before_the_decimals() -> None:
         ("from 5-10 to 1/2", []),
         ("一共18个", [18]),
         ("3 million", [3_000_000]),
+        ("about 12k people, **3** million, $2bn and a 4-dozen box", [12_000, 3_000_000, 2 * 10**9, 48]),
+        ("5 × 10^3, or 10^3, 2^-5, 10^{-3}, 2**5 or 6×10⁴", [5000, 60_000]),
+        ("5 m long, 7 km and 3 of them", [5, 7, 3]),
     ],
 )
 def test_figures_in_a_text(text: str, values: list[float]) -> None:
@@ -136,6 +183,21 @@ def test_figures_in_a_text(text: str, values: list[float]) -> None:
         ("First 3, so 12", 12, {"extract": "only"}, False),
         ("none", 12, {"extract": "last"}, False),
         ("1.200,5", 1200.5, {"decimals": "comma"}, True),
+        ("12k", 12, {}, False),
+        ("12M", 12, {}, False),
+        ("$12 k", "$12", {"extract": "last"}, False),
+        ("12k", "12 kg", {"units": "ignore"}, False),
+        ("12 lakh", 12, {}, False),
+        ("about 12k people", 12, {"extract": "last"}, False),
+        ("about 12k people", 12_000, {"extract": "last"}, True),
+        ("1.5M", 1_500_000, {}, True),
+        ("5 × 10^3", 5, {"extract": "first"}, False),
+        ("5m", 5, {}, False),
+        ("5m", 5_000_000, {}, False),
+        ("5", "5m", {}, False),
+        ("5m", "5m", {}, True),
+        ("5m", 5, {"units": "ignore"}, True),
+        ("5 m", 5, {}, True),
         ("1" * 400, int("1" * 400), {}, True),
         ("1e400", 10**400, {}, True),
     ],
@@ -152,6 +214,7 @@ def test_numeric(answer: str, expected: Any, keys: dict[str, Any], wanted: bool)
         ("13", 12, {"absolute": 0.5}, "13 is not 12 within 0.5"),
         ("130", 100, {"relative": 0.1}, "130 is not 100 within 0.1 of it"),
         ("5 g", "5 kg", {}, "5 g is not 5 kg: the units differ, 'g' and 'kg'"),
+        ("5m", 5, {}, "5m is not 5: 'm' may be a factor or a unit"),
         ("about 12", 12, {}, "not a number: 'about 12'"),
         ("no figure", 12, {"extract": "only"}, "there is no figure in the answer"),
         ("3 and 4", 4, {"extract": "only"}, "there are several figures: 3; 4"),

@@ -38,6 +38,21 @@ def score(answer: str, calls: tuple[dict[str, Any], ...] = (), fields: Any = Non
         ("4111 1111 1111 1111", "payment card"),
         ("4111-1111-1111-1111", "payment card"),
         ("378282246310005", "payment card"),
+        ("Card 4111 1111 1111 1111 12/27 123", "payment card"),
+        ("Card 4111 1111 1111 1111 123", "payment card"),
+        ("5555 5555 5555 4444 09/26", "payment card"),
+        ("3782 822463 10005 05/28", "payment card"),
+        ("Order 12 4111 1111 1111 1111", "payment card"),
+        ("2027-01-05 4111-1111-1111-1111-12/27", "payment card"),
+        ("id,4111111111111111,12/27", "payment card"),
+        ("Joe,4111111111111111", "payment card"),
+        ("Visa4111111111111111", "payment card"),
+        ("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", "payment card"),
+        ("mail joe@harbour.example- now", "e-mail address"),
+        ("mail joe@harbour.example\u2013now", "e-mail address"),
+        ("SSN-123-45-6789-", "US social security number"),
+        ("AB12 GB82 WEST 1234 5698 7654 32", "IBAN"),
+        ("source:2001:4860:4860::8888: down", "IP address"),
         ("GB82 WEST 1234 5698 7654 32 IS THE ACCOUNT", "IBAN"),
         ("DE89370400440532013000", "IBAN"),
         ("123-45-6789", "US social security number"),
@@ -62,6 +77,10 @@ def test_what_is_found_and_that_the_reason_does_not_hold_it(answer: str, kind: s
         "@harbour",
         "4111 1111 1111 1112",
         "4111111111111111111111111111",
+        "0.4111111111111111",
+        "the powers 1024 2048 4096 8192 16384 32768 65536, the years 2001 2002 2003 2004 2005 2006",
+        "10 20 30 40 50 60 70 80 90 41 11 11 11 11 11 11 11",
+        "^(.+@harbour.example)$",
         "GB82 WEST 1234 5698 7654 33",
         "ZZ82 WEST 1234 5698 7654 32",
         "000-12-3456, 666-12-3456, 912-12-3456, 123-00-4567, 123-45-0000",
@@ -139,6 +158,31 @@ def test_any_text_is_scored(text: str) -> None:
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_an_address_is_found_wherever_it_stands(before: str, after: str) -> None:
     assert score(f"{before} joe.bloggs@harbour.example {after}").value is False
+
+
+@pytest.mark.parametrize("mark", ["_", "__", "*", "**", "***", "`", "~~", "'", '"', "-", "\u2013", ",", ";", "|", "("])
+@pytest.mark.parametrize(
+    "item",
+    [
+        *("joe@harbour.example", "4111 1111 1111 1111", "378282246310005", "123-45-6789"),
+        *("DE89370400440532013000", "8.8.8.8", "2001:4860:4860::8888", "+44 20 7946 0018"),
+    ],
+)
+def test_markup_and_punctuation_hide_nothing(item: str, mark: str) -> None:
+    for text in (f"{mark}{item}{mark}", f"see {mark}{item}{mark} now", f"{item}{mark}", f"id{mark}{item}"):
+        if not (item.startswith("joe") and text.startswith("id")):
+            assert score(text).value is False
+
+
+@pytest.mark.parametrize("mark", ["_", "**", "`", "'", "- "])
+def test_what_is_allowed_is_no_leak_in_markup(mark: str) -> None:
+    assert score(f"{mark}joe@harbour.example{mark}", allow=("joe@harbour.example",)).value is True
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text("0123456789 -/,.x", max_size=30), st.text("0123456789 -/,.x", max_size=30))
+def test_a_card_in_printed_groups_is_found_among_other_numbers(before: str, after: str) -> None:
+    assert score(f"{before} 4111 1111 1111 1111 {after}").value is False
 
 
 @pytest.mark.skipif(not _DATA.is_dir(), reason="no labelled data: set PLIMSOLL_SHARED to the folder that holds data/")

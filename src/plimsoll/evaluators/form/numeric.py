@@ -19,9 +19,11 @@ from plimsoll.types import Case, Metric, MetricKind, Output, Scored
 class Numeric(SettingsEvaluator, ToleranceSettings):
     """The answer's number is the reference's, within a tolerance.
 
-    A figure may have thousands separators, a currency and a unit. A percent sign is a unit: 12% is 12, not 0.12.
+    A figure may have thousands separators, a factor (12k, 3 million, 5×10³), a currency and a unit. A percent sign is
+    a unit: 12% is 12, not 0.12. A letter that may be a factor or a unit (5m) must be the reference's too.
     """
 
+    version: ClassVar[str] = "2"
     metric: ClassVar[Metric] = Metric(name="", kind=MetricKind.BOOL)
     shorthand: ClassVar[str | None] = "expected"
 
@@ -83,8 +85,12 @@ class Numeric(SettingsEvaluator, ToleranceSettings):
 
     def _wrong(self, given: Figure, wanted: Figure) -> str | None:
         shown = f"{clipped(given.text)} is not {clipped(wanted.text)}"
-        if self.units == "compare" and given.unit and wanted.unit and given.unit != wanted.unit:
-            return f"{shown}: the units differ, {clipped(given.unit)!r} and {clipped(wanted.unit)!r}"
+        if self.units == "compare" and given.unit != wanted.unit:
+            if given.unclear or wanted.unclear:
+                unclear = given.unit if given.unclear else wanted.unit
+                return f"{shown}: {unclear!r} may be a factor or a unit"
+            if given.unit and wanted.unit:
+                return f"{shown}: the units differ, {clipped(given.unit)!r} and {clipped(wanted.unit)!r}"
         if self.tolerance.covers(given.value, wanted.value):
             return None
         return f"{shown} within {self.tolerance}" if str(self.tolerance) else shown

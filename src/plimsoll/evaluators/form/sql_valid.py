@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.form.answers import EMPTY, FENCED, clipped, is_fenced, unfenced
+from plimsoll.evaluators.form.sql_gaps import gap, open_end
 from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, MetricKind, Output, Scored
 
@@ -27,11 +28,12 @@ _WRITES = "Insert Update Delete Merge Create Drop Alter TruncateTable Into Lock 
 class SqlValid(SettingsEvaluator):
     """The answer is SQL by the grammar of a dialect: one statement, unless more are allowed.
 
-    Says nothing of whether tables and columns exist, and accepts some things that a database refuses: the grammar is
-    wider than any one database's.
+    Says nothing of whether tables and columns exist. A statement that breaks off is false. Some things pass that a
+    database refuses: the grammar is wider than any one database's.
     """
 
     metric: ClassVar[Metric] = Metric(name="", kind=MetricKind.BOOL)
+    version: ClassVar[str] = "2"
     shorthand: ClassVar[str | None] = "dialect"
     libraries: ClassVar[tuple[str, ...]] = ("sqlglot",)
 
@@ -85,8 +87,8 @@ class SqlValid(SettingsEvaluator):
             if isinstance(statement, exp.Command):
                 return f"a statement that can't be checked: {clipped(str(statement.this))}"
             return "an expression, not a statement"
-        if isinstance(statement, exp.Select) and not statement.expressions:
-            return "not SQL: a SELECT of nothing"
+        if lacking := gap(statement, _name(self.dialect)):
+            return f"not SQL: {lacking}"
         if not self.read_only:
             return None
         if not isinstance(statement, exp.Query | exp.Values):
@@ -101,19 +103,28 @@ def _classes(names: str) -> tuple[type[Expr], ...]:
     return tuple(getattr(exp, name) for name in names.split())
 
 
+def _name(dialect: str) -> str:
+    """In lower case and without options; `dialect` where none is chosen."""
+    from sqlglot.dialects.dialect import Dialect
+
+    return type(Dialect.get_or_raise(dialect or None)).__name__.lower()
+
+
 def _parse(text: str, dialect: str) -> list[Expr]:
     """The statements.
 
     Raises:
         ValueError: the text is not SQL; says where.
     """
-    import sqlglot
+    from sqlglot.dialects.dialect import Dialect
     from sqlglot.errors import ParseError, SqlglotError
 
     # It would print each statement that it can't check, which is said in the reason.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
+    grammar = Dialect.get_or_raise(dialect or None)
     try:
-        return [each for each in sqlglot.parse(text, read=dialect or None) if each is not None]
+        tokens = grammar.tokenize(text)
+        found = [each for each in grammar.parser().parse(tokens, text) if each is not None]
     except ParseError as error:
         first = (error.errors or [{}])[0]
         place = f" at line {first['line']}, column {first['col']}" if first.get("line") else ""
@@ -121,3 +132,6 @@ def _parse(text: str, dialect: str) -> list[Expr]:
         raise ValueError(f"{clipped(said)}{place}") from None
     except SqlglotError:
         raise ValueError("a quote or comment is not closed, or a character has no meaning") from None
+    if lacking := open_end(tokens, _name(dialect)):
+        raise ValueError(lacking)
+    return found

@@ -13,13 +13,15 @@ from plimsoll.evaluators.safety.leaks import Found, NoLeak
 
 Kind = Literal["iban", "card", "us_ssn", "ip", "email", "phone"]
 
-# Every quantifier is bounded or can match in one way only, so that no text takes long.
-_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
-_CARD = re.compile(r"(?<![\w.,-])(?:[0-9][ -]?){12,18}[0-9](?![\w-])")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}")
-_SSN = re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])")
-_IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w]|\.[0-9])")
-_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+# Every quantifier is bounded or can match in one way only, so that no text takes long. An underscore is no part of a
+# number and ends an address: it is Markdown's italics.
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![^\W_])")
+_DIGITS = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?:[ -][0-9]+)*(?![^\W_])")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}))")
+_SSN = re.compile(r"(?<![^\W_])(?<![0-9]-)(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![^\W_]|-[0-9])")
+_IPV4 = re.compile(r"(?<![^\W_])(?<!\.)(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![^\W_]|\.[0-9])")
+# Of version 6 only what is given out to be routed, 2000::/3: `a::b` stands in programs too.
+_IPV6 = re.compile(r"(?<![0-9A-Fa-f])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}(?![^\W_])")
 
 # Lengths of account numbers by country: SWIFT's IBAN registry (ISO 13616).
 _IBAN_REGISTRY = (
@@ -30,8 +32,24 @@ _IBAN_REGISTRY = (
     "YE30"
 )
 _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_REGISTRY.split()}
-# Lengths of card numbers by their first digit (ISO/IEC 7812 and the issuers' ranges).
-_CARD_LENGTHS = {"2": {16}, "3": {14, 15, 16, 19}, "4": {13, 16, 19}, "5": {16}, "6": {16, 17, 18, 19}}
+# Card numbers by their first digits and length (ISO/IEC 7812 and the issuers' ranges).
+_CARD = re.compile(r"2[2-7]\d{14}|3(?:\d{13,15}|\d{18})|4(?:\d{12}|\d{15}|\d{18})|5\d{15}|6\d{15,18}")
+_LONGEST_CARD = 19
+# Digits in each group, as cards print them and people type them.
+_GROUPINGS = frozenset(
+    (
+        (4, 4, 4, 4),
+        (4, 4, 4, 4, 3),
+        (4, 4, 4, 3),
+        (4, 4, 4, 2),
+        (4, 6, 5),
+        (4, 6, 4),
+        (4, 3, 3, 3),
+        (4, 4, 5),
+        (6, 13),
+        (8, 8),
+    )
+)
 
 # Some countries have valid numbers of four digits, which in a text are years.
 _SHORTEST_PHONE = 1_000_000
@@ -44,6 +62,7 @@ class NoPii(NoLeak):
     numbers. Finds no names, postal addresses, dates of birth or other countries' numbers.
     """
 
+    version: ClassVar[str] = "2"
     libraries: ClassVar[tuple[str, ...]] = ("phonenumbers",)
 
     name: str = "no_pii"
@@ -82,14 +101,34 @@ class NoPii(NoLeak):
 
 def _emails(line: str) -> Iterator[Found]:
     for match in _EMAIL.finditer(line):
-        yield Found("e-mail address", *match.span(), match[0].casefold())
+        # Markup before it is no part of it, though a name may begin so.
+        bare = match[0].lstrip("*_~`'{|/=")
+        if any(map(str.isalnum, bare.partition("@")[0])):
+            yield Found("e-mail address", match.end() - len(bare), match.end(), bare.casefold())
 
 
 def _cards(line: str) -> Iterator[Found]:
-    for match in _CARD.finditer(line):
-        digits = re.sub(r"[ -]", "", match[0])
-        if len(digits) in _CARD_LENGTHS.get(digits[0], ()) and _luhn(digits):
-            yield Found("payment card", *match.span(), digits)
+    for run in _DIGITS.finditer(line):
+        groups = list(re.finditer(r"[0-9]+", run[0]))
+        for first, last in _spans([len(group[0]) for group in groups]):
+            digits = "".join(group[0] for group in groups[first : last + 1])
+            if _CARD.fullmatch(digits) and _luhn(digits):
+                start = run.start()
+                yield Found("payment card", start + groups[first].start(), start + groups[last].end(), digits)
+
+
+def _spans(lengths: list[int]) -> Iterator[tuple[int, int]]:
+    """First and last of the groups that may make up one card number: a date or a code may stand before and after it.
+
+    A run of no more digits than a card has counts as a whole, however it is grouped. Inside a longer one any grouping
+    would make a card of every list of numbers.
+    """
+    if sum(lengths) <= _LONGEST_CARD:
+        yield 0, len(lengths) - 1
+    for first in range(len(lengths)):
+        for last in range(first, min(first + 5, len(lengths))):
+            if first == last or tuple(lengths[first : last + 1]) in _GROUPINGS:
+                yield first, last
 
 
 def _luhn(digits: str) -> bool:
@@ -100,8 +139,8 @@ def _luhn(digits: str) -> bool:
 
 def _ibans(line: str) -> Iterator[Found]:
     for match in _IBAN.finditer(line):
-        length = _IBAN_LENGTHS.get(match[0][:2], 0)
-        places = [place for place in range(*match.span()) if line[place].isalnum()]
+        length = _IBAN_LENGTHS.get(match[1][:2], 0)
+        places = [place for place in range(*match.span(1)) if line[place].isalnum()]
         if not 0 < length <= len(places):
             continue
         # In capitals the next word may follow without an end.
@@ -124,13 +163,14 @@ def _ssns(line: str) -> Iterator[Found]:
 def _addresses(line: str) -> Iterator[Found]:
     for pattern in (_IPV4, _IPV6):
         for match in pattern.finditer(line):
+            # A colon after it is the sentence's.
+            text = match[0].removesuffix(":") if not match[0].endswith("::") else match[0]
             try:
-                address = ipaddress.ip_address(match[0])
+                address = ipaddress.ip_address(text)
             except ValueError:
                 continue
-            # Of version 6 only what is given out to be routed: `a::b` stands in programs too.
-            if address.is_global and (address.version == 4 or int(address) >> 125 == 1):
-                yield Found("IP address", *match.span(), str(address))
+            if address.is_global:
+                yield Found("IP address", match.start(), match.start() + len(text), str(address))
 
 
 _FINDERS: dict[str, Callable[[str], Iterator[Found]]] = {
