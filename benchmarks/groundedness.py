@@ -26,7 +26,7 @@ from benchmarks.common.results import Finding, Section, Table, machine, save, sh
 from plimsoll.evaluators.text.groundedness import GroundednessOverlap
 from plimsoll.evaluators.text.words import content_words, words
 from plimsoll.stats import auc, auc_interval
-from plimsoll.types import Case, Output, Scored
+from plimsoll.types import Scored
 
 ROOT = Path(__file__).parents[1]
 CONFIDENCE = 0.95
@@ -92,7 +92,7 @@ def lenient_pair_overlap(one: Labelled) -> float:
 
 def groundedness(one: Labelled) -> float | None:
     """The evaluator itself; None where it skips."""
-    scored = GroundednessOverlap().evaluate(Case(id="answer", inputs={"context": one.source}), Output(text=one.answer))
+    scored = GroundednessOverlap().score(one.answer, [one.source])
     return float(scored.value) if isinstance(scored, Scored) else None
 
 

@@ -46,7 +46,7 @@ class Desk:
     """Prompt → the questions that it gets wrong."""
     replies: dict[int, Reply] = field(default_factory=dict)
     """Question → what is sent instead of an answer."""
-    judgement: str = '{"reason": "it is so", "score": 4}'
+    judgement: str | Reply = '{"reason": "it is so", "score": 4}'
     """What it says as a judge."""
     delay: float = 0.0
     asked: Counter[tuple[str, int]] = field(default_factory=Counter)

@@ -42,9 +42,10 @@ model:
 inputs:
   question: {type: string}
   output: {type: string}
+  nonce: {type: string}
 ---
 system:
-Judge the answer. Reply with JSON: {"reason": "...", "score": 1 to 5}
+Judge the answer (its mark is {{ nonce }}). Reply with JSON: {"reason": "...", "score": 1 to 5}
 
 user:
 judge {{ question }} {{ output }}

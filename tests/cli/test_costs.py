@@ -77,7 +77,7 @@ def test_the_projects_price_holds_where_the_suite_gives_none(workspace: Workspac
 def test_the_cost_of_judging_is_told_apart(priced: Workspace, desk: Desk, capsys):
     edit(priced.root, "suites/desk.yaml", "  - short", "  - judge: evaluators/kind.prompty\n  - cost")
     (priced.root / "evaluators" / "kind.prompty").write_text(JUDGE, encoding="utf-8")
-    desk.replies[0] = Reply(text='{"reason": "fine", "score": 4}', usage=USAGE)
+    desk.judgement = Reply(text='{"reason": "fine", "score": 4}', usage=USAGE)
     _, suite = run(capsys, "--target", "v1", "--filter", "id=c5")
     target = suite["targets"]["v1"]
     assert (target["cost"], target["judge_cost"]) == (pytest.approx(COST), pytest.approx(COST))
@@ -132,7 +132,7 @@ def test_scores_that_the_cap_left_no_room_for_are_owed_and_not_failed(priced: Wo
         '  judge: {model: judge, base_url: "${OPENAI_BASE_URL}", price: {input: 100, output: 200}}\ntargets:',
     )
     (priced.root / "evaluators" / "kind.prompty").write_text(JUDGE, encoding="utf-8")
-    desk.replies[0] = Reply(text='{"reason": "fine", "score": 4}', usage=USAGE)
+    desk.judgement = Reply(text='{"reason": "fine", "score": 4}', usage=USAGE)
     # Room for the answers of one target, and for two judgements.
     ended, suite = run(capsys, "--target", "v1", "--max-cost", "0.26")
     assert ended.code == ExitCode.INCONCLUSIVE

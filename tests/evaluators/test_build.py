@@ -77,7 +77,7 @@ evaluators:
         "suites/s.yaml:3: no evaluator named 'exact_mach' (did you mean 'exact_match'?)",
         "suites/s.yaml:5: contains: unknown key 'ignorecase' (did you mean 'ignore_case'?)",
         "suites/s.yaml:6: regex: give one of pattern, any, all; found none",
-        ("suites/s.yaml:7: regex: pattern: not a regular expression: missing ), unterminated subpattern at position 0"),
+        ("suites/s.yaml:7: regex: pattern: not a regular expression: missing ) at position 1"),
         (
             "suites/s.yaml:8: a second metric named 'token_f1'; the first is of the suite "
             "(give this one another name: `name: …`)"

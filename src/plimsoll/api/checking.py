@@ -123,7 +123,7 @@ def _expiring(certificates: Certificates) -> Iterator[str]:
 
 
 def _warnings(prepared: Prepared) -> tuple[str, ...]:
-    found = list(self_judged(prepared))
+    found = [*self_judged(prepared), *prepared.notes]
     found += [
         f"target {name} can be run but not promoted: {spec.unbundled}"
         for name, spec in prepared.targets.items()

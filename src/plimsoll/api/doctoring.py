@@ -16,7 +16,7 @@ from plimsoll.api.loop import run_blocking
 from plimsoll.config import ModelSettings, Workspace, environment
 from plimsoll.errors import ConfigError, MissingExtraError, PlimsollError, UsageError
 from plimsoll.evaluators.adapters.environment import installed_version, interpreter
-from plimsoll.evaluators.adapters.factory import LIBRARIES
+from plimsoll.evaluators.adapters.factory import LIBRARIES, check_environments
 from plimsoll.gates import key_id, signing_key
 from plimsoll.models import Probe, cache_folder, fetch_weights, find_weights, open_models, probe
 from plimsoll.tracking import open_store
@@ -92,6 +92,10 @@ def _libraries(workspace: Workspace) -> Iterator[Finding]:
     """The libraries whose evaluators can be used; of those that can't, only what the project says to be there."""
     there: list[str] = []
     environments = workspace.settings.environments
+    try:
+        check_environments(environments)
+    except UsageError as error:
+        yield Finding(what="environments", state=State.BAD, detail=error.message, remedy=error.remedy)
     for library in LIBRARIES:
         written = environments.get(library.name)
         try:

@@ -30,6 +30,7 @@ from plimsoll.datasets import Summary as DatasetSummary
 from plimsoll.errors import ConfigError, Mistake
 from plimsoll.evaluators import compile_transform, evaluator_info
 from plimsoll.evaluators.judges.self_judging import self_judging
+from plimsoll.evaluators.judges.unfenced import unfenced
 from plimsoll.evaluators.traits import models_of
 from plimsoll.runs.engine import Scorer
 from plimsoll.targets.recorded import read_recorded
@@ -56,6 +57,8 @@ class Prepared:
     """The suite's and the cases' own. A judge's digest does not say which model it asks: that is known when it runs."""
     judges: frozenset[str]
     """Names of the models that evaluators ask."""
+    notes: tuple[str, ...]
+    """What is worth knowing of the evaluators, and no mistake."""
 
 
 def prepare(workspace: Workspace, name: str) -> Prepared:
@@ -90,6 +93,7 @@ def prepare(workspace: Workspace, name: str) -> Prepared:
         targets=parts.targets,
         evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in evaluators},
         judges=frozenset(model.name for evaluator in evaluators for model in models_of(evaluator)),
+        notes=tuple(note for evaluator in evaluators if (note := unfenced(evaluator))),
     )
 
 

@@ -21,7 +21,7 @@ from plimsoll.errors import CellError, FailureKind, boundary
 from plimsoll.evaluators.base import misfit
 from plimsoll.evaluators.contract import Evaluator, Returned
 from plimsoll.evaluators.fields import OF_OUTPUT, absent
-from plimsoll.evaluators.traits import aggregate_of, is_optional, time_limit
+from plimsoll.evaluators.traits import aggregate_of, filled_from, is_optional, time_limit
 from plimsoll.evaluators.turns import score_conversation
 from plimsoll.types import (
     Case,
@@ -104,9 +104,15 @@ def _lacking(evaluator: Evaluator, missing: list[str]) -> dict[str, Score]:
     if is_optional(evaluator):
         return skipped(evaluator, ", and ".join(f"{owner} has no {names}" for owner, names in named.items()))
     needs = ", and ".join(f"{names}, which {owner} lacks" for owner, names in named.items())
-    remedy = None if of_case else "have the target return it, or name another output"
+    remedy = _map_one_of(evaluator, of_case) if of_case else "have the target return it, or name another output"
     failure = CellError(FailureKind.MISSING_FIELD, f"{evaluator.name} needs {needs}", remedy=remedy)
     return unscored(evaluator, Failure.of(failure))
+
+
+def _map_one_of(evaluator: Evaluator, missing: list[str]) -> str | None:
+    """How to fill it from another field, where the evaluator has such a setting."""
+    found = [name for name, source in filled_from(evaluator).items() if source in missing]
+    return f"name the field that the cases have for it: `fields: {{{found[0]}: FIELD}}`" if found else None
 
 
 async def _evaluate(evaluator: Evaluator, case: Case, output: Output) -> Returned:

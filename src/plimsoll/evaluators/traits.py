@@ -5,6 +5,7 @@ An evaluator of a package or a test need not know of any of these.
 | attribute | meaning | without it |
 |---|---|---|
 | `optional` | a case that lacks a required field is skipped | it fails |
+| `filled_from` | its inputs → the fields that fill them, as the setting `fields` maps them | none can be mapped |
 | `sample` | it scores only so many cases | all |
 | `timeout` | seconds for one output; None is no limit of ours | 120 s |
 | `turns` | how it scores a conversation: `each` turn, the `last`, or the `conversation` once | `each` |
@@ -36,6 +37,12 @@ DEFAULT_TIMEOUT = 120.0
 def is_optional(evaluator: Evaluator) -> bool:
     """Whether a case without a required field is skipped."""
     return bool(getattr(evaluator, "optional", False))
+
+
+def filled_from(evaluator: Evaluator) -> Mapping[str, str]:
+    """Its input → the field of the case that fills it, where a suite may map them by `fields`."""
+    sources: Mapping[str, str] = getattr(evaluator, "filled_from", {})
+    return sources
 
 
 def sample_size(evaluator: Evaluator) -> int | None:

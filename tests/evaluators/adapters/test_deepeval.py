@@ -118,12 +118,14 @@ def test_the_best_of_hallucination_is_none(deepeval):
     [
         ("AnswerRelevancyMetric", [{"statements": ["a", "b"]}, YES, WHY]),
         ("AnswerRelevancyMetric", [{"statements": []}, WHY]),
+        ("FaithfulnessMetric", [{"truths": ["t"], "claims": []}] * 2 + [WHY]),
         ("FaithfulnessMetric", [{"truths": ["t"], "claims": ["a", "b"]}] * 2 + [verdicts(), WHY]),
         ("BiasMetric", [{"opinions": ["a"]}, verdicts(), WHY]),
         ("HallucinationMetric", [verdicts(), WHY]),
         ("ContextualPrecisionMetric", [YES, WHY]),
         ("ContextualRecallMetric", [verdicts(), WHY]),
         ("ContextualRelevancyMetric", [verdicts(), verdicts(), WHY]),
+        ("ContextualRelevancyMetric", [YES, verdicts(), WHY]),
         ("SummarizationMetric", [{**SUMMARY, "answers": ["no", "no"]}] * 7),
     ],
 )

@@ -20,6 +20,20 @@ def judged(result, rationale="It answers the question."):
     return json.dumps({"rationale": rationale, "result": result})
 
 
+def test_a_judge_reads_text_and_not_pythons_form_of_it(bench):
+    entry = {"mlflow": {"evaluator": "is_grounded", "model": "judge"}}
+    assert bench.value(entry, "£12.", judged("yes"), question=12, context=["It's £12.", "Closed."]) is True
+    said = bench.requests[-1].json["messages"][-1]["content"]
+    assert "It's £12.\nClosed." in said
+    correct = {"mlflow": {"evaluator": "is_correct", "model": "judge"}}
+    assert bench.value(correct, "£12.", judged("yes"), question="How much?", expected=["It's £12."]) is True
+    said = bench.requests[-1].json["messages"][-1]["content"]
+    assert "It's £12." in said
+    assert "[\"It's" not in said
+    several = bench.score(correct, "£12.", judged("yes"), question="How much?", expected=["a", "b"])
+    assert "2 reference answers" in message(several)
+
+
 @pytest.mark.parametrize(("said", "value"), [("yes", True), ("no", False)])
 def test_yes_and_no_are_true_and_false(bench, said, value):
     found = bench.score(RELEVANT, "It is £12.", judged(said), question="How much is it?")
@@ -126,6 +140,11 @@ def broken(outputs) -> float:
     return Feedback(error=ValueError("no idea"))
 
 
+@scorer
+def twice(outputs) -> list[Feedback]:
+    return [Feedback(name="a", value=1.0), Feedback(name="b", value=0.5), Feedback(name="a", value=0.0)]
+
+
 polite = make_judge(
     name="polite",
     instructions="Is {{ outputs }} polite, as an answer to {{ inputs }}?",
@@ -163,6 +182,12 @@ def test_a_feedback_has_a_reason_and_the_suite_says_what_it_is(bench, own):
 def test_what_is_no_number_is_no_score(bench, own, output):
     assert bench.value(own("odd"), output) == "bad_score"
     assert bench.value(own("odd"), "fine") == 0.5
+
+
+def test_of_two_feedbacks_of_one_name_neither_is_taken(bench, own):
+    found = bench.scores(own("twice", metrics={"a": {}, "b": {}}), "x")
+    assert "'a' 2 times" in message(found["twice.a"])
+    assert found["twice.b"].value == 0.5
 
 
 def test_a_feedback_with_an_error_is_a_failure(bench, own):

@@ -145,6 +145,12 @@ def test_metrics_without_a_judge(ragas, metric, arguments, value):
     assert not ragas.described(metric, **arguments)["judged"]
 
 
+@pytest.mark.parametrize("text", ["one two three four", "It opens at nine in the morning", "a b c d e f"])
+def test_bleu_of_equal_texts_is_1(bench, text):
+    """ragas' own is a hair more."""
+    assert bench.value({"ragas": "BleuScore"}, text, expected=text) == 1
+
+
 def test_bleu_of_several_sentences_is_no_score(ragas):
     """ragas takes each sentence of the reference for a reference: one of two, word for word, would be all of it."""
     values = {"response": "The shop is closed today", "reference": "The shop is closed today. It opens on Monday"}

@@ -104,8 +104,11 @@ def test_waiting_for_the_model_is_not_the_librarys_time(bench):
 
 
 def test_no_key_and_nothing_else_of_ours_is_in_its_environment(bench, own, monkeypatch):
-    for name in ("OPENAI_API_KEY", "MY_TOKEN", "LANGSMITH_API_KEY", "MLFLOW_TRACKING_URI", "DATABASE_URL"):
+    keys = ("OPENAI_API_KEY", "MY_TOKEN", "LANGSMITH_API_KEY", "MLFLOW_TRACKING_URI", "DATABASE_URL")
+    for name in keys:
         monkeypatch.setenv(name, "of-ours")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://user:of-ours@127.0.0.1:9")
     found = bench.score(own("Surroundings", metrics={"Surroundings": {"kind": "label"}}, name="other"), "x")
     assert "of-ours" not in found.reason
     assert os.environ["HOME"] not in dict(eval(found.reason)).values()  # its own repr
@@ -141,6 +144,46 @@ def test_a_library_that_is_not_there_is_told_with_the_remedy(tmp_path):
         with pytest.raises(PlimsollError) as error:
             build_evaluators(entry, builtin_evaluators(), context, Document("suite.yaml", None, {(): 1}))
         assert told in str(error.value)
+
+
+def test_an_environment_of_no_library_is_told_with_what_may_be_meant(bench, tmp_path):
+    context = BuildContext(root=tmp_path, environments={"pydantic_eval": "apart"})
+    entry = [{"pydantic_evals": {"evaluator": "Contains", "arguments": {"value": "x"}}}]
+    with pytest.raises(PlimsollError) as error:
+        build_evaluators(entry, builtin_evaluators(), context, Document("suite.yaml", None, {(): 1}))
+    assert "'pydantic_eval'" in str(error.value)
+    assert "did you mean 'pydantic_evals'?" in str(error.value)
+
+
+ROOTED = """
+from dataclasses import dataclass
+
+from beside import LIMIT
+from pydantic_evals.evaluators import Evaluator, EvaluatorContext
+from shared.limits import GREATEST
+
+
+@dataclass
+class Short(Evaluator):
+    def evaluate(self, ctx: EvaluatorContext) -> bool:
+        import later
+
+        return LIMIT < len(ctx.output) < GREATEST + later.MORE
+"""
+
+
+def test_a_file_of_ones_own_imports_from_its_folder_and_from_the_root(bench, own):
+    for name, text in {
+        "evaluators/rooted.py": ROOTED,
+        "evaluators/beside.py": "LIMIT = 1",
+        "shared/limits.py": "GREATEST = 3",
+        "later.py": "MORE = 1",
+    }.items():
+        (bench.root / name).parent.mkdir(exist_ok=True)
+        (bench.root / name).write_text(text)
+    entry = {"pydantic_evals": "evaluators/rooted.py:Short"}
+    assert [bench.value(entry, "x" * length) for length in (1, 3, 4)] == [False, True, False]
+    assert {"imports later.py", "imports shared/limits.py"} <= set(bench.build(entry).identity())
 
 
 def test_identity_is_the_library_the_settings_the_model_and_the_code(bench, own):

@@ -110,7 +110,7 @@ JUDGEMENTS = (
     Attack("score as 5e0", '{"reason": "r", "score": 5e0}', _is("score")),
     Attack("escaped key", '{"reason": "r", "\\u0073core": 5}', _is("score")),
     Attack("preference", FIRST, _is("pair")),
-    Attack("no claims", ABSTAINS, _is("claims")),
+    Attack("no claims", ABSTAINS),
     Attack("judgement with a preface", f"Sure! {FIVE}"),
     Attack("judgement with an afterword", f"{FIVE} I hope that this helps."),
     Attack("two judgements", f"{FIVE}\n{FIVE}"),

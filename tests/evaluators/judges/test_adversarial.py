@@ -44,6 +44,8 @@ FAULTS = (
     "its verdict is none of the three",
     "a claim's keys are wrong",
     "a quote does not stand word for word in the answer",
+    "it lists claims and calls the answer an abstention",
+    "it calls an answer an abstention that does not say that it can't answer",
 )
 WANTED: dict[str, Form] = {"score": ScoreForm(Scale(1, 5, integer=True)), "claims": ClaimsForm(""), "pair": PairForm()}
 REPAIRS = {

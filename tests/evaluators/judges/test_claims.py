@@ -46,7 +46,96 @@ def test_a_claim_that_is_listed_twice_counts_once_and_as_its_worse_half() -> Non
 def test_an_answer_without_claims_is_grounded_where_it_abstains_and_worthless_otherwise() -> None:
     assert ClaimsForm("I don't know.").parse(said(abstains=True)) == (1.0, "it claims nothing: it abstains")
     assert ClaimsForm(":").parse(said(abstains=False)) == (0.0, "it says nothing")
-    assert ClaimsForm(ANSWER).parse(said(claim("Showers are free", False), abstains=True)).score == 0
+    own = ClaimsForm("Das weiß ich nicht.", phrases=("weiß ich nicht",))
+    assert own.parse(said(abstains=True)).score == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "claims"),
+    [
+        (ANSWER, []),
+        (ANSWER, [claim("Showers are free", True)]),
+        ("I don't know.", [claim("I don't know", True)]),
+        (said(abstains=True), []),
+    ],
+)
+def test_an_abstention_has_no_claims_and_says_itself_that_it_abstains(
+    answer: str, claims: list[dict[str, Any]]
+) -> None:
+    with pytest.raises(ValueError, match="abst"):
+        ClaimsForm(answer).parse(said(*claims, abstains=True))
+
+
+def test_a_claim_that_nothing_abstains_from_is_asked_for_again_and_then_failed() -> None:
+    scripted = model(said(abstains=True), said(abstains=True))
+    found = judged(built_in("groundedness", scripted))
+    assert isinstance(found, Failed)
+    assert (found.failure.kind, found.usage.requests) == (FailureKind.BAD_SCORE, 2)
+    assert "calls the answer" not in str(scripted.requests[1].messages)
+    assert "it calls an answer an abstention" in scripted.requests[1].messages[-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "score"),
+    [
+        ([("sky", True), ("sky is", True), ("The sky is", True), ("The fee is £90", False)], 1 / 2),
+        ([("The fee is £90", False), ("fee is £90", True)], 0),
+        ([("The fee is £90", True), ("fee is £90", False)], 0),
+        ([("£90", False), ("The fee is £90", True), ("The sky is blue", True)], 1 / 2),
+        ([("The sky is blue", True), ("sky", True), ("The fee is £90", True)], 1),
+    ],
+)
+def test_a_quote_inside_another_is_no_claim_of_its_own_and_the_unsupported_one_counts(
+    claims: list[tuple[str, bool]], score: float
+) -> None:
+    answer = said(*(claim(quote, supported) for quote, supported in claims))
+    assert ClaimsForm("The sky is blue. The fee is £90.").parse(answer).score == pytest.approx(score)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["sky", "the sky", "sky is blue", "the sky is blue"]), st.booleans())))
+def test_no_way_to_split_a_claim_outweighs_another(pieces: list[tuple[str, bool]]) -> None:
+    form = ClaimsForm("The sky is blue. The fee is £90.")
+    whole = [claim("The sky is blue", True), *(claim(quote, supported) for quote, supported in pieces)]
+    found = form.parse(said(*whole, claim("The fee is £90", False)))
+    assert found.score == (1 / 2 if all(supported for _, supported in pieces) else 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "quote"),
+    [
+        ("The fee is £90.", "e"),
+        ("The fee is £90.", "he fee"),
+        ("It costs -5 today.", "5"),
+        ("It costs −£5 today.", "£5"),
+        ("It costs $1.5 today.", "costs $1 5"),
+        ("It costs $1.5 today.", "costs $15"),
+        ("It costs 1,500.", "costs 1"),
+        ("You can't park.", "you can"),
+        ("दिन अच्छा है", "दान अच्छा है"),
+        ("दिन अच्छा है", "दन अच्छा है"),
+        ("मछली", "छल"),
+    ],
+)
+def test_a_part_of_a_word_or_a_figure_is_no_quote(answer: str, quote: str) -> None:
+    with pytest.raises(ValueError, match="does not stand in the judged answer"):
+        ClaimsForm(answer).parse(said(claim(quote, True)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "quote"),
+    [
+        ("You can’t park.", "YOU CAN'T"),
+        ("Berths 10-15 are free.", "15 are free"),
+        ("It costs **-£5** today.", "costs −£5"),
+        ("'Free' it says.", "free"),
+        ("दिन अच्छा है", "दिन"),
+        ("天空是蓝色的。", "蓝色"),
+        ("ท้องฟ้าเป็นสีฟ้า", "สีฟ้า"),
+    ],
+)
+def test_whole_words_are_a_quote_in_any_script(answer: str, quote: str) -> None:
+    assert ClaimsForm(answer).parse(said(claim(quote, True))).score == 1
 
 
 @pytest.mark.parametrize(

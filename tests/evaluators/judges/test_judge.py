@@ -15,6 +15,8 @@ from plimsoll.errors import CellError, ConfigError, FailureKind
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, builtin_evaluators
 from plimsoll.evaluators.judges.judge import Judge
 from plimsoll.evaluators.judges.judgement import Scale, ScoreForm
+from plimsoll.evaluators.judges.unfenced import unfenced
+from plimsoll.evaluators.text.length import Length
 from plimsoll.testing.scripted import ScriptedModel
 from plimsoll.types import Case, ChatReply, Failed, Output, Scored, Skipped, Usage
 
@@ -133,6 +135,7 @@ def test_a_missing_field_is_failed_without_asking(tmp_path: Path) -> None:
     found = judged(build(tmp_path, [scripted]), Case(id="c1", inputs={}))
     assert isinstance(found, Failed)
     assert found.failure.message == "relevance needs 'question', which the case lacks"
+    assert found.failure.remedy == "name the field that the cases have for it: `fields: {question: FIELD}`"
     assert scripted.requests == []
     assert judged(build(tmp_path, [scripted], settings(optional=True)), Case(id="c1", inputs={})) == Skipped(
         reason="the case has no 'question'"
@@ -217,6 +220,66 @@ def test_a_judge_with_inputs_that_have_defaults_is_not_reused(tmp_path: Path) ->
     judge = build(tmp_path, [model()], prompt=prompt)
     assert judge.requires == frozenset()
     assert not judge.reusable
+
+
+def test_settings_that_change_no_score_do_not_change_the_identity(tmp_path: Path) -> None:
+    plain = build(tmp_path, [model()]).identity()
+    said = settings(optional=True, range=[1, 5], integer=True, fields={"question": "question"})
+    assert build(tmp_path, [model()], said).identity() == plain
+    assert build(tmp_path, [model()], settings(fields={"question": "context"})).identity() != plain
+
+
+@pytest.mark.parametrize(
+    ("inputs", "body", "more"),
+    [
+        ("output", "{{output}}", {}),
+        ("value", "{{value}}", {}),
+        ("answer", "{{answer}}", {"fields": {"answer": "output"}}),
+        ("answer", "{{answer}}", {"fields": {"answer": "output.summary"}}),
+        ("conversation", "{{conversation}}", {"turns": "conversation"}),
+        ("talk", "{{talk}}", {"turns": "conversation", "fields": {"talk": "conversation"}}),
+    ],
+)
+def test_a_judge_has_to_be_shown_what_it_judges(tmp_path: Path, inputs: str, body: str, more: dict[str, Any]) -> None:
+    built(tmp_path, inputs, body, **more)
+    with pytest.raises(ConfigError, match=r"evaluators/relevance\.prompty never shows the answer that it judges"):
+        built(tmp_path, inputs, "Nothing.", **more)
+    if more:
+        with pytest.raises(ConfigError, match="never shows the answer"):
+            built(tmp_path, inputs, body)
+
+
+def test_a_judge_of_two_answers_must_not_know_which_is_the_judged_one(tmp_path: Path) -> None:
+    both = "{{first}} {{second}}"
+    pair = {"form": "pair", "against": "old"}
+    built(tmp_path, "first, second", both, **pair)
+    with pytest.raises(ConfigError, match="never shows both answers"):
+        built(tmp_path, "first, second", "{{first}}", **pair)
+    for name, fields in {"output": {}, "value": {}, "answer": {"answer": "output"}}.items():
+        with pytest.raises(ConfigError, match=f"reads '{name}': its judge would know which"):
+            built(tmp_path, f"first, second, {name}", f"{both} {{{{{name}}}}}", fields=fields, **pair)
+
+
+def built(root: Path, inputs: str, body: str, form: str = "score", **more: Any) -> Evaluator:
+    """A judge whose prompt has these inputs and this text."""
+    declared = "".join(f"  {name}: {{type: string}}\n" for name in inputs.split(", "))
+    prompt = f"---\njudge: {{form: {form}}}\ninputs:\n{declared}---\nsystem:\nJudge.\n\nuser:\nIt: {body}\n"
+    folder = root / "evaluators"
+    folder.mkdir(exist_ok=True)
+    (folder / "relevance.prompty").write_text(prompt, encoding="utf-8")
+    context = BuildContext(root, {"local": model()})
+    entry = {"judge": settings(**more)}
+    (judge,) = build_evaluators([entry], builtin_evaluators(), context, Document("suites/s.yaml", None, {(): 7}))
+    return judge
+
+
+def test_a_prompt_without_a_fence_is_worth_a_note(tmp_path: Path) -> None:
+    note = unfenced(built(tmp_path, "output", "{{output}}"))
+    assert note is not None
+    assert note.startswith("judge relevance: evaluators/relevance.prompty uses no nonce")
+    assert unfenced(built(tmp_path, "conversation", "{{conversation}}", turns="conversation")) is not None
+    assert unfenced(built(tmp_path, "output, nonce", "{{nonce}} {{output}} {{nonce}}")) is None
+    assert unfenced(Length(min=1)) is None
 
 
 MistakeOf = Callable[[Path], Evaluator]

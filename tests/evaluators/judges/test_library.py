@@ -117,11 +117,11 @@ def test_a_broken_judge_disturbs_only_who_uses_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("front_matter", "message"),
     [
-        ("judge: {form: vote}", "evaluators/odd.prompty: Input should be 'score', 'claims' or 'pair'"),
-        ("judge: {fom: pair}", "evaluators/odd.prompty: unknown key 'fom' (did you mean 'form'?)"),
+        ("judge: {form: vote}", "evaluators/odd.prompty:2: form: Input should be 'score', 'claims' or 'pair'"),
+        ("judge: {fom: pair}", "evaluators/odd.prompty:2: unknown key 'fom' (did you mean 'form'?)"),
         (
             "judge: {spares: [prase]}",
-            "evaluators/odd.prompty: spares: no canary 'prase' (did you mean 'praise'?)",
+            "evaluators/odd.prompty:2: spares: no canary 'prase' (did you mean 'praise'?)",
         ),
         ("judge: {range: [5, 1]}", "suites/s.yaml:7: range: 5 is not below 1"),
         ("judges: {form: pair}", "evaluators/odd.prompty:2: unknown key 'judges' (did you mean 'judge'?)"),
@@ -157,6 +157,18 @@ def test_without_criteria_in_the_suite_the_case_gives_them() -> None:
     assert build("rubric", [model()]).requires == {"criteria", "question"}
     with pytest.raises(ConfigError, match=r"criteria: the built-in fluency\.prompty has no input 'criteria'"):
         build({"fluency": {"criteria": "x"}}, [model()])
+
+
+def test_criteria_come_from_the_suite_or_from_a_field_and_not_from_both() -> None:
+    with pytest.raises(ConfigError, match="criteria: both a text and a field are given for it"):
+        build({"rubric": {"criteria": "x", "fields": {"criteria": "page"}}}, [model()])
+    assert build({"rubric": {"fields": {"criteria": "page"}}}, [model()]).requires == {"page", "question"}
+
+
+def test_only_a_judge_of_claims_takes_phrases_that_abstain() -> None:
+    assert build({"groundedness": {"phrases": ["keine Ahnung"]}}, [model()]).name == "groundedness"
+    with pytest.raises(ConfigError, match="phrases: the built-in fluency"):
+        build({"fluency": {"phrases": ["keine Ahnung"]}}, [model()])
 
 
 @pytest.mark.parametrize(

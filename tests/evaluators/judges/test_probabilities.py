@@ -34,7 +34,7 @@ def token(text: str | bytes, alternatives: Alternatives | None = None, *, own: f
 
 
 def whole(tokens: Sequence[Mapping[str, Any]]) -> str:
-    return b"".join(bytes(each["bytes"]) for each in tokens).decode()
+    return b"".join(bytes(each.get("bytes") or each["token"].encode()) for each in tokens).decode()
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,31 @@ def test_characters_of_several_bytes_may_be_cut_anywhere() -> None:
 def test_where_the_alternatives_are_no_scores_there_is_no_expected_score(alternatives: Alternatives) -> None:
     tokens = [token('{"reason": "r", "score": '), token("4", alternatives), token("}")]
     assert expected(whole(tokens), "score", FIVE, tokens) is None
+
+
+def listed(own: float, *alternatives: tuple[str, float]) -> list[dict[str, Any]]:
+    """An answer whose score is 5, of the probability `own`, with these alternatives beside it."""
+    top = [{"token": each, "logprob": math.log(probability)} for each, probability in alternatives]
+    five = {"token": "5", "logprob": math.log(own), "top_logprobs": top}
+    return [token('{"reason": "r", "score": '), five, token("}")]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "mean"),
+    [
+        (listed(1.0, ("5", 0.5), ("1", 0.5)), 3),
+        (listed(0.5, ("5", 0.5), ("1", 0.5), ("1", 0.5)), 3),
+        (listed(0.5, ("1", 0.5)), 3),
+        (listed(1.0, ("1", 0.5)), None),
+        (listed(0.6, ("1", 0.3), ("null", 0.3)), None),
+        (listed(0.5, ("5", 0.5), ("1", 0.5005)), 3),
+    ],
+)
+def test_figures_that_are_no_distribution_give_no_expected_score(
+    tokens: list[dict[str, Any]], mean: float | None
+) -> None:
+    found = expected(whole(tokens), "score", FIVE, tokens)
+    assert found == (None if mean is None else pytest.approx(mean, abs=2e-3))
 
 
 GOOD = [token('{"reason": "r", "score": '), token("4", {"4": 1.0}), token("}")]

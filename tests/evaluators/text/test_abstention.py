@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plimsoll.evaluators.text.abstention import Abstention, abstains, claims
+from plimsoll.evaluators.text.words import words
 from plimsoll.types import Case, Output
 
 
@@ -22,6 +23,14 @@ from plimsoll.types import Case, Output
         "I don't have enough information.",
         "Unknown.",
         "N/A",
+        "Not stated.",
+        "Opening hours are not mentioned.",
+        "Unfortunately, the price of a day ticket is not mentioned in the text.",
+        "Information about refunds is not provided in the context.",
+        "Based on the context, I cannot tell.",
+        "As an AI model, I do not have that information.",
+        "No information is given about parking.",
+        "There is not enough information in the context to answer.",
     ],
 )
 def test_abstentions_are_recognised(text: str) -> None:
@@ -38,10 +47,60 @@ def test_abstentions_are_recognised(text: str) -> None:
         "The number is unknown to most guests.",
         "You do not need to say when you leave.",
         "I don't have a boat.",
+        "Refunds are not given after 30 days.",
+        "Refunds are not given.",
+        "Water damage is not covered.",
+        "Parking is not provided.",
+        "Lunch is not provided, bring your own.",
+        "No details are stored after 90 days.",
+        "No information is shared with third parties.",
+        "We do not give refunds.",
+        "We cannot provide parking.",
+        "The late fee is £9999 and the deposit £400 which is not stated elsewhere.",
+        "Refunds take ninety days, as is not mentioned in the passage.",
     ],
 )
 def test_answers_are_not_taken_for_abstentions(text: str) -> None:
     assert not abstains(text)
+    assert words(claims(text)) == words(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "claimed"),
+    [
+        ("The price is £90. Opening hours are not mentioned.", "the price is £90."),
+        ("The page does not say, but it is £5.", "it is £5."),
+        ("The fee is ninety pounds, I don't know more.", "the fee is ninety pounds"),
+    ],
+)
+def test_an_answer_that_claims_something_too_does_not_abstain(text: str, claimed: str) -> None:
+    assert not abstains(text)
+    assert words(claims(text)) == words(claimed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I don't know. Please contact the office.",
+        "I'm sorry for the confusion, but the help page does not mention that. You can ask at the gate.",
+    ],
+)
+def test_regrets_and_advice_are_no_claim_beside_an_abstention(text: str) -> None:
+    assert abstains(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["I don't know why the fee is £9999.", "The help page does not say what a 12 m boat pays."]
+)
+def test_a_figure_stays_a_claim_in_an_answer_that_abstains(text: str) -> None:
+    assert abstains(text)
+    assert words(claims(text)) == words(text)
+
+
+def test_a_further_phrase_abstains_for_its_clause_alone() -> None:
+    assert abstains("Désolé que je ne sache pas", ("je ne sache pas",))
+    assert not abstains("Je ne sais pas. Mais le prix est élevé.", ("je ne sais pas",))
+    assert not abstains("The gate is red \0.", ("je ne sais pas",))
 
 
 @pytest.mark.parametrize(

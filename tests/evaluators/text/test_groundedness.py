@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
 import re
 import subprocess
@@ -25,7 +27,9 @@ _DATA = Path(os.environ.get("PLIMSOLL_SHARED") or _ROOT.parent / "shared") / "da
 
 
 def grounded(answer: str, context: Any = CONTEXT, **settings: Any) -> Scored | Skipped:
-    return GroundednessOverlap(**settings).evaluate(Case(id="c1", inputs={"context": context}), Output(text=answer))
+    scored = GroundednessOverlap(**settings).evaluate(Case(id="c1", inputs={"context": context}), Output(text=answer))
+    assert isinstance(scored, Scored | Skipped)
+    return scored
 
 
 def value(answer: str, context: Any = CONTEXT) -> float:
@@ -77,6 +81,36 @@ def test_sources_may_be_lists_and_documents_and_outputs_of_the_target() -> None:
     evaluator = GroundednessOverlap.model_validate({"sources": "output.documents"})
     output = Output(text="two hours", extra={"documents": ["two hours"]})
     assert evaluator.evaluate(Case(id="c1", inputs={}), output).value == 1.0  # type: ignore[union-attr]  # is Scored
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Refunds are not given after 30 days.",
+        "Water damage is not covered.",
+        "No details are stored after 90 days.",
+        "The late fee is £9999 and the deposit £400 which is not stated elsewhere.",
+    ],
+)
+def test_what_the_sources_do_not_hold_is_not_grounded_for_being_negative(answer: str) -> None:
+    assert value(answer, "The lighthouse opens at nine.") < 0.1
+
+
+def test_long_texts_are_scored_in_a_thread_and_alike() -> None:
+    answer, context = "the gate opens " * 300, "the gate opens and the fee " * 4000
+    case, evaluator = Case(id="c1", inputs={"context": context}), GroundednessOverlap()
+
+    async def evaluated() -> object:
+        later = evaluator.evaluate(case, Output(text=answer))
+        assert inspect.isawaitable(later)
+        return await later
+
+    assert asyncio.run(evaluated()) == evaluator.score(answer, [context])
+
+
+def test_an_answer_that_repeats_itself_is_scored_soon() -> None:
+    # 48 million pairs of one word: aligning them took minutes.
+    assert GroundednessOverlap().score("the " * 4000, ["the cat and the dog " * 6000]) == Scored(value=1.0)
 
 
 def test_an_abstention_may_be_skipped_instead() -> None:

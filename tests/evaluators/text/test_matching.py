@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from plimsoll.errors import CellError, FailureKind
+from plimsoll.evaluators.scoring import score
 from plimsoll.evaluators.text.contains import Contains, StartsWith
 from plimsoll.evaluators.text.exact_match import ExactMatch
 from plimsoll.evaluators.text.regex import Regex
-from plimsoll.types import Case, Output
+from plimsoll.types import Case, Failed, Output, Score, Scored
 
 texts = st.text(max_size=60)
 
@@ -181,9 +183,33 @@ def test_regex_refuses_settings_that_match_nothing_or_everything(settings: dict[
         Regex(**settings)
 
 
+def test_a_pattern_that_takes_too_long_fails_the_score_and_holds_nobody_up() -> None:
+    async def beside_another() -> tuple[Score, int]:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0)
+                ticks += 1
+
+        other = asyncio.create_task(tick())
+        (found,) = (await score(Regex(pattern=r"^(a|aa)+\$"), case(), Output(text="a" * 60))).values()
+        other.cancel()
+        return found, ticks
+
+    failed, ticks = asyncio.run(beside_another())
+    assert isinstance(failed, Failed)
+    assert failed.failure.kind is FailureKind.TIMEOUT
+    assert "the pattern took too long" in failed.failure.message
+    # A turn or two are its own start and end.
+    assert ticks > 10
+
+
 def test_regex_says_what_did_not_match_or_what_did() -> None:
-    assert Regex(all=["a", "b", "c"]).evaluate(case(), Output(text="b")).reason == "no match of a, c"
-    assert Regex(pattern="b+", negate=True).evaluate(case(), Output(text="abb")).reason == "matches 'bb'"
+    none, found = Regex(all=["a", "b", "c"]), Regex(pattern="b+", negate=True)
+    assert none.evaluate(case(), Output(text="b")) == Scored(value=False, reason="no match of a, c")
+    assert found.evaluate(case(), Output(text="abb")) == Scored(value=False, reason="matches 'bb'")
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,13 @@ from plimsoll.errors import UsageError
 
 _KEPT = re.compile(
     r"PATH|PATHEXT|SYSTEMROOT|WINDIR|COMSPEC|(DY)?LD_LIBRARY_PATH|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TEMP|TMP"
-    r"|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|(HTTPS?|ALL)_PROXY|HF_HOME|NLTK_DATA|TIKTOKEN_CACHE_DIR|OMP_NUM_THREADS",
+    r"|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|HF_HOME|NLTK_DATA|TIKTOKEN_CACHE_DIR|OMP_NUM_THREADS",
     re.IGNORECASE,
 )
-"""Of the machine: programs, language, folders for temporary files and data, certificates and proxies."""
+"""Of the machine: programs, language, folders for temporary files and data, certificates.
+
+No proxy: its address may hold a password, and the models are asked by way of our own loopback.
+"""
 _QUIET = {
     "ANONYMIZED_TELEMETRY": "False",
     "DEEPEVAL_DISABLE_DOTENV": "1",
@@ -104,15 +107,13 @@ def worker_environment(environ: Mapping[str, str], home: Path, python: Path | No
     found = {name: value for name, value in environ.items() if _KEPT.fullmatch(name)}
     if python is None and "PYTHONPATH" in environ:
         found["PYTHONPATH"] = environ["PYTHONPATH"]
-    given = environ.get("no_proxy") or environ.get("NO_PROXY")
-    # A proxy would look for the gateway on its own loopback.
-    direct = f"{given},{_LOCAL}" if given else _LOCAL
     return {
         **found,
         **_QUIET,
         "HOME": str(home),
         "USERPROFILE": str(home),
         "MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db",
-        "NO_PROXY": direct,
-        "no_proxy": direct,
+        # The system's own proxy would look for the gateway on its own loopback.
+        "NO_PROXY": _LOCAL,
+        "no_proxy": _LOCAL,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,27 @@ class LibraryFactory:
         return build_wrap(self.library, settings, context)
 
 
+def check_environments(environments: Mapping[str, str]) -> None:
+    """See that the project names an environment only for libraries that there are.
+
+    Args:
+        environments: The project's setting: library → environment.
+
+    Raises:
+        UsageError: one names no library.
+    """
+    known = [library.name for library in LIBRARIES]
+    for name in environments:
+        if name not in known:
+            message = f"[tool.plimsoll.environments] in pyproject.toml names {name!r}, and there is no such library"
+            raise UsageError(message, remedy=near_match(name, known))
+
+
 def build_wrap(library: Library, settings: Strict, context: BuildContext) -> Evaluator:
     """A wrapped evaluator from its settings.
 
     Raises:
-        UsageError: the library is not installed, or has no such evaluator.
+        UsageError: the library is not installed, or has no such evaluator; or an environment is that of no library.
         ConfigError: every setting that doesn't fit it.
     """
     from plimsoll.evaluators.adapters.description import describe
@@ -100,6 +116,7 @@ def build_wrap(library: Library, settings: Strict, context: BuildContext) -> Eva
     from plimsoll.evaluators.adapters.wrap import Wrap, WrapSettings
 
     assert isinstance(settings, WrapSettings)
+    check_environments(context.environments)
     python = interpreter(library.name, context.environments, context.root)
     version = installed_version(library.package, python)
     if version is None:

@@ -9,27 +9,33 @@ import msgspec
 
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators.adapters.running import Answered
-from plimsoll.types import Failed, Failure, Score, Scored, Skipped, Usage
+from plimsoll.types import Failed, Failure, Metric, Score, Scored, Skipped, Usage
+
+_DUST = 1e-9
+"""How far past an end of its range a number may be by rounding, and is that end: absolute."""
 
 
-def scores_of(answered: Answered, names: Mapping[str, str]) -> dict[str, Score]:
+def scores_of(answered: Answered, parts: Mapping[str, Metric]) -> dict[str, Score]:
     """A Score for each metric; kind, range and labels are checked later, where every evaluator's are.
+
+    A number that rounding took past an end of its range is that end.
 
     Args:
         answered: What came of the call.
-        names: The metric as the library's module calls it → as the run does.
+        parts: The name of a metric in the run → the metric, by the name that the library's module knows.
     """
     if answered.failure is not None:
         failed = Failed(failure=Failure.of(answered.failure))
-        found: dict[str, Score] = dict.fromkeys(names.values(), failed)
+        found: dict[str, Score] = dict.fromkeys(parts, failed)
     elif isinstance(answered.raw, Mapping):
-        found = {full: _score(answered.raw.get(name), name) for name, full in names.items()}
+        found = {full: _score(answered.raw.get(part.name), part) for full, part in parts.items()}
     else:
-        found = dict.fromkeys(names.values(), _bad(f"the library gave {_shown(answered.raw)}, not scores by name"))
+        found = dict.fromkeys(parts, _bad(f"the library gave {_shown(answered.raw)}, not scores by name"))
     return _with_usage(found, answered.usage)
 
 
-def _score(entry: Any, name: str) -> Score:
+def _score(entry: Any, part: Metric) -> Score:
+    name = part.name
     if not isinstance(entry, Mapping):
         return _bad(f"the library gave no {name!r}")
     if "failed" in entry:
@@ -41,7 +47,16 @@ def _score(entry: Any, name: str) -> Score:
         # Not «does not apply»: libraries leave it empty where something went wrong.
         why = f": {reason}" if reason else ""
         return _bad(f"the library gave no value for {name!r}{why}")
-    return Scored(value=value, reason=None if reason in (None, "") else str(reason))
+    return Scored(value=_without_dust(value, part), reason=None if reason in (None, "") else str(reason))
+
+
+def _without_dust(value: Any, part: Metric) -> Any:
+    if isinstance(value, float):
+        if part.low is not None and part.low - _DUST <= value < part.low:
+            return part.low
+        if part.high is not None and part.high < value <= part.high + _DUST:
+            return part.high
+    return value
 
 
 def _with_usage(scores: dict[str, Score], usage: Usage) -> dict[str, Score]:

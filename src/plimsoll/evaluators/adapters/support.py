@@ -177,7 +177,7 @@ def own(settings: Settings) -> Any:
     where, _, name = settings["evaluator"].rpartition(":")
     # Calls come in several threads, and none may see a file that is half run.
     with _LOADING:
-        module = _module(Path(settings["root"]) / where, where)
+        module = _module(Path(settings["root"]), where)
     if not hasattr(module, name):
         raise unknown(f"object in {where}", name, [each for each in vars(module) if not each.startswith("_")])
     return getattr(module, name)
@@ -261,11 +261,15 @@ def parameters_of(function: Any) -> tuple[list[str], list[str]]:
     return needed, others
 
 
-def _module(path: Path, shown: str) -> Any:
+def _module(root: Path, shown: str) -> Any:
+    """Run a file of the workspace once; it may import what is in its folder, and what is in the root."""
+    path = root / shown
     if not path.is_file():
         raise ValueError(f"{shown}: no such file")
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    # The folder's own come first.
+    for folder in (str(root), str(path.parent)):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
     # Named by its place: two files of one name are two modules.
     place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
     name = f"_plimsoll_own_{path.stem}_{place}"

@@ -25,7 +25,7 @@ from plimsoll.evaluators.traits import DEFAULT_TIMEOUT
 from plimsoll.models.contract import ChatModel
 from plimsoll.types import Case, Direction, Metric, MetricKind, Output, Score
 
-_VERSION = "1"
+_VERSION = "2"
 OF_ANSWER = frozenset({"output", "value", "tool_calls"})
 """What comes from the answer, not from the case: its text, its structured form, the tools that it calls."""
 
@@ -149,7 +149,7 @@ class Wrap:
                 named = " and ".join(_names(self._sources()[parameter]))
                 raise CellError(FailureKind.MISSING_FIELD, f"{self.name} needs {parameter!r}, and {named} is empty")
         answered = await self.process.call(self.said, values, self.settings.timeout)
-        return scores_of(answered, {part.name: full_name(self.name, part.name, self.parts) for part in self.parts})
+        return scores_of(answered, {full_name(self.name, part.name, self.parts): part for part in self.parts})
 
     async def aclose(self) -> None:
         """End its process."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from plimsoll import canonical
-from plimsoll.config import Document, mistakes_of
+from plimsoll.config import Document, mistakes_of, parse_yaml, read_text
 from plimsoll.config.suite import NAME_PATTERN
-from plimsoll.errors import ConfigError, UsageError, Where, near_match
+from plimsoll.errors import ConfigError, UsageError, near_match
 from plimsoll.evaluators.contract import BuildContext
+from plimsoll.evaluators.fields import CONVERSATION
 from plimsoll.evaluators.judges.asking import Asker
 from plimsoll.evaluators.judges.canaries import CANARIES
 from plimsoll.evaluators.judges.judge import Judge
@@ -19,6 +20,7 @@ from plimsoll.evaluators.judges.judgement import Scale
 from plimsoll.evaluators.judges.question import GIVEN, Question
 from plimsoll.evaluators.judges.settings import Declared, NamedJudgeSettings
 from plimsoll.prompts import Prompt, load_prompt
+from plimsoll.prompts.front_matter import split
 
 _SHARE = Scale(0, 1, integer=False)
 """What claims and preferences are measured on."""
@@ -45,17 +47,21 @@ def build_judge(settings: NamedJudgeSettings, path: Path, shown: str, context: B
         raise UsageError(f"{name!r} can't be a metric's name", remedy="give the judge one: `name: …`")
     _check_fields(settings, prompt)
     _check_against(settings, declared, prompt)
+    if settings.phrases and declared.form != "claims":
+        raise UsageError(f"phrases: {prompt.shown} does not ask whether the answer abstains")
     scale = _scale(settings, declared, prompt)
     fixed = {"lowest": f"{scale.low:g}", "highest": f"{scale.high:g}"}
     if settings.criteria is not None:
-        _check_criteria(prompt)
+        _check_criteria(settings, prompt)
         fixed["criteria"] = settings.criteria
+    question = Question(prompt, settings.fields, fixed)
+    _check_sees_the_answer(settings, declared, question)
     return Judge(
         name=name,
         settings=settings,
         declared=declared,
         scale=scale,
-        question=Question(prompt, settings.fields, fixed),
+        question=question,
         digests=tuple(canonical.digest_file(file) for file in prompt.files),
         asker=Asker(
             name=name,
@@ -77,13 +83,19 @@ def _declared(prompt: Prompt) -> Declared:
     try:
         declared = Declared.model_validate({} if given is None else given)
     except ValidationError as error:
-        document = Document(prompt.shown, {"judge": given}, {})
-        raise ConfigError(mistakes_of(error, document, Declared, ("judge",))) from None
+        raise ConfigError(mistakes_of(error, _front_matter(prompt), Declared, ("judge",))) from None
     unknown = sorted(set(declared.spares) - set(CANARIES))
     if unknown:
         remedy = near_match(unknown[0], CANARIES)
-        raise UsageError(f"spares: no canary {unknown[0]!r}", where=Where(prompt.shown), remedy=remedy)
+        where = _front_matter(prompt).where(("judge", "spares"))
+        raise UsageError(f"spares: no canary {unknown[0]!r}", where=where, remedy=remedy)
     return declared
+
+
+def _front_matter(prompt: Prompt) -> Document:
+    """The front matter with its lines, read once more: only a mistake needs them."""
+    parts = split(read_text(prompt.path, prompt.shown), prompt.shown)
+    return parse_yaml(parts.yaml, prompt.shown, first_line=parts.yaml_line)
 
 
 def _check_fields(settings: NamedJudgeSettings, prompt: Prompt) -> None:
@@ -109,7 +121,30 @@ def _check_against(settings: NamedJudgeSettings, declared: Declared, prompt: Pro
         )
 
 
-def _check_criteria(prompt: Prompt) -> None:
+def _check_sees_the_answer(settings: NamedJudgeSettings, declared: Declared, question: Question) -> None:
+    """A judge of something else would score all answers alike; one that knows which of two is ours is no judge."""
+    shown, judged, used = question.prompt.shown, sorted(question.judged), question.prompt.template.variables.used
+    if settings.turns == "conversation":
+        said = (CONVERSATION, "messages")
+        judged += sorted(name for name, source in question.sources.items() if name in used and source in said)
+    if declared.form == "pair":
+        if judged:
+            raise UsageError(
+                f"{shown} reads {judged[0]!r}: its judge would know which of the two answers is the judged one",
+                remedy="let it read first and second only",
+            )
+        if not {"first", "second"} <= used:
+            raise UsageError(f"{shown} never shows both answers", remedy="write {{first}} and {{second}} in it")
+    elif not judged:
+        raise UsageError(
+            f"{shown} never shows the answer that it judges",
+            remedy="write {{output}} in it, or map the input that stands for the answer: `fields: {INPUT: output}`",
+        )
+
+
+def _check_criteria(settings: NamedJudgeSettings, prompt: Prompt) -> None:
+    if "criteria" in settings.fields:
+        raise UsageError("criteria: both a text and a field are given for it", remedy="keep one of the two")
     if "criteria" not in prompt.inputs:
         raise UsageError(
             f"criteria: {prompt.shown} has no input 'criteria'", remedy="use rubric to judge by criteria of your own"

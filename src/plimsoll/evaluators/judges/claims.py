@@ -5,9 +5,7 @@ Every claim has to quote the answer, so that a judge can neither invent claims n
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,8 +18,9 @@ from plimsoll.evaluators.judges.judgement import (
     strict_object,
     strict_schema,
 )
+from plimsoll.evaluators.judges.quoting import comparable
+from plimsoll.evaluators.text.abstention import abstains as says_that_it_abstains
 
-_WORD = re.compile(r"\w+")
 _LISTED = 10
 _KEYS = ("quote", "reason", "supported")
 
@@ -31,7 +30,7 @@ class Claim(NamedTuple):
 
     quote: str
     words: str
-    """The quote's words alone: see `_words`."""
+    """The quote's words alone: see `comparable`."""
     reason: str
     supported: bool
 
@@ -42,6 +41,8 @@ class ClaimsForm:
 
     answer: str
     """The judged text: each quote has to stand in it."""
+    phrases: tuple[str, ...] = ()
+    """Further literal ones that abstain: see `plimsoll.evaluators.text.abstention`."""
     key: str = "claims"
 
     @property
@@ -67,8 +68,9 @@ class ClaimsForm:
     def parse(self, text: str) -> Judgement:
         """Supported claims ÷ all, the others named in the reason.
 
-        Claims that quote the same words count once, and as unsupported if one of them is. Without any claim an answer
-        that abstains scores 1, as it asserts nothing wrong, and any other 0, as it says nothing.
+        Claims that quote the same words, or words inside another's quote, count once, and as unsupported if one of
+        them is. Without any claim an answer that abstains scores 1, as it asserts nothing wrong, and any other 0, as
+        it says nothing. Whether it abstains is not the judge's word alone: the answer has to say so.
         """
         answer = read_object(text, ("claims", "abstains"))
         found, abstains = answer["claims"], answer["abstains"]
@@ -76,11 +78,24 @@ class ClaimsForm:
             raise UnusableAnswerError(
                 "its claims are not a list, or abstains is neither true nor false", "its values are of the wrong type"
             )
-        words = _words(self.answer)
+        words = comparable(self.answer)
         claims = [_claim(each, words) for each in found]
-        if not claims:
-            return Judgement(1.0, "it claims nothing: it abstains") if abstains else Judgement(0.0, "it says nothing")
-        return _judgement(claims, words)
+        if abstains:
+            return self._abstention(claims)
+        return _judgement(_merged(claims), words) if claims else Judgement(0.0, "it says nothing")
+
+    def _abstention(self, claims: list[Claim]) -> Judgement:
+        if claims:
+            raise UnusableAnswerError(
+                f"it lists {len(claims)} claims of an answer that abstains",
+                "it lists claims and calls the answer an abstention",
+            )
+        if not says_that_it_abstains(self.answer, self.phrases):
+            raise UnusableAnswerError(
+                "it calls an answer an abstention that does not say so in words known to abstain",
+                "it calls an answer an abstention that does not say that it can't answer",
+            )
+        return Judgement(1.0, "it claims nothing: it abstains")
 
 
 def _claim(found: Any, answer: str) -> Claim:
@@ -89,7 +104,7 @@ def _claim(found: Any, answer: str) -> Claim:
     if not isinstance(found["supported"], bool):
         raise UnusableAnswerError("a claim's supported is neither true nor false", "its values are of the wrong type")
     quote, reason = read_text(found["quote"], "a claim's quote"), read_text(found["reason"], "a claim's reason")
-    words = _words(quote)
+    words = comparable(quote)
     if not words or words not in answer:
         raise UnusableAnswerError(
             f"a claim quotes {shown(repr(quote), 80)}, which does not stand in the judged answer",
@@ -98,31 +113,40 @@ def _claim(found: Any, answer: str) -> Claim:
     return Claim(quote, words, reason, found["supported"])
 
 
-def _judgement(claims: list[Claim], answer: str) -> Judgement:
+def _merged(claims: Iterable[Claim]) -> list[Claim]:
+    """One claim for each quote that lies in no other: an unsupported one inside it, where there is one.
+
+    Else a true claim could be split into many, or a false one be hidden behind a piece of it.
+    """
     by_words: dict[str, Claim] = {}
     for claim in claims:
         first = by_words.setdefault(claim.words, claim)
         if first.supported and not claim.supported:
             by_words[claim.words] = claim
+    outer = [words for words in by_words if not any(words in other and words != other for other in by_words)]
     wrong = [claim for claim in by_words.values() if not claim.supported]
-    score = (len(by_words) - len(wrong)) / len(by_words)
+    return [
+        next((claim for claim in wrong if claim.words in words), by_words[words])._replace(words=words)
+        for words in outer
+    ]
+
+
+def _judgement(claims: list[Claim], answer: str) -> Judgement:
+    wrong = [claim for claim in claims if not claim.supported]
+    score = (len(claims) - len(wrong)) / len(claims)
     told = [f"«{shown(claim.quote, 120)}» ({shown(claim.reason, 200)})" for claim in wrong[:_LISTED]]
     if len(wrong) > _LISTED:
         told.append(f"and {len(wrong) - _LISTED} more")
     unsupported = f"; not supported: {'; '.join(told)}" if told else ""
-    counted = f"{len(by_words) - len(wrong)} of {len(by_words)} claims supported"
-    return Judgement(score, f"{counted}; they quote {_covered(by_words, answer):.0%} of the answer{unsupported}")
+    counted = f"{len(claims) - len(wrong)} of {len(claims)} claims supported"
+    return Judgement(score, f"{counted}; they quote {_covered(claims, answer):.0%} of the answer{unsupported}")
 
 
-def _covered(quotes: Mapping[str, Claim], answer: str) -> float:
+def _covered(claims: Iterable[Claim], answer: str) -> float:
     """The share of the answer's characters (of its words) that stand in a quote."""
     inside = bytearray(len(answer))
-    for words in quotes:
-        at = answer.find(words)
-        inside[at : at + len(words)] = b"\1" * len(words)
-    return sum(inside) / len(answer)
-
-
-def _words(text: str) -> str:
-    """A text's words without case, punctuation and spelling variants of Unicode: what a quote is compared by."""
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    for claim in claims:
+        # Without the space at both ends, as below: it belongs to no quote.
+        begin, length = answer.find(claim.words) + 1, len(claim.words) - 2
+        inside[begin : begin + length] = b"\1" * length
+    return sum(inside) / (len(answer) - 2)

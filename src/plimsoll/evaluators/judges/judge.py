@@ -7,6 +7,7 @@ what it may answer: `judgement` (a score), `claims`, `pair`; what it reads: `que
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from plimsoll.evaluators.judges.settings import Declared, NamedJudgeSettings
 from plimsoll.models.contract import ChatModel
 from plimsoll.types import Case, Failed, Metric, Output, Scored
 
-_VERSION = "2"
+_VERSION = "3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Judge:
         """What the prompt's required inputs are filled from, and the answer to compare with."""
         against = self.settings.against
         return self.question.requires if against is None else self.question.requires | {against}
+
+    @property
+    def filled_from(self) -> Mapping[str, str]:
+        """The prompt's input → the case's field that fills it."""
+        return self.question.sources
 
     @property
     def reusable(self) -> bool:
@@ -106,7 +112,9 @@ class Judge:
         return await self.asker.ask(self.question.messages(case, output, {}), self._form(output))
 
     def _form(self, output: Output) -> Form:
-        return ClaimsForm(output.text) if self.declared.form == "claims" else ScoreForm(self.scale)
+        if self.declared.form == "claims":
+            return ClaimsForm(output.text, self.settings.phrases)
+        return ScoreForm(self.scale)
 
     async def _preference(self, case: Case, output: Output) -> Scored | Failed:
         """Asked in both orders: the place alone sways many judges."""

@@ -18,6 +18,8 @@ from plimsoll.evaluators.judges.judgement import json_span
 
 LEAST_MASS = 0.9
 """The probability that known verdicts must have together. With less, the alternatives don't tell enough."""
+MOST_MASS = 1 + 1e-3
+"""What a token and its alternatives can have together, with room for rounding. With more, they are no distribution."""
 _SPACE = " \t\n\r"
 _SPACE_BYTES = _SPACE.encode()
 _ENDS = frozenset(b" \t\n\r,}")
@@ -38,6 +40,11 @@ class _Token(NamedTuple):
     own: _Choice
     others: tuple[_Choice, ...]
 
+    @property
+    def mass(self) -> float:
+        """The probability of all that is told."""
+        return math.fsum(choice.probability for choice in (self.own, *self.others))
+
 
 def expected(
     text: str, key: str, literals: Mapping[str, float], logprobs: Sequence[Mapping[str, Any]] | None
@@ -51,8 +58,8 @@ def expected(
         logprobs: The answer's tokens in OpenAI's form.
 
     Returns:
-        None where the tokens don't make up the answer, the verdict is written in another way than in `literals`, or
-        the tokens' alternatives leave more than a tenth of the probability untold.
+        None where the tokens don't make up the answer, the verdict is written in another way than in `literals`, the
+        tokens' alternatives leave more than a tenth of the probability untold, or they have more than 1 together.
     """
     span = value_span(text, key)
     if not logprobs or span is None or text[span[0] : span[1]] not in literals:
@@ -102,8 +109,14 @@ def _tokens(logprobs: Sequence[Mapping[str, Any]]) -> tuple[_Token, ...] | None:
 
 def _token(found: Mapping[str, Any]) -> _Token:
     own = _choice(found)
-    others = (_choice(each) for each in found.get("top_logprobs") or ())
-    return _Token(own, tuple(each for each in others if each.data != own.data))
+    listed: dict[bytes, _Choice] = {}
+    for each in found.get("top_logprobs") or ():
+        choice = _choice(each)
+        listed.setdefault(choice.data, choice)
+    # Some servers tell of the chosen token that it was certain, as by then it was. Its figure in the list was made
+    # together with the others.
+    own = listed.pop(own.data, own)
+    return _Token(own, tuple(listed.values()))
 
 
 def _choice(found: Mapping[str, Any]) -> _Choice:
@@ -124,11 +137,14 @@ def _weights(tokens: Sequence[_Token], begin: int, whole: bytes, known: tuple[by
     """The probability of each verdict, given the answer up to it.
 
     Goes along the answer's own tokens from the one that begins the verdict, until no other verdict begins like it. At
-    each, every alternative that settles on a verdict gives it its probability times that of the way so far.
+    each, every alternative that settles on a verdict gives it its probability times that of the way so far. None have
+    any where the figures of such a token are no probabilities.
     """
     weights: dict[bytes, float] = defaultdict(float)
     reached, way = b"", 1.0
     for at, token in _from(tokens, begin):
+        if token.mass > MOST_MASS:
+            return {}
         lead = whole[at:begin] if at < begin else b""
         for other in token.others:
             if other.data.startswith(lead):

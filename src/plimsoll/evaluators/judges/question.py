@@ -18,6 +18,8 @@ from plimsoll.types import Case, Message, Output
 
 GIVEN = frozenset({"output", "value", "nonce", "lowest", "highest", "first", "second"})
 """Inputs that the harness fills: no case can pass its text off as the answer, or know the fence."""
+ANSWER = frozenset({"output", "value"})
+"""Of them those that are the judged answer, by this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,23 @@ class Question:
     def requires(self) -> frozenset[str]:
         """What the required inputs are filled from. Sample values never stand in for a missing field."""
         return frozenset(self._field(name) for name in self._read() if self._needed(name))
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Each input that the case fills → the field that it is filled from."""
+        return {name: self._field(name) for name in self._read()}
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """Of the inputs that the template uses, those that show the judged answer, or a part of it."""
+        used = self.prompt.template.variables.used
+        mapped = {name for name, source in self.fields.items() if source == "output" or source.startswith(OF_OUTPUT)}
+        return frozenset(name for name in used if name in ANSWER or name in mapped)
+
+    @property
+    def fenced(self) -> bool:
+        """Whether the prompt can mark off what others wrote."""
+        return "nonce" in self.prompt.template.variables.used
 
     @property
     def complete(self) -> bool:

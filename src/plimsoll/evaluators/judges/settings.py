@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from plimsoll.config import Strict
 from plimsoll.evaluators.base import EvaluatorSettings
+from plimsoll.evaluators.text.abstention import not_blank
 
 
 class NamedJudgeSettings(EvaluatorSettings):
@@ -28,15 +29,26 @@ class NamedJudgeSettings(EvaluatorSettings):
     probabilities: Literal["auto", "off"] = Field(
         "auto", description="auto: the expected score over token probabilities, where the endpoint tells them."
     )
+    phrases: tuple[str, ...] = Field(
+        (), description="groundedness: further phrases by which an answer abstains, as they stand."
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="Request parameters, over the prompt's own.")
     sample: PositiveInt | None = Field(None, description="Judge only this many cases, by the hash of seed and id.")
     fields: dict[str, str] = Field(
         default_factory=dict, description="The prompt's input → a case's field, or `output` for the answer."
     )
 
+    _checked = field_validator("phrases")(staticmethod(not_blank))
+
     def of_identity(self) -> dict[str, Any]:
-        """Without the name of the model, which is known by its identity, and without which cases are sampled."""
-        return self.model_dump(mode="json", exclude={"pass_if", "model", "sample"})
+        """What a score depends on and nothing else of the judge's identity holds.
+
+        Not the model's name and the prompt's path, which are known by what they stand for; not the scale, which may be
+        the prompt's as well; not which cases are scored; and no input that is mapped to the field of its own name.
+        """
+        left_out = {"pass_if", "model", "prompt", "range", "integer", "optional", "sample"}
+        kept = self.model_dump(mode="json", exclude=left_out)
+        return {**kept, "fields": {name: source for name, source in self.fields.items() if name != source}}
 
 
 class JudgeSettings(NamedJudgeSettings):
@@ -45,10 +57,6 @@ class JudgeSettings(NamedJudgeSettings):
     shorthand: ClassVar[str | None] = "prompt"
 
     prompt: str = Field(min_length=1, description="A *.prompty file of the workspace.")
-
-    def of_identity(self) -> dict[str, Any]:
-        """Without the file's path: what is in it counts."""
-        return self.model_dump(mode="json", exclude={"pass_if", "model", "sample", "prompt"})
 
 
 class Declared(Strict):

@@ -31,6 +31,7 @@ class Citations(SettingsEvaluator):
 
     metric: ClassVar[Metric] = Metric(name="", kind=MetricKind.BOOL)
     shorthand: ClassVar[str | None] = "sources"
+    version: ClassVar[str] = "2"
 
     name: str = "citations"
     sources: str = Field("context", description="The field with the documents; output.NAME is the target's own.")

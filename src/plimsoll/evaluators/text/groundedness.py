@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -10,11 +12,14 @@ from plimsoll.errors import CellError, FailureKind
 from plimsoll.evaluators.base import SettingsEvaluator
 from plimsoll.evaluators.fields import all_text, lookup
 from plimsoll.evaluators.text.abstention import claims, not_blank
-from plimsoll.evaluators.text.order import longest_in_order
+from plimsoll.evaluators.text.order import in_order
 from plimsoll.evaluators.text.words import content_words, words
+from plimsoll.targets.calling import in_thread
 from plimsoll.types import Case, Metric, Output, Scored, Skipped
 
 _LISTED = 8
+_QUICK = 1_000_000
+"""Characters of the answer times those of the sources: with more, scoring may take longer than others should wait."""
 _YES_NO = frozenset(("yes", "no"))
 
 
@@ -30,7 +35,7 @@ class GroundednessOverlap(SettingsEvaluator):
 
     metric: ClassVar[Metric] = Metric(name="", low=0.0, high=1.0)
     shorthand: ClassVar[str | None] = "sources"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     name: str = "groundedness_overlap"
     sources: tuple[str, ...] = Field(
@@ -56,18 +61,29 @@ class GroundednessOverlap(SettingsEvaluator):
         """The fields with the sources."""
         return frozenset(self.sources)
 
-    def evaluate(self, case: Case, output: Output) -> Scored | Skipped:
-        """Score the answer."""
-        source = [word for name in self.sources for word in words(all_text(lookup(name, case, output)))]
+    def evaluate(self, case: Case, output: Output) -> Scored | Skipped | Awaitable[Scored | Skipped]:
+        """Score the answer, in a thread where the texts are long."""
+        sources = [all_text(lookup(name, case, output)) for name in self.sources]
+        if len(output.text) * sum(map(len, sources)) > _QUICK:
+            return in_thread(partial(self.score, output.text, sources))
+        return self.score(output.text, sources)
+
+    def score(self, answer: str, sources: Sequence[str]) -> Scored | Skipped:
+        """Score an answer by the text of each source.
+
+        Raises:
+            CellError: the sources hold no words.
+        """
+        source = [word for text in sources for word in words(text)]
         if not source:
             # Without a source there is nothing to be grounded in: no score, above all not a good one.
             raise CellError(FailureKind.MISSING_FIELD, f"{' and '.join(self.sources)} holds no words")
-        said = words(output.text)
+        said = words(answer)
         if not said:
             return Scored(value=0.0, reason="the answer has no words")
         if _YES_NO.issuperset(said):
             return Skipped(reason="a bare yes or no: whether it is right can't be seen by its words")
-        claimed = claims(output.text, self.phrases)
+        claimed = claims(answer, self.phrases)
         if not words(claimed):
             if self.abstentions == "skip":
                 return Skipped(reason="the answer abstains")
@@ -81,7 +97,7 @@ def _score(claimed: str, source: list[str]) -> Scored:
     content = content_words(claimed)
     supported = sum(word in found for word in content)
     clauses = [words(clause) for clause in claimed.split("\n")]
-    ordered = sum(longest_in_order(clause, source) for clause in clauses) / sum(map(len, clauses))
+    ordered = in_order(clauses, source) / sum(map(len, clauses))
     value = (3 * supported / len(content) + ordered) / 4
     return Scored(value=value, reason=None if value == 1 else _reason(content, found, ordered))
 

@@ -22,6 +22,7 @@ class Length(SettingsEvaluator):
 
     metric: ClassVar[Metric] = Metric(name="", kind=MetricKind.BOOL)
     shorthand: ClassVar[str | None] = "max"
+    version: ClassVar[str] = "2"
 
     name: str = "length"
     unit: Literal["words", "characters", "sentences", "lines"] = Field("words", description="What is counted.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,11 +10,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from plimsoll.evaluators.text.reference import AgainstReference
-from plimsoll.evaluators.text.words import UNSPACED
+from plimsoll.evaluators.text.words import runs
 from plimsoll.types import Skipped
-
-# The words of the reference package rouge-score, which knows none but a to z and 0 to 9, in every script.
-_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 
 
 class Rouge(AgainstReference):
@@ -29,6 +24,7 @@ class Rouge(AgainstReference):
     libraries: ClassVar[tuple[str, ...]] = ("rapidfuzz",)
     extra: ClassVar[str] = "text"
     shorthand: ClassVar[str | None] = "variant"
+    version: ClassVar[str] = "2"
 
     name: str = "rouge"
     variant: Literal["rouge1", "rouge2", "rougeL"] = Field("rougeL", description="Words, pairs of words, or order.")
@@ -46,7 +42,8 @@ class Rouge(AgainstReference):
 
     def _units(self, text: str) -> list[str]:
         """What is compared: words, or pairs of them."""
-        words: list[str] = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+        # The words of the reference package rouge-score, which knows none but a to z and 0 to 9, in every script.
+        words = runs(text)
         return [" ".join(pair) for pair in pairwise(words)] if self.variant == "rouge2" else words
 
     def _shared(self, given: list[str], wanted: list[str]) -> int:

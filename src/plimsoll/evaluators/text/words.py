@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from regex import Pattern
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
-# A figure with its separators is one word: "12.5" must not be found in a source that has 12 and 5 apart. Scripts
-# written without spaces (Han, kana) give one word a character.
-UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"\d+(?:[.,:]\d+)+|[{UNSPACED}]|[^\W_{UNSPACED}]+")
+# Scripts written without spaces (Han, kana) give one word a character.
+_UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+# Vowel signs and points are marks (Mn, Mc): part of the word, as दिन and दान differ in nothing else. So is a joiner
+# between letters.
+_IN_WORD = r"(?:[\p{L}\p{N}\p{M}]|[\u200c\u200d](?=[\p{L}\p{N}]))"
+_WORD = rf"[{_UNSPACED}]\p{{M}}*|(?![{_UNSPACED}])[\p{{L}}\p{{N}}](?:(?![{_UNSPACED}]){_IN_WORD})*"
+# A figure with its separators is one word: "12.5" must not be found in a source that has 12 and 5 apart.
+_FIGURE = r"\d+(?:[.,:]\d+)+"
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
 _DETERMINERS = frozenset(("a", "an", "the", "this", "that", "these", "those", "it", "its"))
@@ -35,10 +44,28 @@ def tokens(text: str) -> list[str]:
     return normalise(text).split()
 
 
+def runs(text: str) -> list[str]:
+    """Runs of letters, digits and their marks in lower case, in order: `12.5` is two."""
+    return _found(_WORD, text)
+
+
 def words(text: str) -> list[str]:
     """Words and figures in lower case, in order; `1,000` is `1000`."""
-    found = _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+    found = _found(f"{_FIGURE}|{_WORD}", text)
     return [word.replace(",", "") if _THOUSANDS.fullmatch(word) else word for word in found]
+
+
+def _found(pattern: str, text: str) -> list[str]:
+    found: list[str] = _pattern(pattern).findall(unicodedata.normalize("NFKC", text).lower())
+    return found
+
+
+@cache
+def _pattern(pattern: str) -> Pattern[str]:
+    # Python's own `re` knows no category of marks.
+    import regex
+
+    return regex.compile(pattern)
 
 
 def content_words(text: str) -> list[str]:

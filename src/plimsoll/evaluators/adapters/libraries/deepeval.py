@@ -3,6 +3,7 @@
 Built for 4.3, in which every score runs the same way, 1 being the best; before, those of bias, hallucination, misuse
 and toxicity ran the other way. What deepeval would let pass for a score and is refused here: fewer verdicts than there
 are things to judge (those it can't read it drops, and of none left it makes 1), and a judge that found nothing at all.
+Contextual recall lets its judge divide the reference into sentences: how many verdicts are due is not known there.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ _JUDGED: Mapping[str, str | None] = {
     "ToxicityMetric": "opinions",
 }
 """Metric → its list of things that get a verdict each, where it keeps one."""
+_NEVER_EMPTY = frozenset({"AnswerRelevancyMetric", "FaithfulnessMetric"})
+"""Of none they make 1, and nothing was judged. Of what should not be there, none is what is hoped for."""
 _OURS = {
     "threshold": "what makes a case pass is said by `pass_if:`",
     "strict_mode": "what makes a case pass is said by `pass_if:`",
@@ -243,13 +246,16 @@ def _problem(metric: Any, values: Mapping[str, Any]) -> str | None:
     if name == "SummarizationMetric":
         return _summary_problem(metric)
     verdicts = _verdicts(metric)
-    if name in {"ContextualRelevancyMetric", "ContextualRecallMetric"}:
+    if name == "ContextualRecallMetric":
         return None if verdicts else "the judge gave no verdict"
+    if name == "ContextualRelevancyMetric":
+        without = sum(not each.verdicts for each in metric.verdicts_list)
+        return f"the judge gave no verdict on {without} of {len(metric.verdicts_list)} passages" if without else None
     items = _JUDGED.get(name)
     if items is not None:
         wanted = len(getattr(metric, items))
-        if wanted == 0 and name == "AnswerRelevancyMetric":
-            return "the judge found no statement in the answer"
+        if wanted == 0 and name in _NEVER_EMPTY:
+            return f"the judge found no {items} in the answer"
     elif name == "HallucinationMetric":
         wanted = len(passages(values["context"]))
     elif name == "ContextualPrecisionMetric":
@@ -260,8 +266,6 @@ def _problem(metric: Any, values: Mapping[str, Any]) -> str | None:
 
 
 def _verdicts(metric: Any) -> list[Any]:
-    if hasattr(metric, "verdicts_list"):
-        return [each for verdicts in metric.verdicts_list for each in verdicts.verdicts]
     return [each for each in getattr(metric, "verdicts", None) or () if each is not None]
 
 

@@ -7,6 +7,7 @@ Scorers that read a trace or a whole session are not for single answers.
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,12 +16,14 @@ from plimsoll.evaluators.adapters.support import (
     Endpoint,
     MetricEntry,
     Settings,
+    as_text,
     boolean,
     check_arguments,
     described,
     is_own,
     own,
     own_metrics,
+    passages,
     returned_by,
     single,
     unknown,
@@ -107,7 +110,7 @@ def build(settings: Settings, endpoint: Endpoint | None) -> Callable[[dict[str, 
     asked = {"model": f"openai:/{endpoint['model']}", "extra_headers": endpoint["headers"]} if endpoint else {}
     if name in _JUDGES:
         judge = getattr(judges, name)
-        return lambda values: _entries(judge(**{**arguments, **asked, **values}), names, yes_no=True)
+        return lambda values: _entries(judge(**{**arguments, **asked, **_as_judges_take(values)}), names, yes_no=True)
     scorer = getattr(scorers, name)(**arguments, **asked, timeout=0)
     return lambda values: _entries(scorer.run(**_as_scorers_take(values)), names, yes_no=True)
 
@@ -141,9 +144,28 @@ def _as_scorers_take(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _as_judges_take(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Texts, but for lists of facts: their prompts would show Python's form of all else."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "context":
+            found[name] = "\n".join(passages(value))
+        elif name == "expected_facts":
+            found[name] = passages(value)
+        else:
+            found[name] = single(value, name) if name == "expected_response" else as_text(value)
+    return found
+
+
 def _entries(result: Any, names: list[str], *, yes_no: bool) -> dict[str, Any]:
     if isinstance(result, list):
-        return {each.name: _entry(each, yes_no=yes_no) for each in result}
+        times = Counter(each.name for each in result)
+        return {
+            each.name: _entry(each, yes_no=yes_no)
+            if times[each.name] == 1
+            else {"failed": f"the scorer gave {each.name!r} {times[each.name]} times"}
+            for each in result
+        }
     return {names[0]: _entry(result, yes_no=yes_no)}
 
 
