@@ -19,7 +19,10 @@ demo: install ## the whole road on a real small model: evaluate, gate, promote, 
 demo-full: install ## the demo's suite over the full dataset (about 8 minutes)
 	@$(BIN)/plimsoll run support-qa --sample 0
 
-test: install lint types layers unit docs ## everything that CI checks
+# The checks that need one core each go side by side; the tests take both cores.
+test: install ## everything that CI checks
+	@$(MAKE) --no-print-directory -j 2 types lint layers docs
+	@$(MAKE) --no-print-directory unit
 
 install: .venv/installed ## make .venv from the hash-locked requirements
 
