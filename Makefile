@@ -8,7 +8,8 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The first Python on the path that is new enough; `make PYTHON=...` names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# In the order of the files: xdist would put those with few tests last, and they are the slow ones.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
