@@ -51,7 +51,8 @@ def test_every_mistake_is_listed_at_once_in_the_order_of_the_file():
             - metric: token_f1
               at_leest: 0.8
             - metric: token_f1
-              not_worse_than: baseline
+              at_least: 0.8
+              margin: 0.1
         """
     )
     assert found == [
@@ -60,7 +61,7 @@ def test_every_mistake_is_listed_at_once_in_the_order_of_the_file():
         f"suites/s.yaml:6: targets.v2: needs exactly one of {KINDS}; found prompt and flow",
         "suites/s.yaml:7: evaluators: List should have at least 1 item after validation, not 0",
         "suites/s.yaml:11: unknown key 'at_leest' (did you mean 'at_least'?)",
-        "suites/s.yaml:12: gate.rules.1: not_worse_than needs a margin, and only it has one",
+        "suites/s.yaml:12: gate.rules.1: only not_worse_than has a margin",
     ]
 
 

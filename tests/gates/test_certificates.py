@@ -12,7 +12,7 @@ from tests.gates.parts import make_report, policy
 
 from plimsoll.calibration import Certificate, Certificates
 from plimsoll.canonical import digest
-from plimsoll.gates import PolicyError, VerificationError, decide, seal, verify
+from plimsoll.gates import Grounds, PolicyError, VerificationError, decide, seal, verify
 from plimsoll.types import Decision
 
 JUDGE = digest("relevance")
@@ -26,7 +26,7 @@ def held(**changed: object) -> Certificate:
 
 
 def test_a_certified_judge_decides() -> None:
-    verdict = decide(REPORT, "v2", None, RULES, certificates=Certificates({"relevance": held()}, NOON))
+    verdict = decide(REPORT, "v2", None, RULES, grounds=Grounds(Certificates({"relevance": held()}, NOON)))
     assert verdict.outcome is Decision.PASS
 
 
@@ -49,7 +49,7 @@ POOR = msgspec.structs.replace(figures().agreement, kappa=figure(0.1, 0.0, 0.2))
 )
 def test_without_a_certificate_that_holds_nothing_is_decided(certificates: Certificates, said: str) -> None:
     with pytest.raises(PolicyError, match=said):
-        decide(REPORT, "v2", None, RULES, certificates=certificates)
+        decide(REPORT, "v2", None, RULES, grounds=Grounds(certificates))
 
 
 def test_without_any_being_passed_none_is_believed() -> None:
@@ -64,7 +64,7 @@ def test_what_no_model_judged_needs_no_certificate() -> None:
 
 
 def sealed(certificates: Certificates) -> bytes:
-    verdict = decide(REPORT, "v2", None, RULES, certificates=certificates)
+    verdict = decide(REPORT, "v2", None, RULES, grounds=Grounds(certificates))
     return seal(verdict, REPORT, RULES, BUNDLE, now=certificates.at, certificates=certificates)
 
 

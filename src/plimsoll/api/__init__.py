@@ -8,11 +8,12 @@ from plimsoll.api.certificates import list_certificates
 from plimsoll.api.checking import check_workspace, list_workspace
 from plimsoll.api.comparing import compare_targets
 from plimsoll.api.doctoring import diagnose
-from plimsoll.api.gating import GateRun, gate_suite
+from plimsoll.api.gating import gate_suite
 from plimsoll.api.notebook import Evaluation, evaluate
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.promotion import history_of, promote_suite, rollback_suite, verify_suite
 from plimsoll.api.results import SuiteRun, run_suite
+from plimsoll.api.sealing import GateRun
 from plimsoll.api.starting import init_workspace
 from plimsoll.api.trying import try_prompt
 

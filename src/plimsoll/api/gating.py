@@ -7,93 +7,27 @@ The attestation and the bundle that it is about lie in the run's folder, beside 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import msgspec
-from msgspec.structs import replace
 from pydantic import ValidationError
 
-from plimsoll.api.certificates import certificates_for, identified, refuse_uncertified, store_certificates
-from plimsoll.api.champions import champion_spec
+from plimsoll.api.certificates import certificates_for, refuse_uncertified
+from plimsoll.api.existing import existing_run
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.prepare import Prepared, prepare
-from plimsoll.api.results import (
-    REPORT_FILE,
-    SuiteRun,
-    interruptible,
-    problem_of,
-    publish,
-)
-from plimsoll.api.runs import RUNS, Ran, run_targets, select_targets
-from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec
-from plimsoll.calibration import Certificates
-from plimsoll.canonical import write_atomic
-from plimsoll.config import GatePolicy, Workspace, environment
-from plimsoll.config.policy import NO_BASELINE
-from plimsoll.errors import ExitCode, PlimsollError, UsageError, first_that_applies, near_match
-from plimsoll.gates import decide, seal, signing_key, with_baseline
-from plimsoll.registry import champion, materialise
-from plimsoll.runs.folders import find_run
+from plimsoll.api.results import interruptible
+from plimsoll.api.runs import Ran, run_targets
+from plimsoll.api.sealing import Decided, GateRun, seal_and_publish
+from plimsoll.api.sides import challenger_of, choose_sides
+from plimsoll.config import GatePolicy, Workspace
+from plimsoll.errors import UsageError
+from plimsoll.gates import Grounds, decide, with_baseline
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Observer
-from plimsoll.runs.plan import Plan, load_plan
-from plimsoll.tracking import MlflowWriter, StoredBaseline
-from plimsoll.types import Verdict
-
-GATE_FOLDER = "gate"
-ATTESTATION_FILE = "attestation.json"
-VERDICT_FILE = "verdict.json"
-BUNDLE_FOLDER = "bundle"
-
-
-@dataclass(frozen=True, slots=True)
-class GateRun:
-    """A gate's decision, and the run that it rests on."""
-
-    run: SuiteRun
-    verdict: Verdict
-    attestation: Path | None
-    """None where the verdict is no evidence; `unsealed` says why."""
-    unsealed: str | None = None
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The first that applies of the run's and the verdict's."""
-        return first_that_applies([self.run.exit_code, self.verdict.outcome.exit_code])
-
-
-@dataclass(frozen=True, slots=True)
-class _Sides:
-    """What is compared."""
-
-    challenger: TargetSpec
-    baseline: TargetSpec | None = None
-    stored: StoredBaseline | None = None
-    """The run whose cells are the baseline's."""
-
-    @property
-    def baseline_name(self) -> str | None:
-        """As in the report."""
-        return CHAMPION_TARGET if self.stored else self.baseline.name if self.baseline else None
-
-    @property
-    def specs(self) -> dict[str, TargetSpec]:
-        """What has to run."""
-        return {spec.name: spec for spec in (self.challenger, self.baseline) if spec is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """A verdict, with what it was decided by."""
-
-    policy: GatePolicy
-    verdict: Verdict
-    certificates: Certificates
+from plimsoll.tracking import MlflowWriter
 
 
 def gate_suite(
@@ -118,15 +52,15 @@ def gate_suite(
     prepared = prepare(workspace, name)
     policy = _policy(prepared, options)
     _refuse_clash(options)
-    challenger = _challenger(prepared, policy, options)
+    challenger = challenger_of(prepared, policy, options)
     certificates = certificates_for(workspace, policy, datetime.now(UTC))
     refuse_uncertified(prepared, policy, certificates)
     with nullcontext(writer) if writer else MlflowWriter(workspace) as logging:
         if options.run.track:
             logging.start()
-        sides = _sides(prepared, policy, challenger, logging, first=options.first)
+        sides = choose_sides(prepared, policy, challenger, logging, first=options.first)
         ran = (
-            _existing(prepared, sides, options)
+            existing_run(prepared, sides, options)
             if options.run_id
             else interruptible(
                 partial(run_targets, prepared, sides.specs, options.run),
@@ -145,10 +79,11 @@ def gate_suite(
             sides.baseline_name,
             policy,
             first=options.first,
-            certificates=certificates,
+            anchor=sides.anchor_name,
+            grounds=Grounds(certificates, at=certificates.at),
         )
-        decided = _Decided(policy, verdict, certificates)
-        return _seal_and_publish(prepared, sides, decided, options=options, ran=ran, writer=logging)
+        decided = Decided(policy, verdict, certificates)
+        return seal_and_publish(prepared, sides, decided, options=options, ran=ran, writer=logging)
 
 
 def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:
@@ -175,158 +110,3 @@ def _refuse_clash(options: GateOptions) -> None:
         raise UsageError(
             "--run decides over a run that exists, and runs nothing", remedy="leave out what says how to run"
         )
-
-
-def _challenger(prepared: Prepared, policy: GatePolicy, options: GateOptions) -> TargetSpec:
-    name = options.target or policy.target
-    if name is None:
-        if len(prepared.targets) != 1:
-            raise UsageError(
-                "which target is the challenger?", remedy=f"--target, one of: {', '.join(prepared.targets)}"
-            )
-        name = next(iter(prepared.targets))
-    return select_targets(prepared, [name])[name]
-
-
-def _sides(
-    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, writer: MlflowWriter, *, first: bool
-) -> _Sides:
-    if first:
-        _refuse_first(prepared, writer)
-        return _Sides(challenger)
-    if policy.baseline == NO_BASELINE:
-        return _Sides(challenger)
-    if policy.baseline == CHAMPION_TARGET:
-        return _Sides(challenger, champion_spec(prepared, writer.registry()))
-    if policy.baseline in prepared.targets:
-        if policy.baseline == challenger.name:
-            raise UsageError(f"{challenger.name} can't be its own baseline", remedy="name another target, or champion")
-        return _Sides(challenger, prepared.targets[policy.baseline])
-    try:
-        folder = find_run(prepared.workspace.state / RUNS, policy.baseline)
-    except UsageError:
-        known = [CHAMPION_TARGET, NO_BASELINE, *prepared.targets]
-        raise UsageError(
-            f"the baseline {policy.baseline!r} is neither champion, none, a target of the suite, nor a run",
-            remedy=near_match(policy.baseline, known),
-        ) from None
-    target = _only_target(challenger.name, load_plan(folder).targets)
-    return _Sides(challenger, stored=StoredBaseline(folder=str(folder), target=target))
-
-
-def _refuse_first(prepared: Prepared, writer: MlflowWriter) -> None:
-    suite = prepared.suite.name
-    if champion(writer.registry(), suite) is not None:
-        raise UsageError(
-            f"{suite} has a champion already, so --first does not apply",
-            remedy=f"plimsoll gate {suite}, without --first",
-        )
-
-
-def _existing(prepared: Prepared, sides: _Sides, options: GateOptions) -> Ran:
-    """A run that exists, as if it had just ended; its targets must be what the workspace and the registry hold now."""
-    assert options.run_id is not None, "asked for a run by its id"
-    folder = find_run(prepared.workspace.state / RUNS, options.run_id)
-    plan = load_plan(folder)
-    if plan.suite != prepared.suite.name:
-        raise UsageError(f"run {folder.name} is one of {plan.suite}", remedy=f"plimsoll gate {plan.suite} --run …")
-    for name, spec in sides.specs.items():
-        info = plan.targets.get(name)
-        if info is None:
-            raise UsageError(f"run {folder.name} has no target {name!r}", remedy=near_match(name, plan.targets))
-        if info.digest != spec.info.digest:
-            raise UsageError(
-                f"{name} is another one now than in run {folder.name}",
-                remedy="gate without --run: only changes run again",
-            )
-    changed = _changed_since(prepared, plan)
-    if changed is not None:
-        raise UsageError(
-            f"{changed} changed since run {folder.name}", remedy="gate without --run: only changes run again"
-        )
-    return Ran(folder, plan, read_report(folder), {})
-
-
-def _changed_since(prepared: Prepared, plan: Plan) -> str | None:
-    """What the run was measured with that is another by now, besides its targets."""
-    if plan.dataset_digest != prepared.found.digest:
-        return "the dataset"
-    if plan.evaluators.keys() - prepared.evaluators.keys():
-        return "the list of evaluators"
-    differing = [name for name, info in plan.evaluators.items() if prepared.evaluators[name] != info]
-    # What asks a model has that model in its digest, which a suite that is only read does not know.
-    now = identified(prepared) if differing else {}
-    if now is None:
-        return f"the evaluator {differing[0]}, or the settings of its model, which are not complete here,"
-    return next((f"the evaluator {name}" for name in differing if now[name] != plan.evaluators[name]), None)
-
-
-def _only_target(challenger: str, targets: Mapping[str, object]) -> str:
-    if challenger in targets or len(targets) != 1:
-        return challenger
-    return next(iter(targets))
-
-
-def _seal_and_publish(
-    prepared: Prepared,
-    sides: _Sides,
-    decided: _Decided,
-    *,
-    options: GateOptions,
-    ran: Ran,
-    writer: MlflowWriter,
-) -> GateRun:
-    verdict, certificates = decided.verdict, decided.certificates
-    folder = ran.folder / GATE_FOLDER / sides.challenger.name
-    write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
-    unsealed = next(_doubts(prepared, sides, ran), None)
-    run = publish(
-        prepared,
-        ran,
-        options.run,
-        writer,
-        verdicts=(verdict,),
-        notes=(f"this verdict is no evidence for a promotion: {unsealed}",) if unsealed else (),
-        files={VERDICT_FILE: folder / VERDICT_FILE},
-        baseline=sides.stored,
-    )
-    if unsealed is not None:
-        # An older gate's over the same run must not stand beside a verdict that is no evidence.
-        (folder / ATTESTATION_FILE).unlink(missing_ok=True)
-        return GateRun(run, verdict, None, unsealed)
-    assert sides.challenger.bundle is not None, "_doubts has looked"
-    key = signing_key(environment(prepared.workspace.root))
-    bundle = sides.challenger.bundle
-    envelope = seal(
-        verdict, ran.report, decided.policy, bundle.digest, now=certificates.at, key=key, certificates=certificates
-    )
-    store_certificates(folder, certificates)
-    materialise(bundle, folder / BUNDLE_FOLDER)
-    path = folder / ATTESTATION_FILE
-    write_atomic(path, envelope)
-    if run.logged is not None and run.logged.parent is not None:
-        try:
-            files = {ATTESTATION_FILE: path, REPORT_FILE: run.html}
-            writer.attach(ran.plan.run, files, tags={"plimsoll.verdict": verdict.outcome.value})
-        except PlimsollError as error:
-            note = f"the attestation is not in MLflow: {error.message}"
-            run = dataclasses.replace(run, view=replace(run.view, notes=(*run.view.notes, note)))
-    return GateRun(run, verdict, path)
-
-
-def _doubts(prepared: Prepared, sides: _Sides, ran: Ran) -> Iterator[str]:
-    """Why a promotion can't rest on the verdict."""
-    problem, record, suite = problem_of(ran, prepared.suite.max_failed), ran.report.run, prepared.suite
-    if problem is not None:
-        yield problem.message
-    if sides.stored is not None:
-        other = Path(sides.stored.folder).name
-        yield f"the baseline's answers are those of run {other}, not generated beside the challenger's"
-    if sides.challenger.bundle is None:
-        yield f"{sides.challenger.name} can't be bundled: {sides.challenger.unbundled}"
-    if record.filters:
-        yield "a filter left cases out"
-    if record.repeats < suite.repeats:
-        yield f"{record.repeats} answers for each case, and the suite asks for {suite.repeats}"
-    if record.sample is not None and (suite.sample is None or record.sample < suite.sample):
-        yield f"only {record.sample} cases were drawn, fewer than the suite asks for"

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from plimsoll.api.certificates import stored_certificates
-from plimsoll.api.gating import ATTESTATION_FILE, BUNDLE_FOLDER, GATE_FOLDER
 from plimsoll.api.runs import RUNS
+from plimsoll.api.sealing import ATTESTATION_FILE, BUNDLE_FOLDER, GATE_FOLDER
 from plimsoll.config import GatePolicy, Suite, Workspace, environment
 from plimsoll.config.policy import NO_BASELINE
 from plimsoll.errors import UsageError

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from plimsoll.api.gating import GateRun, gate_suite
+from plimsoll.api.gating import gate_suite
 from plimsoll.api.options import GateOptions
 from plimsoll.api.promotion import history_of, promote_suite, rollback_suite, verify_suite
+from plimsoll.api.sealing import GateRun
 from plimsoll.canonical import short
 from plimsoll.cli.console import print_json, print_place, print_result, to_stderr, to_stdout
 from plimsoll.cli.evaluate import each_suite, form_of, suite_names

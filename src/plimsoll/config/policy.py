@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_serializer, model_validator
 
 from plimsoll.config.document import Strict
-from plimsoll.config.quantities import Bound, BoundField
+from plimsoll.config.quantities import Bound, BoundField, Seconds
 
 NO_BASELINE = "none"
 """A policy's baseline where it compares with nothing."""
@@ -24,7 +24,7 @@ class Rule(Strict):
     at_most: BoundField | None = Field(None, description="The upper confidence limit must stay under this.")
     not_worse_than: Literal["baseline"] | None = Field(None, description="May not get worse by more than `margin`.")
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="In the metric's own unit."
+        None, description="In the metric's own unit. Default: a twentieth of the metric's range."
     )
     better_than: Literal["baseline"] | None = Field(None, description="Claims an improvement over the baseline.")
     all_pass: Literal[True] | None = Field(None, description="Every case passes by the metric's pass_if.")
@@ -53,7 +53,7 @@ class Rule(Strict):
         if self.kind == "at_most":
             return f"at most {self.at_most}"
         if self.kind == "not_worse_than":
-            return f"not worse than baseline by more than {self.margin:g}"
+            return "not worse than baseline" + ("" if self.margin is None else f" by more than {self.margin:g}")
         return "better than baseline" if self.kind == "better_than" else "every case passes"
 
     @field_serializer("at_least", "at_most")
@@ -68,8 +68,8 @@ class Rule(Strict):
         given = [kind for kind in kinds if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"a rule needs exactly one of {', '.join(kinds)}; found {' and '.join(given) or 'none'}")
-        if (self.kind == "not_worse_than") != (self.margin is not None):
-            raise ValueError("not_worse_than needs a margin, and only it has one")
+        if self.margin is not None and self.kind != "not_worse_than":
+            raise ValueError("only not_worse_than has a margin")
         return self
 
 
@@ -77,14 +77,30 @@ class GatePolicy(Strict):
     """What a challenger must show to be promoted."""
 
     target: str | None = Field(None, description="The challenger; or --target.")
-    baseline: str = Field("champion", description="champion, another target of the suite, a run's id, or none.")
+    baseline: str = Field(
+        "champion",
+        description="champion or another alias, another target of the suite, a git ref (git:main), a run, or none.",
+    )
+    anchor: str | None = Field(
+        None,
+        description="A release that nothing may fall below, against many small losses: an alias, or a version (v3), "
+        "an entry (#2) or a digest of the champions' history.",
+    )
+    baseline_max_age: Seconds | Literal["none"] = Field(
+        7 * 86400.0,
+        description="Answers older than this are generated again, on both sides, so that a provider's drift doesn't "
+        "read as a regression; none takes them however old.",
+    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of every interval, two-sided.")
     coverage: float = Field(1.0, gt=0, le=1, description="Share of planned cells to be scored, on both sides.")
     rules: list[Rule] = Field(min_length=1, description="All of them must pass.")
+    max_quarantined: float = Field(
+        0.05, ge=0, lt=1, description="Share of the cases that a quarantine may leave out before nothing is decided."
+    )
     judges: Literal["any", "none", "certified"] = Field(
         "none",
         description="none: a rule over a judged metric is refused; certified: unless its judge has a valid "
-        "certificate; any: it counts like the others.",
+        "certificate, by which its figures are corrected; any: it counts like the others.",
     )
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from plimsoll.gates.baseline import with_baseline
 from plimsoll.gates.check import PolicyError
 from plimsoll.gates.decide import decide
 from plimsoll.gates.envelope import VerificationError
+from plimsoll.gates.grounds import Grounds
 from plimsoll.gates.infrastructure import infrastructure_failure
 from plimsoll.gates.keys import KEY_VARIABLE, generate_key, key_id, load_private_key, load_public_key, signing_key
 
@@ -12,6 +13,7 @@ __all__ = [
     "KEY_VARIABLE",
     "Attestation",
     "Digests",
+    "Grounds",
     "PolicyError",
     "VerificationError",
     "decide",

@@ -18,8 +18,9 @@ from plimsoll import canonical
 from plimsoll.calibration import Certificate, Certificates
 from plimsoll.config import GatePolicy
 from plimsoll.errors import UsageError
-from plimsoll.gates.decide import NO_CERTIFICATES, decide
+from plimsoll.gates.decide import decide
 from plimsoll.gates.envelope import VerificationError, decode, encode
+from plimsoll.gates.grounds import NO_CERTIFICATES, Grounds
 from plimsoll.types import Case, CellRecord, Report, RunRecord, Verdict
 from plimsoll.version import __version__
 
@@ -247,7 +248,8 @@ def _differences(attestation: Attestation, report: Report, certificates: Certifi
         policy = GatePolicy.model_validate(attestation.policy)
     except ValidationError as error:
         return [f"its policy can't be read: {error.error_count()} mistakes"]
-    unknown = [name for name in (verdict.target, verdict.baseline) if name and name not in report.run.targets]
+    sides = (verdict.target, verdict.baseline, verdict.anchor)
+    unknown = [name for name in sides if name and name not in report.run.targets]
     if unknown:
         return [f"the run has no target named {unknown[0]!r}"]
     found = _digests(verdict, report, policy, certificates)
@@ -263,7 +265,15 @@ def _differences(attestation: Attestation, report: Report, certificates: Certifi
 def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy, certificates: Certificates) -> str | None:
     """What the verdict says otherwise than report and policy do."""
     try:
-        again = decide(report, verdict.target, verdict.baseline, policy, first=verdict.first, certificates=certificates)
+        again = decide(
+            report,
+            verdict.target,
+            verdict.baseline,
+            policy,
+            first=verdict.first,
+            anchor=verdict.anchor,
+            grounds=Grounds(certificates, verdict.quarantine, certificates.at, verdict.look, verdict.attempts),
+        )
     except UsageError as error:
         return f"the policy can't be applied to the run: {error.message}"
     if _canonical(again) == _canonical(verdict):
@@ -276,7 +286,7 @@ def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy, ce
 def _digests(verdict: Verdict, report: Report, policy: GatePolicy, certificates: Certificates) -> Digests:
     run = msgspec.json.decode(msgspec.json.encode(report.run), type=RunRecord)
     cases = msgspec.json.decode(msgspec.json.encode(dict(report.cases)), type=dict[str, Case])
-    sides = (verdict.target, verdict.baseline)
+    sides = (verdict.target, verdict.baseline, verdict.anchor)
     return Digests(
         dataset=run.dataset_digest,
         cases=canonical.digest([{**msgspec.to_builtins(case), "line": 0} for case in cases.values()]),

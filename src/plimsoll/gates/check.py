@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,13 @@ from plimsoll.config import GatePolicy, Rule
 from plimsoll.config.policy import NO_BASELINE
 from plimsoll.errors import Mistake, UsageError, near_match
 from plimsoll.stats import PERCENTILES, slice_counts
-from plimsoll.types import Direction, Metric, MetricKind, Report
+from plimsoll.types import Case, Direction, Metric, MetricKind, Report
+
+DEFAULT_MARGIN = 0.05
+"""Share of a metric's range that it may get worse by, where a rule names no margin: about 320 cases decide it where
+10% of them change by chance."""
+_OF_TODAY = frozenset({"latency", "cost"})
+"""Metrics that tell of the provider on the day: an answer of another day is no evidence for them."""
 
 
 class PolicyError(UsageError):
@@ -37,6 +44,10 @@ class Claim:
     """The metric whose scores are read; a label's values are whether it passes, so more is better."""
     percentile: float | None = None
     """Which percentile of the metric the rule is about; None is its mean."""
+    against: str | None = None
+    """The target that it compares with, by its name in the report; None for an absolute rule."""
+    anchored: bool = False
+    """It compares with the anchor, not with the baseline."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -50,9 +61,17 @@ class Claim:
 
     @property
     def words(self) -> str:
-        """Metric, slice and rule in words."""
-        where = f" on {self.rule.slice}" if self.rule.slice else ""
-        return f"{self.rule.metric}{where}, {self.rule.words}"
+        """The rule in words, without its metric."""
+        return self.rule.words.replace("baseline", "anchor") if self.anchored else self.rule.words
+
+    @property
+    def of_today(self) -> bool:
+        """Only answers that were generated in this run say anything of it."""
+        return self.metric.name in _OF_TODAY
+
+    def counts(self, case: Case) -> bool:
+        """Whether a case is one that the rule is about."""
+        return self.rule.slice is None or self.rule.slice in case.slices
 
 
 def claims_of(
@@ -62,26 +81,31 @@ def claims_of(
     policy: GatePolicy,
     *,
     first: bool,
+    anchor: str | None = None,
     certificates: Certificates | None = None,
 ) -> tuple[tuple[Claim, ...], tuple[Rule, ...]]:
     """The rules that apply, each with its metric, and those that don't because there is no champion yet.
 
+    What may not get worse than the baseline may not get worse than the anchor either: one more claim for each.
     Whether a judge is certified is not looked at where `certificates` is None: before anything runs, that is asked
     apart (`certificate_mistake`).
 
     Raises:
         PolicyError: a target, metric or slice doesn't exist; a rule doesn't fit its metric; nothing is left to decide.
     """
-    mistakes = _target_mistakes(report, challenger, baseline, policy, first=first)
+    mistakes = _target_mistakes(report, (challenger, baseline, anchor), policy, first=first)
     applied = tuple(rule for rule in policy.rules if not (first and rule.relative))
     if not applied:
         message = "the first champion needs at least one absolute rule" if first else "the policy has no rules"
         mistakes.append(Mistake(message, remedy="add a rule with at_least, at_most or all_pass"))
-    found = [_claim(report, rule, policy) for rule in applied]
+    found = [_claim(report, rule, policy, baseline if rule.relative else None) for rule in applied]
     mistakes += [result for result in found if isinstance(result, Mistake)]
     if mistakes:
         raise PolicyError(mistakes)
     claims = tuple(result for result in found if isinstance(result, Claim))
+    if anchor is not None and anchor != baseline:
+        guarded = (claim for claim in claims if claim.rule.kind == "not_worse_than")
+        claims += tuple(dataclasses.replace(claim, against=anchor, anchored=True) for claim in guarded)
     if certificates is not None:
         _refuse_uncertified(report, claims, policy, certificates)
     return claims, tuple(rule for rule in policy.rules if rule not in applied)
@@ -116,16 +140,20 @@ def _refuse_uncertified(
 
 
 def _target_mistakes(
-    report: Report, challenger: str, baseline: str | None, policy: GatePolicy, *, first: bool
+    report: Report, sides: tuple[str, str | None, str | None], policy: GatePolicy, *, first: bool
 ) -> list[Mistake]:
-    targets = report.run.targets
+    targets, (challenger, baseline, anchor) = report.run.targets, sides
     mistakes = [
         Mistake(f"the run has no target named {name!r}", remedy=near_match(name, targets))
-        for name in (challenger, baseline)
+        for name in dict.fromkeys(sides)
         if name is not None and name not in targets
     ]
     if baseline == challenger:
         mistakes.append(Mistake(f"{challenger!r} can't be its own baseline", remedy="name another baseline"))
+    if anchor == challenger:
+        mistakes.append(Mistake(f"{challenger!r} can't be its own anchor", remedy="name another anchor"))
+    if first and anchor is not None:
+        mistakes.append(Mistake("the first champion has no anchor", remedy="leave --first or the anchor out"))
     if first and baseline is not None:
         remedy = "leave --first or the baseline out"
         mistakes.append(Mistake("the first champion is compared with nothing", remedy=remedy))
@@ -153,13 +181,25 @@ def _no_metric(report: Report, name: str, known: Iterable[str]) -> Mistake:
     return Mistake(message, remedy=f"name what {info.name} gives for each case: {own}")
 
 
-def _claim(report: Report, rule: Rule, policy: GatePolicy) -> Claim | Mistake:
+def _claim(report: Report, rule: Rule, policy: GatePolicy, against: str | None) -> Claim | Mistake:
     metrics = report.metrics
     derived = {name for name, (base, _) in PERCENTILES.items() if base in metrics}
     base, percentile = PERCENTILES[rule.metric] if rule.metric in derived else (rule.metric, None)
     metric = metrics.get(base)
     if metric is None:
         return _no_metric(report, rule.metric, metrics.keys() | derived)
+    mistake = _misfit(report, rule, policy, metric, percentile)
+    if mistake is not None:
+        return mistake
+    if metric.kind is MetricKind.LABEL:
+        metric = replace(metric, direction=Direction.HIGHER, low=0.0, high=1.0)
+    elif metric.kind is MetricKind.BOOL:
+        metric = replace(metric, low=0.0, high=1.0)
+    return _with_margin(Claim(rule, metric, percentile, against))
+
+
+def _misfit(report: Report, rule: Rule, policy: GatePolicy, metric: Metric, percentile: float | None) -> Mistake | None:
+    """Why a rule can't be asked of its metric; None where it can."""
     slices = slice_counts(report.cases.values())
     if rule.slice is not None and rule.slice not in slices:
         return Mistake(f"no case is in the slice {rule.slice!r}", remedy=near_match(rule.slice, slices))
@@ -174,8 +214,15 @@ def _claim(report: Report, rule: Rule, policy: GatePolicy) -> Claim | Mistake:
     plain_truth = metric.kind is MetricKind.BOOL and metric.direction is Direction.HIGHER
     if metric.pass_if is None and not plain_truth and (metric.kind is MetricKind.LABEL or rule.kind == "all_pass"):
         return Mistake(f"nothing says which values of {rule.metric!r} pass", remedy="give its evaluator a pass_if")
-    if metric.kind is MetricKind.LABEL:
-        metric = replace(metric, direction=Direction.HIGHER, low=0.0, high=1.0)
-    elif metric.kind is MetricKind.BOOL:
-        metric = replace(metric, low=0.0, high=1.0)
-    return Claim(rule, metric, percentile)
+    return None
+
+
+def _with_margin(claim: Claim) -> Claim | Mistake:
+    """The claim with the default margin, where it has to have one and its rule names none."""
+    rule, low, high = claim.rule, claim.metric.low, claim.metric.high
+    if rule.kind != "not_worse_than" or rule.margin is not None:
+        return claim
+    if low is None or high is None or claim.percentile is not None:
+        message = f"{rule.metric!r} has no range to take a margin from"
+        return Mistake(message, remedy="write the margin, in the metric's own unit")
+    return dataclasses.replace(claim, rule=rule.model_copy(update={"margin": DEFAULT_MARGIN * (high - low)}))

@@ -6,21 +6,21 @@ measured and good, measured and bad, not measured well enough to tell.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from functools import cached_property
 
-from plimsoll.calibration import Certificates
 from plimsoll.config import GatePolicy
-from plimsoll.gates.check import claims_of
+from plimsoll.gates.check import Claim, claims_of
 from plimsoll.gates.evidence import gather
-from plimsoll.gates.rules import find, result_of
-from plimsoll.gates.words import counted
+from plimsoll.gates.grounds import Grounds
+from plimsoll.gates.looks import Drawn
+from plimsoll.gates.rules import Finding, find, result_of
+from plimsoll.gates.words import counted, percent
 from plimsoll.stats import holm
-from plimsoll.types import Decision, Report, RuleResult, Verdict
+from plimsoll.types import Decision, Quarantined, Report, RuleResult, Verdict
 
 _WORST_FIRST = (Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS)
-
-
-NO_CERTIFICATES = Certificates({}, datetime.max.replace(tzinfo=UTC))
+_NOTHING = Grounds()
 
 
 def decide(
@@ -30,7 +30,8 @@ def decide(
     policy: GatePolicy,
     first: bool = False,
     *,
-    certificates: Certificates = NO_CERTIFICATES,
+    anchor: str | None = None,
+    grounds: Grounds = _NOTHING,
 ) -> Verdict:
     """Hold a challenger against a policy.
 
@@ -40,23 +41,23 @@ def decide(
         baseline: Another one. None with `first`, or where the policy compares with none.
         policy: The rules.
         first: There is no champion yet: absolute rules only, at least one; the others are named as not applied.
-        certificates: The judges' own, and the time by which they must not have expired.
+        anchor: A third one, below which nothing may fall that may not fall below the baseline.
+        grounds: The judges' certificates, the quarantine, and how far a sequential run had come.
 
     Raises:
         PolicyError: a target, metric or slice that doesn't exist, a rule that doesn't fit its metric, a judged metric
             where the policy takes none, or certified ones only and its judge has no certificate that holds, or no rule
             to decide on. A `UsageError`.
+        UsageError: a sequential run has no such look.
     """
-    claims, left_out = claims_of(report, challenger, baseline, policy, first=first, certificates=certificates)
-    findings = [
-        find(claim, gather(report, challenger, baseline, claim), policy, complete=report.run.complete)
-        for claim in claims
-    ]
+    claims, left_out = claims_of(
+        report, challenger, baseline, policy, first=first, anchor=anchor, certificates=grounds.certificates
+    )
+    case = _Case(report, challenger, baseline, policy, grounds)
+    findings = [case.finding(claim) for claim in claims]
     improvements = [place for place, claim in enumerate(claims) if claim.rule.kind == "better_than"]
     corrected = dict(zip(improvements, holm([findings[place].p_value for place in improvements]), strict=True))
-    results = tuple(
-        result_of(finding, policy, baseline, corrected.get(place)) for place, finding in enumerate(findings)
-    )
+    results = tuple(result_of(finding, policy, corrected.get(place)) for place, finding in enumerate(findings))
     outcome = next(decision for decision in _WORST_FIRST if any(result.outcome is decision for result in results))
     targets = report.run.targets
     return Verdict(
@@ -72,7 +73,71 @@ def decide(
         confidence=policy.confidence,
         first=first,
         not_applied=tuple(f"{rule.metric}, {rule.words}" for rule in left_out),
+        anchor=anchor,
+        anchor_digest=None if anchor is None else targets[anchor].digest,
+        quarantine=case.quarantine,
+        look=grounds.look,
+        attempts=grounds.attempts,
     )
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One decision, with all that it rests on."""
+
+    report: Report
+    challenger: str
+    baseline: str | None
+    policy: GatePolicy
+    grounds: Grounds
+
+    @cached_property
+    def drawn(self) -> Drawn | None:
+        look = self.grounds.look
+        return None if look is None else Drawn.of(self.report.cases, look, self.report.run.seed)
+
+    @cached_property
+    def quarantine(self) -> tuple[Quarantined, ...]:
+        return tuple(entry for entry in self.grounds.in_force if entry.case in self.report.cases)
+
+    @cached_property
+    def _hindrance(self) -> str | None:
+        return self._too_many() or self._cut_short()
+
+    def finding(self, claim: Claim) -> Finding:
+        """A rule with its evidence."""
+        everyone = claim.rule.kind == "all_pass"
+        names = {None, claim.rule.metric, claim.metric.name}
+        evidence = gather(
+            self.report,
+            self.challenger,
+            claim.against or self.baseline,
+            claim,
+            without={entry.case for entry in self.quarantine if entry.metric in names},
+            # Every case is asked of, wherever a sequential run has stopped.
+            only=None if self.drawn is None or everyone else self.drawn.ids,
+        )
+        return find(claim, evidence, self.policy, hindrance=self._hindrance, drawn=self.drawn)
+
+    def _too_many(self) -> str | None:
+        left_out, cases = len({entry.case for entry in self.quarantine}), len(self.report.cases)
+        if left_out <= self.policy.max_quarantined * cases:
+            return None
+        return (
+            f"{left_out} of {counted(cases, 'case')} are quarantined, and the policy takes at most "
+            f"{percent(self.policy.max_quarantined)}"
+        )
+
+    def _cut_short(self) -> str | None:
+        if self.report.run.complete:
+            return None
+        if self.drawn is None:
+            return "the run is not complete; finish it with `plimsoll run --resume`"
+        sides = {self.challenger, self.baseline}
+        ids = self.drawn.ids
+        finished = sum(1 for side in sides if side for record in self.report.of_target(side) if record.cell.case in ids)
+        planned = len(ids) * max(1, self.report.run.repeats) * sum(side is not None for side in sides)
+        return None if finished == planned else f"{planned - finished} cells up to this look were not run"
 
 
 def _reasons(results: tuple[RuleResult, ...], outcome: Decision) -> tuple[str, ...]:

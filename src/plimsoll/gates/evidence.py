@@ -7,11 +7,14 @@ scored only where each side has a usable value; leaving a case out on one side m
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from plimsoll.gates.check import Claim
 from plimsoll.stats import Cell, Lack, LackKind, Reading, readings
-from plimsoll.types import Case, Report
+from plimsoll.types import Case, CellId, Report
+
+_OLD = Lack(LackKind.MISSING, "the answer is an earlier run's, which says nothing of today: gate with --fresh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Evidence:
     """Cases to which the metric does not apply."""
     lacks: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(Target, reason) → cells without a value."""
+    quarantined: int = 0
+    """Cases that a quarantine leaves out."""
 
     @property
     def coverage(self) -> float:
@@ -75,23 +80,42 @@ class Evidence:
         return len({pair.unit for pair in self.pairs})
 
 
-def gather(report: Report, challenger: str, baseline: str | None, claim: Claim) -> Evidence:
+def gather(
+    report: Report,
+    challenger: str,
+    baseline: str | None,
+    claim: Claim,
+    *,
+    without: Container[str] = (),
+    only: Container[str] | None = None,
+) -> Evidence:
     """Everything that the report holds on one rule.
 
     An absolute rule needs the challenger's values only; the baseline's are kept for showing what changed, and to tell
     a metric that does not apply to a case from one that the challenger escaped.
+
+    Args:
+        report: The cells.
+        challenger: A target of the report.
+        baseline: What it is compared with, or shown beside.
+        claim: The rule.
+        without: Cases that are quarantined: they are neither counted nor missing.
+        only: Cases that a sequential run has come to; None is all.
     """
-    ours = readings(report, challenger, claim.metric)
-    theirs = {} if baseline is None else readings(report, baseline, claim.metric)
+    ours = _cells(report, challenger, claim)
+    theirs = {} if baseline is None else _cells(report, baseline, claim)
     pairs: list[Pair] = []
     missing: list[str] = []
     lacks: Counter[tuple[str, str]] = Counter()
-    planned = scored = aside = 0
+    planned = scored = aside = quarantined = 0
     nothing = (Lack(LackKind.MISSING, "the case is not in its run"),) * max(1, report.run.repeats)
     for case in (*report.cases, *sorted((ours.keys() | theirs.keys()) - report.cases.keys())):
         row = report.cases.get(case)
         # Nobody knows the slices of a case that is not in the table: it counts in each.
-        if claim.rule.slice is not None and row is not None and claim.rule.slice not in row.slices:
+        if (row is not None and not claim.counts(row)) or (only is not None and case not in only):
+            continue
+        if case in without:
+            quarantined += 1
             continue
         mine = ours.get(case, nothing)
         other = None if baseline is None else theirs.get(case, nothing)
@@ -106,7 +130,18 @@ def gather(report: Report, challenger: str, baseline: str | None, claim: Claim) 
             missing.append(case)
         if row is not None and taken.challenger:
             pairs.append(_pair(row, taken))
-    return Evidence(tuple(pairs), planned, scored, tuple(missing), aside, lacks)
+    return Evidence(tuple(pairs), planned, scored, tuple(missing), aside, lacks, quarantined)
+
+
+def _cells(report: Report, target: str, claim: Claim) -> dict[str, tuple[Cell, ...]]:
+    found = readings(report, target, claim.metric)
+    if not claim.of_today:
+        return found
+    cached = {record.cell for record in report.of_target(target) if record.cached}
+    return {
+        case: tuple(_OLD if CellId(target, case, repeat) in cached else cell for repeat, cell in enumerate(cells))
+        for case, cells in found.items()
+    }
 
 
 @dataclass(slots=True)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from plimsoll.config import GatePolicy
 from plimsoll.gates.check import Claim
 from plimsoll.gates.evidence import Evidence
 from plimsoll.gates.figures import Interval, interval_of, line_of, mirrored
 from plimsoll.gates.flips import failing, flips
+from plimsoll.gates.looks import Drawn, widened
 from plimsoll.gates.words import advice, compared, counted, measured, percent, shown
 from plimsoll.stats import Estimate, detectable, p_value_above
 from plimsoll.types import Decision, RuleResult
@@ -30,7 +33,13 @@ class Finding:
     hindrance: str | None
     """Why it can't be decided, whatever the figures."""
     interval: Interval | None
-    """None for all_pass, and without a single value."""
+    """None for all_pass, and without a single value. Overall confidence → estimate."""
+    drawn: Drawn | None = None
+    """Of a sequential run: how far it had come."""
+
+    def confidence(self, overall: float) -> float:
+        """Of the limits, where `overall` is to hold over all looks."""
+        return overall if self.drawn is None else self.drawn.confidence(overall, self.claim.counts)
 
     @property
     def p_value(self) -> float:
@@ -40,46 +49,55 @@ class Finding:
         return p_value_above(self.interval if self.claim.higher_is_better else mirrored(self.interval), 0.0)
 
 
-def find(claim: Claim, evidence: Evidence, policy: GatePolicy, *, complete: bool) -> Finding:
-    """Look at the evidence of one rule."""
+def find(
+    claim: Claim, evidence: Evidence, policy: GatePolicy, *, hindrance: str | None = None, drawn: Drawn | None = None
+) -> Finding:
+    """Look at the evidence of one rule.
+
+    Args:
+        claim: The rule.
+        evidence: What there is on it.
+        policy: For the coverage.
+        hindrance: Why nothing can be decided, whatever the evidence.
+        drawn: Of a sequential run: how far it had come.
+    """
     everyone = claim.rule.kind == "all_pass"
-    hindrance = _hole(evidence, 1.0 if everyone else policy.coverage)
-    if hindrance is None and not complete:
-        hindrance = "the run is not complete; finish it with `plimsoll run --resume`"
+    hindrance = _hole(evidence, 1.0 if everyone else policy.coverage) or hindrance
     if hindrance is None and not everyone and evidence.units < MIN_UNITS:
         what = "group" if evidence.units < len(evidence.pairs) else "pair" if claim.rule.relative else "case"
         hindrance = f"{counted(evidence.units, what)}, and fewer than {MIN_UNITS} tell nothing"
     interval = None if everyone or not evidence.pairs else interval_of(claim, evidence)
-    return Finding(claim, evidence, hindrance, interval)
+    if interval is not None and drawn is not None:
+        interval = widened(interval, lambda overall: drawn.confidence(overall, claim.counts))
+    return Finding(claim, evidence, hindrance, interval, drawn)
 
 
-def result_of(finding: Finding, policy: GatePolicy, baseline: str | None, adjusted: float | None = None) -> RuleResult:
+def result_of(finding: Finding, policy: GatePolicy, adjusted: float | None = None) -> RuleResult:
     """What the rule found.
 
     Args:
         finding: The rule and its evidence.
         policy: For the confidence.
-        baseline: What the baseline is called.
         adjusted: Of a claim of improvement, its p-value corrected for all of them.
     """
     if finding.claim.rule.kind == "all_pass":
         return _every_case(finding)
     if finding.interval is None:
         return _result(finding, Decision.INCONCLUSIVE, finding.hindrance or "nothing was scored")
-    confidence = policy.confidence
-    estimate = finding.interval(confidence)
-    outcome, reason = _judge(finding, estimate, confidence, adjusted)
-    said = measured(finding.claim, finding.evidence, estimate, confidence, baseline)
-    return _result(finding, outcome, f"{said}: {reason}", estimate, detectable(estimate, confidence))
+    estimate, confidence = finding.interval(policy.confidence), finding.confidence(policy.confidence)
+    outcome, reason = _judge(finding, estimate, policy.confidence, adjusted)
+    said = measured(finding.claim, finding.evidence, estimate, confidence)
+    result = _result(finding, outcome, f"{said}: {reason}", estimate, detectable(estimate, confidence))
+    return replace(result, confidence=_rounded(confidence))
 
 
-def _judge(finding: Finding, estimate: Estimate, confidence: float, adjusted: float | None) -> tuple[Decision, str]:
+def _judge(finding: Finding, estimate: Estimate, overall: float, adjusted: float | None) -> tuple[Decision, str]:
     if finding.hindrance is not None:
         return Decision.INCONCLUSIVE, finding.hindrance
     line = line_of(finding.claim)
     outcome = Decision.PASS if line.good(estimate) else Decision.FAIL if line.bad(estimate) else Decision.INCONCLUSIVE
     if adjusted is not None and outcome is not Decision.FAIL:
-        outcome = Decision.PASS if adjusted <= 1 - confidence else Decision.INCONCLUSIVE
+        outcome = Decision.PASS if adjusted <= 1 - overall else Decision.INCONCLUSIVE
         if outcome is Decision.PASS:
             return outcome, f"an improvement (p = {shown(adjusted)}, corrected over all claims of improvement)"
         if line.good(estimate):
@@ -89,7 +107,7 @@ def _judge(finding: Finding, estimate: Estimate, confidence: float, adjusted: fl
             )
     reason = compared(line, outcome)
     if outcome is Decision.INCONCLUSIVE:
-        reason += "; " + advice(finding.claim, finding.evidence, estimate, line, confidence)
+        reason += "; " + advice(finding.claim, finding.evidence, estimate, line, finding.confidence(overall))
     return outcome, reason
 
 
@@ -112,7 +130,7 @@ def _result(
     claim, evidence = finding.claim, finding.evidence
     return RuleResult(
         metric=claim.rule.metric,
-        rule=claim.rule.words,
+        rule=claim.words,
         outcome=outcome,
         reason=reason,
         estimate=None if estimate is None else _rounded(estimate.value),
@@ -122,6 +140,7 @@ def _result(
         missing=len(evidence.missing),
         detectable=_rounded(smallest, 3),
         slice=claim.rule.slice,
+        against=claim.against,
         flipped=flips(claim, evidence),
         failing=failing(evidence) if claim.rule.kind == "all_pass" else (),
     )
@@ -147,7 +166,8 @@ def _hole(evidence: Evidence, coverage: float) -> str | None:
 
 
 def _aside(evidence: Evidence) -> str:
-    return f" (it does not apply to {counted(evidence.aside, 'case')})" if evidence.aside else ""
+    said = f" (it does not apply to {counted(evidence.aside, 'case')})" if evidence.aside else ""
+    return said + (f" ({counted(evidence.quarantined, 'case')} quarantined)" if evidence.quarantined else "")
 
 
 def _lacks(evidence: Evidence) -> str:

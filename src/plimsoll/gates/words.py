@@ -43,7 +43,7 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def measured(claim: Claim, evidence: Evidence, estimate: Estimate, confidence: float, baseline: str | None) -> str:
+def measured(claim: Claim, evidence: Evidence, estimate: Estimate, confidence: float) -> str:
     """The estimate with its interval, e.g. `0.03 worse than v1 (-0.03, 95% interval -0.08 to 0.02, 60 pairs)`."""
     low = "unknown" if estimate.low is None else shown(estimate.low)
     high = "unknown" if estimate.high is None else shown(estimate.high)
@@ -51,17 +51,19 @@ def measured(claim: Claim, evidence: Evidence, estimate: Estimate, confidence: f
     basis = f"{percent(confidence)} interval {low} to {high}, {counted(len(evidence.pairs), what)}"
     if any(pair.group is not None for pair in evidence.pairs):
         basis += f" in {counted(evidence.units, 'group')}"
+    if evidence.quarantined:
+        basis += f", {counted(evidence.quarantined, 'case')} quarantined"
     if not claim.rule.relative:
         unit = f" {claim.metric.unit}" if claim.metric.unit else ""
         return f"{shown(estimate.value)}{unit} ({basis})"
     factor = factor_of(claim)
     if claim.rule.at_least or claim.rule.at_most:
-        return f"challenger − {factor:g} × {baseline} is {shown(estimate.value)} ({basis})"
+        return f"challenger − {factor:g} × {claim.against} is {shown(estimate.value)} ({basis})"
     if estimate.value == 0:
-        return f"the same as {baseline} on average (difference 0, {basis})"
+        return f"the same as {claim.against} on average (difference 0, {basis})"
     better = (estimate.value > 0) == claim.higher_is_better
     how = "better" if better else "worse"
-    return f"{shown(abs(estimate.value))} {how} than {baseline} (difference {shown(estimate.value)}, {basis})"
+    return f"{shown(abs(estimate.value))} {how} than {claim.against} (difference {shown(estimate.value)}, {basis})"
 
 
 def compared(line: Line, outcome: Decision) -> str:

@@ -11,11 +11,12 @@ from plimsoll.types.metric import Direction, Metric, MetricKind
 from plimsoll.types.output import Failure, Output, Span, encodable
 from plimsoll.types.record import CellId, CellRecord, EvaluatorInfo, Outcome, Report, RunRecord, TargetInfo
 from plimsoll.types.score import Failed, Score, Scored, ScoreValue, Skipped
-from plimsoll.types.verdict import Decision, Flip, RuleResult, Verdict
+from plimsoll.types.verdict import Attempts, Decision, Flip, Look, Quarantined, RuleResult, Verdict
 
 __all__ = [
     "Aggregate",
     "AggregateFigure",
+    "Attempts",
     "Case",
     "CaseScores",
     "CellId",
@@ -28,11 +29,13 @@ __all__ = [
     "Failed",
     "Failure",
     "Flip",
+    "Look",
     "Message",
     "Metric",
     "MetricKind",
     "Outcome",
     "Output",
+    "Quarantined",
     "Report",
     "RuleResult",
     "RunRecord",

@@ -39,6 +39,36 @@ class Flip(Struct, frozen=True, kw_only=True):
         return self.challenger - self.baseline
 
 
+class Quarantined(Struct, frozen=True, kw_only=True):
+    """A case that is known to be flaky and is not counted: for a reason, by somebody, for a time."""
+
+    case: str
+    reason: str
+    owner: str
+    expires: str
+    """The last day on which it holds, UTC: `2026-12-31`."""
+    metric: str | None = None
+    """The only metric that it is about; None is every one."""
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """How far a sequential run had come when it was decided on: after so many of its equal random blocks of cases."""
+
+    number: int
+    """Blocks that had been run, from 1."""
+    of: int
+    """Blocks that were planned; at the last nothing is left out."""
+
+
+class Attempts(Struct, frozen=True, kw_only=True):
+    """How often something was held against the same champion on the same cases: a try until it passes would show."""
+
+    number: int
+    """Different challengers, or drawings of their answers, so far; this one counted."""
+    gates: int
+    """Gates so far, also those that decided over the same challenger again."""
+
+
 class RuleResult(Struct, frozen=True, kw_only=True):
     """What one rule of the policy found."""
 
@@ -60,6 +90,12 @@ class RuleResult(Struct, frozen=True, kw_only=True):
     detectable: float | None = None
     """The smallest difference that this many cases could have shown with 80% power."""
     slice: str | None = None
+    against: str | None = None
+    """What it was compared with, by its name in the report; None for an absolute rule."""
+    confidence: float | None = None
+    """Of the limits, two-sided; higher than the policy's at an early look of a sequential run."""
+    measured: float | None = None
+    """The estimate as the judge gave it, where `estimate` and limits are corrected for the judge's errors."""
     flipped: tuple[Flip, ...] = ()
     """Cases that changed, worst first: from passing to not and back where a condition says what passes, else every case
     whose value changed."""
@@ -88,5 +124,14 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """Of every interval, two-sided: an error towards passing has half of the rest, 2.5% at 0.95."""
     first: bool = False
     """Gated with `--first`: there was no champion to compare with."""
+    anchor: str | None = None
+    """The name, in the report, of the frozen release below which nothing may fall."""
+    anchor_digest: str | None = None
+    quarantine: tuple[Quarantined, ...] = ()
+    """Cases that were not counted."""
+    look: Look | None = None
+    """Of a sequential run; None where every case was run."""
+    attempts: Attempts | None = None
+    """None where they were not counted."""
     not_applied: tuple[str, ...] = ()
     """With `--first`: the policy's rules that need a baseline, in words."""

@@ -1,0 +1,51 @@
+"""A run that exists, gated as if it had just ended: what it was measured with must be what there is now."""
+
+from __future__ import annotations
+
+from plimsoll.api.certificates import identified
+from plimsoll.api.options import GateOptions
+from plimsoll.api.prepare import Prepared
+from plimsoll.api.runs import RUNS, Ran
+from plimsoll.api.sides import Sides
+from plimsoll.errors import UsageError, near_match
+from plimsoll.runs.folders import find_run
+from plimsoll.runs.join import read_report
+from plimsoll.runs.plan import Plan, load_plan
+
+
+def existing_run(prepared: Prepared, sides: Sides, options: GateOptions) -> Ran:
+    """A run that exists, as if it had just ended; its targets must be what the workspace and the registry hold now."""
+    assert options.run_id is not None, "asked for a run by its id"
+    folder = find_run(prepared.workspace.state / RUNS, options.run_id)
+    plan = load_plan(folder)
+    if plan.suite != prepared.suite.name:
+        raise UsageError(f"run {folder.name} is one of {plan.suite}", remedy=f"plimsoll gate {plan.suite} --run …")
+    for name, spec in sides.specs.items():
+        info = plan.targets.get(name)
+        if info is None:
+            raise UsageError(f"run {folder.name} has no target {name!r}", remedy=near_match(name, plan.targets))
+        if info.digest != spec.info.digest:
+            raise UsageError(
+                f"{name} is another one now than in run {folder.name}",
+                remedy="gate without --run: only changes run again",
+            )
+    changed = _changed_since(prepared, plan)
+    if changed is not None:
+        raise UsageError(
+            f"{changed} changed since run {folder.name}", remedy="gate without --run: only changes run again"
+        )
+    return Ran(folder, plan, read_report(folder), {})
+
+
+def _changed_since(prepared: Prepared, plan: Plan) -> str | None:
+    """What the run was measured with that is another by now, besides its targets."""
+    if plan.dataset_digest != prepared.found.digest:
+        return "the dataset"
+    if plan.evaluators.keys() - prepared.evaluators.keys():
+        return "the list of evaluators"
+    differing = [name for name, info in plan.evaluators.items() if prepared.evaluators[name] != info]
+    # What asks a model has that model in its digest, which a suite that is only read does not know.
+    now = identified(prepared) if differing else {}
+    if now is None:
+        return f"the evaluator {differing[0]}, or the settings of its model, which are not complete here,"
+    return next((f"the evaluator {name}" for name in differing if now[name] != plan.evaluators[name]), None)

@@ -1,0 +1,134 @@
+"""From a verdict to evidence: sealed beside the cells that it rests on, with the bundle that it is about; logged."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from plimsoll.api.certificates import store_certificates
+from plimsoll.api.options import GateOptions
+from plimsoll.api.prepare import Prepared
+from plimsoll.api.results import REPORT_FILE, SuiteRun, problem_of, publish
+from plimsoll.api.runs import Ran
+from plimsoll.api.sides import Sides
+from plimsoll.calibration import Certificates
+from plimsoll.canonical import write_atomic
+from plimsoll.config import GatePolicy, environment
+from plimsoll.errors import ExitCode, PlimsollError, first_that_applies
+from plimsoll.gates import seal, signing_key
+from plimsoll.registry import materialise
+from plimsoll.tracking import MlflowWriter
+from plimsoll.types import Verdict
+
+GATE_FOLDER = "gate"
+ATTESTATION_FILE = "attestation.json"
+VERDICT_FILE = "verdict.json"
+BUNDLE_FOLDER = "bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class GateRun:
+    """A gate's decision, and the run that it rests on."""
+
+    run: SuiteRun
+    verdict: Verdict
+    attestation: Path | None
+    """None where the verdict is no evidence; `unsealed` says why."""
+    unsealed: str | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The first that applies of the run's and the verdict's."""
+        return first_that_applies([self.run.exit_code, self.verdict.outcome.exit_code])
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A verdict, with what it was decided by."""
+
+    policy: GatePolicy
+    verdict: Verdict
+    certificates: Certificates
+
+
+def seal_and_publish(
+    prepared: Prepared,
+    sides: Sides,
+    decided: Decided,
+    *,
+    options: GateOptions,
+    ran: Ran,
+    writer: MlflowWriter,
+) -> GateRun:
+    """Write the verdict into the run's folder, report and log the run, and seal it where it is evidence.
+
+    Args:
+        prepared: The suite.
+        sides: What was compared.
+        decided: The verdict, and what it was decided by.
+        options: How the run was run.
+        ran: The run.
+        writer: Logs it.
+
+    Raises:
+        UsageError: the signing key that the environment names can't be read.
+    """
+    verdict, certificates = decided.verdict, decided.certificates
+    folder = ran.folder / GATE_FOLDER / sides.challenger.name
+    write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
+    unsealed = next(_doubts(prepared, sides, ran), None)
+    run = publish(
+        prepared,
+        ran,
+        options.run,
+        writer,
+        verdicts=(verdict,),
+        notes=(f"this verdict is no evidence for a promotion: {unsealed}",) if unsealed else (),
+        files={VERDICT_FILE: folder / VERDICT_FILE},
+        baseline=sides.stored,
+    )
+    if unsealed is not None:
+        # An older gate's over the same run must not stand beside a verdict that is no evidence.
+        (folder / ATTESTATION_FILE).unlink(missing_ok=True)
+        return GateRun(run, verdict, None, unsealed)
+    assert sides.challenger.bundle is not None, "_doubts has looked"
+    key = signing_key(environment(prepared.workspace.root))
+    bundle = sides.challenger.bundle
+    envelope = seal(
+        verdict, ran.report, decided.policy, bundle.digest, now=certificates.at, key=key, certificates=certificates
+    )
+    store_certificates(folder, certificates)
+    materialise(bundle, folder / BUNDLE_FOLDER)
+    path = folder / ATTESTATION_FILE
+    write_atomic(path, envelope)
+    if run.logged is not None and run.logged.parent is not None:
+        try:
+            files = {ATTESTATION_FILE: path, REPORT_FILE: run.html}
+            writer.attach(ran.plan.run, files, tags={"plimsoll.verdict": verdict.outcome.value})
+        except PlimsollError as error:
+            note = f"the attestation is not in MLflow: {error.message}"
+            run = dataclasses.replace(run, view=replace(run.view, notes=(*run.view.notes, note)))
+    return GateRun(run, verdict, path)
+
+
+def _doubts(prepared: Prepared, sides: Sides, ran: Ran) -> Iterator[str]:
+    """Why a promotion can't rest on the verdict."""
+    problem, record, suite = problem_of(ran, prepared.suite.max_failed), ran.report.run, prepared.suite
+    if problem is not None:
+        yield problem.message
+    if sides.stored is not None:
+        other = Path(sides.stored.folder).name
+        yield f"the baseline's answers are those of run {other}, not generated beside the challenger's"
+    if sides.challenger.bundle is None:
+        yield f"{sides.challenger.name} can't be bundled: {sides.challenger.unbundled}"
+    if record.filters:
+        yield "a filter left cases out"
+    if record.repeats < suite.repeats:
+        yield f"{record.repeats} answers for each case, and the suite asks for {suite.repeats}"
+    if record.sample is not None and (suite.sample is None or record.sample < suite.sample):
+        yield f"only {record.sample} cases were drawn, fewer than the suite asks for"
