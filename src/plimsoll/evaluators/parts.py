@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 from pydantic import Field
 
-from plimsoll.errors import Mistake, near_match
+from plimsoll.config.suite import NAME_PATTERN
+from plimsoll.errors import Mistake, UsageError, near_match
 from plimsoll.evaluators.base import EvaluatorSettings, Threshold, written
 from plimsoll.types import Metric
 
@@ -20,6 +22,21 @@ class PartsSettings(EvaluatorSettings):
     pass_if: Threshold | dict[str, Threshold] | None = Field(  # type: ignore[assignment]  # wider: several metrics
         None, description="What makes a case pass; of several metrics, one condition for each by its name."
     )
+
+
+def metric_name(name: str, what: str) -> str:
+    """The name, where a metric can have it.
+
+    Args:
+        name: As the suite gives it, or as it follows from a file's name.
+        what: How messages name the evaluator: `judge`, `flow`.
+
+    Raises:
+        UsageError: it can't.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise UsageError(f"{name!r} can't be a metric's name", remedy=f"give the {what} one: `name: …`")
+    return name
 
 
 def full_name(evaluator: str, part: str, parts: Sequence[Metric]) -> str:

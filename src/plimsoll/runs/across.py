@@ -100,6 +100,8 @@ class Answers(Generic[WaitingT]):
 
     def wait(self, cell: CellId, place: int, waiting: WaitingT) -> bool:
         """Keep what has to wait for another target's answer; False where all are there."""
+        if not self.read:
+            return False
         missing = [name for name, position in self.positions(cell, place).items() if position is None]
         if not missing:
             return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any
 
 from plimsoll import canonical
 from plimsoll.config import Strict
-from plimsoll.config.suite import NAME_PATTERN
 from plimsoll.errors import ConfigError, Mistake, UsageError, near_match
 from plimsoll.evaluators.contract import BROUGHT, About, BuildContext, Evaluator
-from plimsoll.evaluators.parts import condition_mistakes
+from plimsoll.evaluators.parts import condition_mistakes, metric_name
 from plimsoll.types import Metric
 
 
@@ -180,10 +178,7 @@ def _misfits(settings: Any, parameters: Iterable[str], metrics: Sequence[Metric]
 
 
 def _name(settings: Any) -> str:
-    name = str(settings.name or settings.evaluator.rpartition(":")[2])
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise UsageError(f"{name!r} can't be a metric's name", remedy="give the evaluator one: `name: …`")
-    return name
+    return metric_name(str(settings.name or settings.evaluator.rpartition(":")[2]), "evaluator")
 
 
 def _metric(part: Metric, settings: Any) -> Metric:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
-import re
 from pathlib import Path
 from typing import Any
 
 from plimsoll import canonical
 from plimsoll.config import Strict, environment, substitute
-from plimsoll.config.suite import NAME_PATTERN
 from plimsoll.errors import ConfigError, UsageError, near_match
 from plimsoll.evaluators.contract import BuildContext
 from plimsoll.evaluators.fields import CONVERSATION, OF_OUTPUT
 from plimsoll.evaluators.flows.evaluator import FlowEvaluator
 from plimsoll.evaluators.flows.outputs import metrics_of
 from plimsoll.evaluators.flows.settings import FlowSettings
-from plimsoll.evaluators.parts import condition_mistakes
+from plimsoll.evaluators.parts import condition_mistakes, metric_name
 from plimsoll.targets.flow_copy import check_variant
 from plimsoll.targets.flow_definition import FlowDefinition, chosen_nodes, read_flow
 from plimsoll.targets.flow_running import PACKAGES, FlowRunner, FlowSource, require
@@ -104,10 +102,7 @@ def _check_conditions(settings: FlowSettings, parts: tuple[Metric, ...]) -> None
 
 
 def _name(settings: FlowSettings, flow: FlowDefinition) -> str:
-    name = settings.name or Path(flow.document.file).resolve().parent.name
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise UsageError(f"{name!r} can't be a metric's name", remedy="give the flow one: `name: …`")
-    return name
+    return metric_name(settings.name or Path(flow.document.file).resolve().parent.name, "flow")
 
 
 def _origin(flow: FlowDefinition) -> dict[str, Any]:

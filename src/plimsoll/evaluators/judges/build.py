@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from plimsoll import canonical
 from plimsoll.config import Document, mistakes_of, parse_yaml, read_text
-from plimsoll.config.suite import NAME_PATTERN
 from plimsoll.errors import ConfigError, UsageError, near_match
 from plimsoll.evaluators.contract import BuildContext
 from plimsoll.evaluators.fields import CONVERSATION
@@ -19,6 +17,7 @@ from plimsoll.evaluators.judges.judge import Judge
 from plimsoll.evaluators.judges.judgement import Scale
 from plimsoll.evaluators.judges.question import GIVEN, Question
 from plimsoll.evaluators.judges.settings import Declared, NamedJudgeSettings
+from plimsoll.evaluators.parts import metric_name
 from plimsoll.prompts import Prompt, load_prompt
 from plimsoll.prompts.front_matter import split
 
@@ -42,9 +41,7 @@ def build_judge(settings: NamedJudgeSettings, path: Path, shown: str, context: B
     """
     prompt = load_prompt(path, shown)
     declared = _declared(prompt)
-    name = settings.name or path.stem
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise UsageError(f"{name!r} can't be a metric's name", remedy="give the judge one: `name: …`")
+    name = metric_name(settings.name or path.stem, "judge")
     _check_fields(settings, prompt)
     _check_against(settings, declared, prompt)
     if settings.phrases and declared.form != "claims":
