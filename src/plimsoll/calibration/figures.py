@@ -59,6 +59,8 @@ class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Cohen's: of verdicts and labels plain, of a scale with quadratic weights."""
     linear_kappa: Figure | None = None
     """Of a scale: with linear weights."""
+    bias: Figure | None = None
+    """Of a scale: people's value − the judge's, on average, over the answers that it gave a value."""
     alpha: Figure | None = None
     """Krippendorff's, between the judge and what people say together."""
     spearman: Figure | None = None

@@ -32,11 +32,13 @@ from plimsoll.evaluators.judges.canaries import low
 from plimsoll.stats import (
     Estimate,
     Level,
+    Range,
     Weights,
     alpha_interval,
     auc_interval,
     detection,
     kappa_interval,
+    mean_interval,
     rate_interval,
     spearman_interval,
 )
@@ -151,8 +153,19 @@ def _scale(
         }
         alpha = Figure.of(alpha_interval(ratings, confidence, level=Level.INTERVAL, groups=groups))
         accuracy = found.accuracy or Figure.of(_same(values, labels, groups, confidence))
-        changed |= {**kappas, "alpha": alpha, "accuracy": accuracy}
+        changed |= {**kappas, "alpha": alpha, "accuracy": accuracy, "bias": _bias(compared, comparison, confidence)}
     return replace(found, **changed)
+
+
+def _bias(compared: Sequence[Compared], comparison: Comparison, confidence: float) -> Figure | None:
+    """How far the judge's numbers lie below people's, on average; a failed judgement has no number to be off by."""
+    given = [each for each in compared if each.value is not None]
+    if not given:
+        return None
+    errors = [float(each.label) - float(each.value or 0.0) for each in given]
+    span = Range(comparison.metric.low, comparison.metric.high).contrast()
+    groups = [each.row.case.group for each in given]
+    return Figure.of(mean_interval(errors, confidence, span=span, groups=groups))
 
 
 def _categories(

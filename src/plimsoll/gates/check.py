@@ -8,17 +8,19 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from plimsoll.calibration import Certificates
+from plimsoll.calibration import Certificate, Certificates
 from plimsoll.config import GatePolicy, Rule
 from plimsoll.config.policy import NO_BASELINE
+from plimsoll.config.quantities import parse_condition
 from plimsoll.errors import Mistake, UsageError, near_match
+from plimsoll.gates.correction import Correction
 from plimsoll.stats import PERCENTILES, slice_counts
 from plimsoll.types import Case, Direction, Metric, MetricKind, Report
 
 DEFAULT_MARGIN = 0.05
-"""Share of a metric's range that it may get worse by, where a rule names no margin: about 320 cases decide it where
+"""Share of a metric's range that it may get worse by, where a rule names no margin: about 340 cases decide it where
 10% of them change by chance."""
-_OF_TODAY = frozenset({"latency", "cost"})
+OF_TODAY = frozenset({"latency", "cost"})
 """Metrics that tell of the provider on the day: an answer of another day is no evidence for them."""
 
 
@@ -48,6 +50,8 @@ class Claim:
     """The target that it compares with, by its name in the report; None for an absolute rule."""
     anchored: bool = False
     """It compares with the anchor, not with the baseline."""
+    correction: Correction | None = None
+    """Of a certified judge's figures."""
 
     @property
     def higher_is_better(self) -> bool:
@@ -67,7 +71,7 @@ class Claim:
     @property
     def of_today(self) -> bool:
         """Only answers that were generated in this run say anything of it."""
-        return self.metric.name in _OF_TODAY
+        return self.metric.name in OF_TODAY
 
     def counts(self, case: Case) -> bool:
         """Whether a case is one that the rule is about."""
@@ -108,7 +112,16 @@ def claims_of(
         claims += tuple(dataclasses.replace(claim, against=anchor, anchored=True) for claim in guarded)
     if certificates is not None:
         _refuse_uncertified(report, claims, policy, certificates)
+        claims = tuple(_corrected(claim, policy, certificates) for claim in claims)
     return claims, tuple(rule for rule in policy.rules if rule not in applied)
+
+
+def _corrected(claim: Claim, policy: GatePolicy, certificates: Certificates) -> Claim:
+    """The claim with the correction of its judge, where the policy takes certified ones."""
+    if policy.judges != "certified" or not claim.metric.judged:
+        return claim
+    correction = Correction.of(claim.metric, certificates.by_metric[claim.rule.metric])
+    return dataclasses.replace(claim, correction=correction)
 
 
 def certificate_mistake(
@@ -127,7 +140,20 @@ def certificate_mistake(
     if policy.judges != "certified" or metric is None or not metric.judged:
         return None
     digests = [info.digest for info in report.run.evaluators.values() if metric in info.metrics]
-    return certificates.refusal(rule.metric, digests[0] if known else None)
+    refusal = certificates.refusal(rule.metric, digests[0] if known else None)
+    return refusal or _other_threshold(metric, certificates.by_metric[rule.metric])
+
+
+def _other_threshold(metric: Metric, certificate: Certificate) -> Mistake | None:
+    """Where a label's certificate says how often other labels are told rightly than those that the rule counts."""
+    if metric.kind is not MetricKind.LABEL or metric.pass_if is None or certificate.threshold is None:
+        return None
+    if certificate.threshold == str(parse_condition(metric.pass_if)):
+        return None
+    return Mistake(
+        f"the judge of {metric.name!r} is certified for {certificate.threshold}, and passes by {metric.pass_if}",
+        remedy=f"plimsoll judge calibrate {metric.name} --labels FILE",
+    )
 
 
 def _refuse_uncertified(
@@ -208,6 +234,10 @@ def _misfit(report: Report, rule: Rule, policy: GatePolicy, metric: Metric, perc
             f"the metric {rule.metric!r} is a model's judgement, and the policy takes none",
             remedy="decide on another metric, or calibrate the judge and write judges: certified",
         )
+    ratio = rule.at_least or rule.at_most
+    if metric.judged and policy.judges == "certified" and ratio is not None and ratio.of_baseline:
+        message = f"a ratio of {rule.metric!r} can't be corrected for its judge's errors"
+        return Mistake(message, remedy="write not_worse_than: baseline, with a margin")
     if percentile is not None and rule.kind == "all_pass":
         return Mistake(f"{rule.metric!r} is no case's value: all_pass can't be asked of it", remedy="write at_most")
     # A truth value passes when true, unless less of it is better: then somebody has to say so.

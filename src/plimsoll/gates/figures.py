@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from plimsoll.gates.check import Claim
+from plimsoll.gates.correction import Correction
 from plimsoll.gates.evidence import Evidence
 from plimsoll.stats import Estimate, Range, mean_interval, percentile_interval, rate_interval
-
-Interval: TypeAlias = Callable[[float], Estimate]
-"""Confidence → estimate with limits at it."""
+from plimsoll.stats.estimate import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +67,20 @@ def interval_of(claim: Claim, evidence: Evidence) -> Interval:
     if claim.truth:
         return lambda confidence: rate_interval(values, confidence, exact=True, weights=weights, groups=groups)
     return lambda confidence: mean_interval(values, confidence, span=span, weights=weights, groups=groups)
+
+
+def correction_of(claim: Claim) -> Correction | None:
+    """The correction of a judge's figures; None where they stay as they are."""
+    found = claim.correction
+    return found if found is not None and found.why_not(difference=claim.rule.relative) is None else None
+
+
+def as_people_would(claim: Claim, interval: Interval) -> Interval:
+    """The figures as people would have given them, where a certificate says how the judge errs."""
+    correction = correction_of(claim)
+    if correction is None:
+        return interval
+    return correction.difference(interval) if claim.rule.relative else correction.rate(interval)
 
 
 def _percentiles(share: float, evidence: Evidence, factor: float | None) -> Interval:

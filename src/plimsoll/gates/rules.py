@@ -12,12 +12,14 @@ from msgspec.structs import replace
 
 from plimsoll.config import GatePolicy
 from plimsoll.gates.check import Claim
+from plimsoll.gates.correction import Correction
 from plimsoll.gates.evidence import Evidence
-from plimsoll.gates.figures import Interval, interval_of, line_of, mirrored
+from plimsoll.gates.figures import as_people_would, correction_of, interval_of, line_of, mirrored
 from plimsoll.gates.flips import failing, flips
-from plimsoll.gates.looks import Drawn, widened
+from plimsoll.gates.looks import CERTAIN, Drawn, widened
 from plimsoll.gates.words import advice, compared, counted, measured, percent, shown
 from plimsoll.stats import Estimate, detectable, p_value_above
+from plimsoll.stats.estimate import Interval
 from plimsoll.types import Decision, RuleResult
 
 MIN_UNITS = 10
@@ -33,13 +35,20 @@ class Finding:
     hindrance: str | None
     """Why it can't be decided, whatever the figures."""
     interval: Interval | None
-    """None for all_pass, and without a single value. Overall confidence → estimate."""
+    """None for all_pass, and without a single value. Overall confidence → estimate, corrected where a judge was."""
+    judged: Interval | None = None
+    """The same as it was measured."""
     drawn: Drawn | None = None
     """Of a sequential run: how far it had come."""
 
     def confidence(self, overall: float) -> float:
         """Of the limits, where `overall` is to hold over all looks."""
-        return overall if self.drawn is None else self.drawn.confidence(overall, self.claim.counts)
+        return overall if self.drawn is None else self.drawn.confidence(overall, self.claim)
+
+    @property
+    def corrected(self) -> Correction | None:
+        """By which the figures are corrected."""
+        return correction_of(self.claim)
 
     @property
     def p_value(self) -> float:
@@ -66,10 +75,11 @@ def find(
     if hindrance is None and not everyone and evidence.units < MIN_UNITS:
         what = "group" if evidence.units < len(evidence.pairs) else "pair" if claim.rule.relative else "case"
         hindrance = f"{counted(evidence.units, what)}, and fewer than {MIN_UNITS} tell nothing"
-    interval = None if everyone or not evidence.pairs else interval_of(claim, evidence)
+    judged = None if everyone or not evidence.pairs else interval_of(claim, evidence)
+    interval = judged if judged is None else as_people_would(claim, judged)
     if interval is not None and drawn is not None:
-        interval = widened(interval, lambda overall: drawn.confidence(overall, claim.counts))
-    return Finding(claim, evidence, hindrance, interval, drawn)
+        interval = widened(interval, lambda overall: drawn.confidence(overall, claim))
+    return Finding(claim, evidence, hindrance, interval, judged, drawn)
 
 
 def result_of(finding: Finding, policy: GatePolicy, adjusted: float | None = None) -> RuleResult:
@@ -86,9 +96,10 @@ def result_of(finding: Finding, policy: GatePolicy, adjusted: float | None = Non
         return _result(finding, Decision.INCONCLUSIVE, finding.hindrance or "nothing was scored")
     estimate, confidence = finding.interval(policy.confidence), finding.confidence(policy.confidence)
     outcome, reason = _judge(finding, estimate, policy.confidence, adjusted)
-    said = measured(finding.claim, finding.evidence, estimate, confidence)
+    said = measured(finding.claim, finding.evidence, estimate, confidence) + _by_judge(finding)
     result = _result(finding, outcome, f"{said}: {reason}", estimate, detectable(estimate, confidence))
-    return replace(result, confidence=_rounded(confidence))
+    found = None if finding.judged is None or finding.corrected is None else finding.judged(policy.confidence).value
+    return replace(result, confidence=_rounded(confidence), measured=_rounded(found))
 
 
 def _judge(finding: Finding, estimate: Estimate, overall: float, adjusted: float | None) -> tuple[Decision, str]:
@@ -105,10 +116,30 @@ def _judge(finding: Finding, estimate: Estimate, overall: float, adjusted: float
                 outcome,
                 f"not enough beside the policy's other claims of improvement (corrected p = {shown(adjusted)})",
             )
-    reason = compared(line, outcome)
-    if outcome is Decision.INCONCLUSIVE:
-        reason += "; " + advice(finding.claim, finding.evidence, estimate, line, finding.confidence(overall))
-    return outcome, reason
+    if outcome is not Decision.INCONCLUSIVE:
+        return outcome, compared(line, outcome)
+    return outcome, _open(finding, estimate, overall)
+
+
+def _open(finding: Finding, estimate: Estimate, overall: float) -> str:
+    """Why it can't be told, and what would tell."""
+    confidence, line = finding.confidence(overall), line_of(finding.claim)
+    if confidence >= CERTAIN:
+        return "too few of its cases had been run to conclude anything at this look"
+    reason = compared(line, Decision.INCONCLUSIVE)
+    if finding.drawn is not None and not finding.drawn.last:
+        # The cases of the looks to come are what would decide it.
+        return reason
+    return f"{reason}; {advice(finding.claim, finding.evidence, estimate, line, confidence)}"
+
+
+def _by_judge(finding: Finding) -> str:
+    """How a judge's errors are dealt with, in words; empty where none is asked about."""
+    correction = finding.claim.correction
+    if correction is None:
+        return ""
+    why_not = correction.why_not(difference=finding.claim.rule.relative)
+    return f", {correction.words}" if why_not is None else f", as the judge gave it: {why_not}"
 
 
 def _every_case(finding: Finding) -> RuleResult:

@@ -79,6 +79,17 @@ class Column:
         first = place * self.repeats
         return [self._values[at] for at in range(first, first + self.repeats) if self._kinds[at] == _SCORED]
 
+    def cells(self, place: int) -> tuple[Reading | LackKind, ...]:
+        """What each repeat of a case says: its reading, or why it has none."""
+        first, names = place * self.repeats, list(self._names)
+        return tuple(
+            self._reading(at, names) if (kind := _KINDS[self._kinds[at]]) is None else kind
+            for at in range(first, first + self.repeats)
+        )
+
+    def _reading(self, at: int, names: Sequence[str]) -> Reading:
+        return Reading(self._values[at], _PASSES[self._passed[at]], names[self._labels[at]] if names else None)
+
     def lacking(self, places: Sequence[int], kind: LackKind) -> int:
         """How many cells of these cases lack a value for this reason."""
         code = _CODES[kind]

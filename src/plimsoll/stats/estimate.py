@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
+from typing import TypeAlias
 
 
 class Method(StrEnum):
@@ -22,8 +24,14 @@ class Method(StrEnum):
     ORDER_STATISTIC = "order statistic"
     JACKKNIFE = "jackknife"
     """One group left out at a time; t on the figure's own scale."""
+    BOOTSTRAP = "percentile bootstrap"
+    """Units drawn again and again, with replacement."""
+    BCA = "BCa bootstrap"
+    """The same, corrected for bias and skew."""
     MOVER = "MOVER"
     """Made of the limits of two shares."""
+    CORRECTED = "corrected for the judge"
+    """Made of a judge's verdicts and of how often it errs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,10 @@ class Estimate:
     def width(self) -> float | None:
         """From the lower to the upper limit; None where one is unknown."""
         return None if self.low is None or self.high is None else self.high - self.low
+
+
+Interval: TypeAlias = Callable[[float], Estimate]
+"""Two-sided confidence → the estimate with its limits at it."""
 
 
 def z_quantile(confidence: float) -> float:

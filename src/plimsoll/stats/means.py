@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from plimsoll.stats.estimate import Estimate, Method, t_quantile, z_quantile
-from plimsoll.stats.score import score_limit
+from plimsoll.stats.estimate import Estimate, Method, t_quantile
+from plimsoll.stats.score import score_limit, score_statistic
 from plimsoll.stats.units import DIGITS, Units, units_of
 
 _FEW = 10
@@ -75,6 +75,48 @@ def mean_interval(
     )
 
 
+def p_above(
+    values: Sequence[float],
+    threshold: float,
+    *,
+    span: Range | None = None,
+    truth: bool = False,
+    weights: Sequence[float] | None = None,
+    groups: Sequence[Hashable] | None = None,
+) -> float:
+    """The one-sided p-value of "the mean lies above `threshold`": α where `mean_interval` at 1 − 2α just touches it.
+
+    1 where `mean_interval` could state no lower limit. The other arguments are those of `mean_interval`.
+    """
+    units, possible = units_of(values, weights, groups), span or Range()
+    if _method(units, truth=truth) is Method.EXACT or threshold <= units.mean:
+        return _p_above(units, threshold, possible, truth=truth)
+    mirrored = replace(units, values=tuple(-value for value in units.values))
+    other = _p_above(mirrored, -threshold, possible.flipped(), truth=truth)
+    return 1 - other if other < 1 else 1.0
+
+
+def _p_above(units: Units, threshold: float, span: Range, *, truth: bool) -> float:
+    """As `p_above`, for a threshold that is not above the mean."""
+    from scipy.special import stdtr
+
+    method = _method(units, truth=truth)
+    if method is Method.NONE:
+        return 1.0
+    common, same = units.commonest
+    if method is Method.T or (span.low is None and len(units.values) - same >= _FEW):
+        return float(stdtr(units.effective - 1, (threshold - units.mean) / units.standard_error))
+    if span.low is None:
+        return 1.0
+    if method is Method.EXACT:
+        missed = 1.0 if threshold >= common else max(0.0, threshold - span.low) / (common - span.low)
+        return float(missed**units.effective)
+    if threshold <= span.low:
+        return 0.0
+    statistic = score_statistic(units, span.low, threshold)
+    return float(stdtr(_degrees(units, truth=truth), -statistic))
+
+
 def _method(units: Units, *, truth: bool) -> Method:
     count = len(units.values)
     if count < 2:
@@ -86,7 +128,21 @@ def _method(units: Units, *, truth: bool) -> Method:
 
 
 def _single_truths(units: Units, *, truth: bool) -> bool:
-    return truth and units.plain and all(round(value, DIGITS).is_integer() for value in units.values)
+    return truth and units.plain and all(float(round(value, DIGITS)).is_integer() for value in units.values)
+
+
+def _degrees(units: Units, *, truth: bool) -> float:
+    """Of the quantile by which a score limit is made."""
+    return truth_degrees(len(units.values)) if _single_truths(units, truth=truth) else units.effective - 1
+
+
+def truth_degrees(cases: float) -> float:
+    """Degrees of freedom of Tango's test over single pairs of truth values.
+
+    With the normal quantile, which is Tango's own, it errs in up to 3.05% of the runs at 20 to 500 pairs where 2.5% are
+    nominal, and with n − 1 degrees in up to 2.55%; with n/2 in 2.49% (summed exactly: `docs/design/stats.md`).
+    """
+    return cases / 2
 
 
 def _lower(units: Units, confidence: float, span: Range, *, truth: bool) -> float | None:
@@ -101,8 +157,7 @@ def _lower(units: Units, confidence: float, span: Range, *, truth: bool) -> floa
         return units.mean - t * units.standard_error if len(units.values) - same >= _FEW else None
     if method is Method.EXACT:
         return common - _unseen(units.effective, confidence) * (common - span.low)
-    critical = z_quantile(confidence) if _single_truths(units, truth=truth) else t
-    return score_limit(units, span.low, critical)
+    return score_limit(units, span.low, t_quantile(_degrees(units, truth=truth), confidence))
 
 
 def _unseen(units: float, confidence: float) -> float:

@@ -1,4 +1,8 @@
-"""Several claims at once: p-values from intervals, and Holm's correction of them."""
+"""Several claims at once: p-values from intervals, and their corrections. The gate uses Holm's.
+
+Bonferroni's and Holm's keep the chance of any false claim, Benjamini's the expected share of false ones among those
+made: for looking through many figures, not for a promise.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,36 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     reached = 0.0
     for rank, place in enumerate(order):
         reached = max(reached, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = reached
+    return tuple(adjusted)
+
+
+def bonferroni(p_values: Sequence[float]) -> tuple[float, ...]:
+    """p-values times their number, in the order given; Holm's keep the same error and are never larger."""
+    return tuple(min(1.0, len(p_values) * value) for value in p_values)
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Adjusted for the false discovery rate (Benjamini and Hochberg 1995), in the order given.
+
+    Holds for claims that are independent or positively dependent.
+    """
+    return _step_up(p_values, 1.0)
+
+
+def benjamini_yekutieli(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Adjusted for the false discovery rate whatever the dependence (Benjamini and Yekutieli 2001)."""
+    return _step_up(p_values, math.fsum(1 / rank for rank in range(1, len(p_values) + 1)))
+
+
+def _step_up(p_values: Sequence[float], factor: float) -> tuple[float, ...]:
+    count = len(p_values)
+    adjusted = [0.0] * count
+    reached = 1.0
+    for rank, place in zip(
+        range(count, 0, -1), sorted(range(count), key=lambda at: p_values[at], reverse=True), strict=True
+    ):
+        reached = min(reached, factor * count / rank * p_values[place])
         adjusted[place] = reached
     return tuple(adjusted)
 

@@ -1,10 +1,14 @@
-"""What so many cases can show, and how many it takes: power of the two-sided test of a mean or a mean difference."""
+"""What so many cases can show, and how many it takes: power of the two-sided test of a mean or a mean difference.
+
+From a standard deviation by the noncentral t; from variances between and within cases by Miller's normal formula.
+"""
 
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
-from plimsoll.stats.estimate import Estimate, t_quantile
+from plimsoll.stats.estimate import Estimate, t_quantile, z_quantile
 
 POWER = 0.8
 """The chance of finding a true difference that the design counts on."""
@@ -22,6 +26,14 @@ def smallest_detectable(standard_error: float, degrees: float, confidence: float
         else:
             high = middle
     return high * standard_error
+
+
+def chance_to_find(difference: float, deviation: float, cases: int, confidence: float) -> float:
+    """How often `cases` find a true `difference` on its own side, for a standard deviation between cases."""
+    from scipy.special import nctdtr
+
+    noncentrality, critical = difference * math.sqrt(cases) / deviation, t_quantile(cases - 1, confidence)
+    return 1.0 if noncentrality > critical + 10 else 1 - float(nctdtr(cases - 1, noncentrality, critical))
 
 
 def cases_needed(deviation: float, difference: float, confidence: float, power: float = POWER) -> float:
@@ -48,6 +60,38 @@ def cases_needed(deviation: float, difference: float, confidence: float, power: 
         else:
             low = middle
     return high
+
+
+def cases_with_repeats(
+    difference: float, confidence: float, *, between: float, within: float = 0.0, repeats: int = 1, power: float = POWER
+) -> float:
+    """How many cases find a true `difference` (Miller 2024, "Adding error bars to evals").
+
+    The normal formula, which asks for about two cases fewer than Student's. For non-inferiority or a single side of an
+    equivalence, `difference` is the distance of the true difference to the margin, and `confidence` 1 − 2α.
+
+    Args:
+        difference: That is to be found, in the metric's unit.
+        confidence: Two-sided.
+        between: Variance of the cases' true differences.
+        within: Variance of one repeat's difference about its case's: of both sides together.
+        repeats: Of each case on each side.
+        power: The chance of finding it.
+    """
+    if difference <= 0:
+        return math.inf
+    return _normal_reach(confidence, power) ** 2 * (between + within / repeats) / difference**2
+
+
+def detectable_with_repeats(
+    cases: int, confidence: float, *, between: float, within: float = 0.0, repeats: int = 1, power: float = POWER
+) -> float:
+    """The true difference that `cases` find with `power`: `cases_with_repeats` turned round."""
+    return _normal_reach(confidence, power) * math.sqrt((between + within / repeats) / cases)
+
+
+def _normal_reach(confidence: float, power: float) -> float:
+    return z_quantile(confidence) + NormalDist().inv_cdf(power)
 
 
 def _power(noncentrality: float, degrees: float, critical: float) -> float:

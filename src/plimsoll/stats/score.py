@@ -28,11 +28,7 @@ def score_limit(units: Units, floor: float, critical: float) -> float:
         floor: The least possible value.
         critical: The quantile of the test, e.g. 1.96.
     """
-    shares: dict[float, float] = {}
-    for value, share in zip(units.values, units.shares, strict=True):
-        key = round(value, DIGITS)
-        shares[key] = shares.get(key, 0.0) + share
-    points, mean = list(shares.items()), units.mean
+    points, mean = _points(units), units.mean
     limit = critical * critical / units.effective
     below, above = floor, mean
     for _ in range(_STEPS):
@@ -44,6 +40,25 @@ def score_limit(units: Units, floor: float, critical: float) -> float:
         else:
             above = candidate
     return below
+
+
+def score_statistic(units: Units, floor: float, candidate: float) -> float:
+    """How many standard errors the mean lies above `candidate`, were that the true mean: what `score_limit` inverts.
+
+    Args:
+        units: The units' values and shares.
+        floor: The least possible value.
+        candidate: Above `floor`, and not above the units' mean.
+    """
+    return (units.mean - candidate) / math.sqrt(_variance(_points(units), candidate, floor) / units.effective)
+
+
+def _points(units: Units) -> _Points:
+    shares: dict[float, float] = {}
+    for value, share in zip(units.values, units.shares, strict=True):
+        key = round(value, DIGITS)
+        shares[key] = shares.get(key, 0.0) + share
+    return list(shares.items())
 
 
 def _variance(points: _Points, mean: float, floor: float) -> float:

@@ -96,12 +96,13 @@ def summarise(report: Report, confidence: float = 0.95) -> Summary:
     """The report's figures, in the order of its targets and of their evaluators' metrics.
 
     Args:
-        report: Finished or not.
+        report: Finished or not; of a sequential run that was decided, the cases that it came to count.
         confidence: Of every interval, two-sided.
 
     Raises:
         UsageError: the report holds a cell twice.
     """
+    report = report.due()
     found = read_columns(report)
     return Summary(
         run=report.run.id,
