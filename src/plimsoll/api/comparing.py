@@ -1,84 +1,242 @@
-"""Comparing two targets of runs that exist, case by case."""
+"""Comparing targets of runs that exist, case by case: two targets, or every target that two runs have."""
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from msgspec import structs
 
 from plimsoll.api.runs import RUNS
-from plimsoll.config import GatePolicy, Rule, Workspace
-from plimsoll.errors import UsageError, near_match
-from plimsoll.gates import decide, with_baseline
-from plimsoll.reports.compare import Comparison, build_comparison
+from plimsoll.config import Workspace
+from plimsoll.errors import Mistake, UsageError, near_match
+from plimsoll.gates import with_baseline
+from plimsoll.reports.compare import Margin, build_comparison
+from plimsoll.reports.compare_model import Comparison, Side, likeness_of
+from plimsoll.reports.text import count, plain
 from plimsoll.runs.folders import find_run, run_folders
 from plimsoll.runs.join import read_report
-from plimsoll.runs.plan import load_plan
-from plimsoll.stats import summarise
-from plimsoll.types import MetricKind, Report, RuleResult
+from plimsoll.runs.plan import Plan, load_plan
+from plimsoll.types import Part, Report
 
 
-def compare_targets(workspace: Workspace, first: str, second: str, suite: str | None = None) -> Comparison:
-    """Hold the second target against the first, over every metric that both have.
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """What is asked of a comparison beside what changed."""
+
+    suite: str | None = None
+    """Whose runs; None is any suite's."""
+    metrics: tuple[str, ...] = ()
+    """What is shown, and asked for equivalence; none is every metric."""
+    slice: str | None = None
+    """The slice that is shown in detail."""
+    margin: float | None = None
+    """A difference that is small enough not to matter, to ask for equivalence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Two targets brought into one report."""
+
+    report: Report
+    before: str
+    after: str
+    names: tuple[Side, Side]
+    notes: tuple[str, ...] = ()
+
+
+def compare_targets(
+    workspace: Workspace, first: str, second: str, options: CompareOptions | None = None
+) -> tuple[Comparison, ...]:
+    """Hold the second against the first: two targets, or every target that two runs have.
 
     Args:
         workspace: Where the runs lie.
-        first: TARGET of the newest run that has it, or RUN:TARGET.
-        second: Likewise.
-        suite: Whose runs; None is any suite's.
+        first: TARGET of the newest run that has it, RUN:TARGET, or RUN (its id or a part of it that no other has).
+        second: Likewise; a RUN where the first is one.
+        options: What else is asked.
+
+    Returns:
+        One comparison; of two runs one for each target that both have.
 
     Raises:
-        UsageError: a run or target isn't there, or there is nothing to compare.
+        UsageError: a run, target, metric or slice isn't there, or there is nothing to compare.
     """
-    report, baseline, challenger = _both(workspace, first, second, suite)
-    metrics = [metric.name for metric in report.metrics.values() if metric.kind is not MetricKind.LABEL]
-    rules = [Rule(metric=name, better_than="baseline") for name in metrics]
-    if not rules:
-        raise UsageError("the runs have no metric that can be compared", remedy="add an evaluator to the suite")
-    # One rule a metric gives its paired difference; what the rules decide is of no interest here.
-    policy = GatePolicy(rules=rules, judges="any")
-    verdict = decide(report, challenger, baseline, policy)
-    differences = [_without_noise(result, report) for result in verdict.rules]
-    return build_comparison(report, summarise(report), baseline, challenger, differences)
+    asked = options or CompareOptions()
+    found = tuple(_sides(workspace, first, second, asked.suite))
+    for sides in found:
+        _check(sides.report, asked)
+    margin = None if asked.margin is None else Margin(asked.margin, asked.metrics or None)
+    comparisons = tuple(
+        build_comparison(sides.report, sides.before, sides.after, names=sides.names, margin=margin, notes=sides.notes)
+        for sides in found
+    )
+    unasked = margin is not None and any(likeness_of([comparison]) is None for comparison in comparisons)
+    if unasked:
+        # Nothing asked is nothing shown: it may not end like an answer.
+        message = "no metric on a scale from 0 to 1 could be asked whether it is equivalent"
+        raise UsageError(message, remedy="name what is asked, with a margin in its unit: --metric NAME")
+    return comparisons
 
 
-def _without_noise(result: RuleResult, report: Report) -> RuleResult:
-    """Flips only where something says what passes: every count of tokens differs a little."""
-    metric = report.metrics[result.metric]
-    conditioned = metric.kind is MetricKind.BOOL or metric.pass_if is not None
-    return result if conditioned else replace(result, flipped=())
+def _check(report: Report, options: CompareOptions) -> None:
+    metrics, mistakes = report.metrics, []
+    if not metrics:
+        mistakes.append(Mistake("the runs have no metric that can be compared", remedy="add an evaluator to the suite"))
+    for name in options.metrics:
+        if name not in metrics:
+            mistakes.append(Mistake(f"the run has no metric {name!r}", remedy=near_match(name, metrics)))
+        elif options.margin is not None and metrics[name].kind == "label" and metrics[name].pass_if is None:
+            message = f"{name!r} gives labels, and nothing says which pass: there is no difference to hold to a margin"
+            mistakes.append(Mistake(message, remedy="give its evaluator a pass_if"))
+    if options.slice is not None:
+        known = {name for case in report.cases.values() for name in case.slices}
+        if options.slice not in known:
+            remedy = near_match(options.slice, known) or "the dataset has no slices"
+            mistakes.append(Mistake(f"no case is in the slice {options.slice!r}", remedy=remedy))
+    if options.margin is not None and not 0 < options.margin < float("inf"):
+        message = f"a margin of {options.margin:g} holds nothing equivalent"
+        mistakes.append(Mistake(message, remedy="name the largest difference that does not matter, e.g. 0.05"))
+    if mistakes:
+        raise UsageError(mistakes[0].message, remedy=mistakes[0].remedy)
 
 
-def _both(workspace: Workspace, first: str, second: str, suite: str | None) -> tuple[Report, str, str]:
+def _sides(workspace: Workspace, first: str, second: str, suite: str | None) -> Iterator[_Sides]:
+    runs = [_run_named(workspace, name, suite) for name in (first, second)]
+    if runs[0] is not None and runs[1] is not None:
+        yield from _of_runs(read_report(runs[0]).due(), read_report(runs[1]).due())
+        return
+    for run, name, other in ((runs[0], first, second), (runs[1], second, first)):
+        if run is not None:
+            message = f"{name!r} is a run, {other!r} is a target"
+            raise UsageError(message, remedy=f"name two runs, two targets, or the run's target: {name}:TARGET")
+    yield _of_targets(workspace, first, second, suite)
+
+
+def _run_named(workspace: Workspace, name: str, suite: str | None) -> Path | None:
+    """The run that a word means; None where it means a target. A target goes before a part of a run's id."""
+    if ":" in name:
+        return None
+    targets: set[str] = set()
+    for plan in _plans(workspace, suite):
+        if name in plan.targets:
+            return None
+        targets |= plan.targets.keys()
+    runs = workspace.state / RUNS
+    if not any(name in folder.name for folder in run_folders(runs)):
+        remedy = near_match(name, targets) or "plimsoll run"
+        raise UsageError(f"no run has a target {name!r}, and no run is called so", remedy=remedy)
+    return find_run(runs, name)
+
+
+def _of_targets(workspace: Workspace, first: str, second: str, suite: str | None) -> _Sides:
+    if first == second:
+        raise UsageError(f"{first} is compared with itself", remedy="name two targets, or RUN:TARGET")
     if ":" not in first and ":" not in second:
         report = _newest_with(workspace, (first, second), suite)
-        if first == second:
-            raise UsageError(f"{first} is compared with itself", remedy="name two targets, or RUN:TARGET")
-        return report, first, second
+        return _Sides(report, first, second, (_side(report, first), _side(report, second)))
     before, baseline = _one(workspace, first, suite)
     after, challenger = _one(workspace, second, suite)
     if before.run.id == after.run.id:
-        return after, baseline, challenger
+        if baseline == challenger:
+            raise UsageError(f"{first} is compared with itself", remedy="name another run or target")
+        return _Sides(after, baseline, challenger, (_side(after, baseline), _side(after, challenger)))
+    return _joined(before, baseline, after, challenger)
+
+
+def _of_runs(before: Report, after: Report) -> Iterator[_Sides]:
+    if before.run.id == after.run.id:
+        raise UsageError(f"run {before.run.id} is compared with itself", remedy="name another run, or two targets")
+    both = [target for target in after.run.targets if target in before.run.targets]
+    if not both:
+        ours, theirs = ", ".join(after.run.targets), ", ".join(before.run.targets)
+        message = f"the runs have no target in common: {theirs}; {ours}"
+        raise UsageError(message, remedy="name the two that are to be compared: RUN:TARGET RUN:TARGET")
+    alone = [
+        f"{report.run.id} alone has {', '.join(names)}: not compared"
+        for report in (before, after)
+        if (names := [name for name in report.run.targets if name not in both])
+    ]
+    for place, target in enumerate(both):
+        sides = _joined(before, target, after, target)
+        yield replace(sides, notes=(*alone, *sides.notes)) if place == 0 else sides
+
+
+def _joined(before: Report, baseline: str, after: Report, challenger: str) -> _Sides:
+    """Targets of two runs in one report: only what is comparable, and in words what is not."""
     name = f"{before.run.id}:{baseline}"
-    return with_baseline(after, before, baseline, name), name, challenger
+    report = with_baseline(after, before, baseline, name)
+    fewer = min(before.run.repeats, after.run.repeats)
+    notes = [*_contents(before, after), *_evaluators(before, after)]
+    if before.run.repeats != after.run.repeats:
+        notes.append(
+            f"{before.run.id} has {count(before.run.repeats, 'repeat')}, {after.run.id} has {after.run.repeats}: "
+            f"the first {'is' if fewer == 1 else fewer} compared"
+        )
+    report = structs.replace(report, run=structs.replace(report.run, repeats=fewer))
+    names = (_side(before, baseline, apart=True), _side(after, challenger, apart=True))
+    return _Sides(report, name, challenger, names, tuple(notes))
+
+
+def _contents(before: Report, after: Report) -> Iterator[str]:
+    """Cases that one run alone has, and those that are not the same row any more."""
+    for one, other in ((before, after), (after, before)):
+        alone = sum(case not in other.cases for case in one.cases)
+        if alone:
+            yield f"{count(alone, 'case')} only in {one.run.id}: without a pair"
+    changed = 0
+    for name, case in after.cases.items():
+        earlier = before.cases.get(name)
+        changed += earlier is not None and (not case.digest or case.digest != earlier.digest)
+    if changed:
+        yield f"{count(changed, 'case')} with other contents in {before.run.id} than in {after.run.id}: not compared"
+
+
+def _evaluators(before: Report, after: Report) -> Iterator[str]:
+    """Metrics that mean something else in the other run, or are not in it."""
+    ours, theirs = after.run.evaluators, before.run.evaluators
+    other = [name for name in ours if name in theirs and ours[name].digest != theirs[name].digest]
+    if other:
+        yield f"{', '.join(other)}: another version of the evaluator scored in {before.run.id}, so nothing is compared"
+    for one, names in ((after, ours.keys() - theirs.keys()), (before, theirs.keys() - ours.keys())):
+        if names:
+            yield f"{', '.join(sorted(names))}: only in {one.run.id}, so nothing is compared"
+
+
+def _side(report: Report, target: str, *, apart: bool = False) -> Side:
+    # The end of a run's id is its random part.
+    short = f"{report.run.id.rpartition('-')[2]}:" if apart else ""
+    return Side(
+        name=plain(short + target),
+        target=plain(target),
+        run=plain(report.run.id),
+        digest=report.run.targets[target].digest,
+        repeats=report.run.repeats,
+    )
 
 
 def _one(workspace: Workspace, written: str, suite: str | None) -> tuple[Report, str]:
     run, _, target = written.rpartition(":")
     if not run:
         return _newest_with(workspace, (target,), suite), target
-    report = read_report(find_run(workspace.state / RUNS, run))
+    report = read_report(find_run(workspace.state / RUNS, run)).due()
     if target not in report.run.targets:
-        raise UsageError(f"run {report.run.id} has no target {target!r}", remedy=near_match(target, report.run.targets))
+        known = report.run.targets
+        remedy = near_match(target, known)
+        raise UsageError(f"run {report.run.id} has no target {target!r}", remedy=remedy)
     return report, target
 
 
 def _newest_with(workspace: Workspace, targets: tuple[str, ...], suite: str | None) -> Report:
-    seen: set[str] = set()
-    for folder in run_folders(workspace.state / RUNS, suite):
-        plan = load_plan(folder)
-        seen |= plan.targets.keys()
+    for plan in _plans(workspace, suite):
         if all(target in plan.targets for target in targets):
-            return read_report(folder)
-    unknown = next((target for target in targets if target not in seen), None)
-    if unknown is not None:
-        raise UsageError(f"no run has a target {unknown!r}", remedy=near_match(unknown, seen) or "plimsoll run")
-    raise UsageError(f"no run has both {' and '.join(targets)}", remedy="run them together, or name RUN:TARGET")
+            return read_report(workspace.state / RUNS / plan.run).due()
+    remedy = "run them together, or name RUN:TARGET"
+    raise UsageError(f"no run has both {' and '.join(targets)}", remedy=remedy)
+
+
+def _plans(workspace: Workspace, suite: str | None) -> Iterator[Plan]:
+    """Newest first; none of those that opened held-out cases: who means one names it."""
+    plans = (load_plan(folder) for folder in run_folders(workspace.state / RUNS, suite))
+    return (plan for plan in plans if plan.part is not Part.HELD_OUT)

@@ -32,9 +32,9 @@ def flow_output(answer: Mapping[str, Any], line: LineCalls, pick: str | None) ->
         latency=max(0.0, answer["seconds"] - waited(line.calls)),
         usage=usage_of(line),
         spans=_spans(answer, line.calls),
-        model=_model(line.calls),
+        model=model_of(line.calls),
     )
-    return msgspec.structs.replace(output, finish=_finish(line.calls))
+    return msgspec.structs.replace(output, finish=finish_of(line.calls))
 
 
 def line_value(answer: Mapping[str, Any], line: LineCalls) -> Any:
@@ -134,7 +134,12 @@ def _failed_requests(calls: Sequence[Call]) -> int:
 def _spans(answer: Mapping[str, Any], calls: Sequence[Call]) -> tuple[Span, ...]:
     began = float(answer["started"])
     found = [Span(**{**node, "start": max(0.0, node["start"] - began)}) for node in answer["nodes"]]
-    found += [
+    return tuple(sorted((*found, *call_spans(calls, began)), key=lambda span: span.start))
+
+
+def call_spans(calls: Sequence[Call], began: float) -> tuple[Span, ...]:
+    """A step for each request, by seconds after `began` (since the epoch)."""
+    return tuple(
         Span(
             name=call.model,
             kind="model",
@@ -145,16 +150,17 @@ def _spans(answer: Mapping[str, Any], calls: Sequence[Call]) -> tuple[Span, ...]
             error=call.failure.message if call.failure else None,
         )
         for call in calls
-    ]
-    return tuple(sorted(found, key=lambda span: span.start))
+    )
 
 
-def _model(calls: Sequence[Call]) -> str | None:
+def model_of(calls: Sequence[Call]) -> str | None:
+    """The model's name as the endpoint reports it; None where none answered, or several did."""
     named = {reply.model for call in calls for reply in call.replies}
     return named.pop() if len(named) == 1 else None
 
 
-def _finish(calls: Sequence[Call]) -> str:
+def finish_of(calls: Sequence[Call]) -> str:
+    """How the answer ended: cut, where the last request's was."""
     last = max(calls, key=lambda call: call.start + call.seconds, default=None)
     cut = last is not None and any(reply.finish == "length" for reply in last.replies)
     return "length" if cut else "stop"

@@ -40,17 +40,26 @@ def worker_environment(environ: Mapping[str, str], home: Path, model: Endpoint |
         home: A folder for promptflow alone, with its `pf.yaml`.
         model: The target's model for flows that read the environment; None leaves the variables as they are.
     """
-    found = {name: value for name, value in environ.items() if name not in _ELSEWHERE}
-    found |= {
+    return {
+        **model_environment(environ, model),
         "PF_HOME_DIRECTORY": str(home),
         "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
         # Its own tracing would only count tokens, which the gateway does better.
         "PF_DISABLE_TRACING": "true",
         "PF_LOGGING_LEVEL": "ERROR",
-        # A proxy would look for the gateway on its own loopback.
-        "NO_PROXY": _without_proxy(environ),
-        "no_proxy": _without_proxy(environ),
     }
+
+
+def model_environment(environ: Mapping[str, str], model: Endpoint | None) -> dict[str, str]:
+    """An environment in which clients of OpenAI and Azure OpenAI reach the suite's model and nothing else.
+
+    Args:
+        environ: What else is in it.
+        model: Where the model is; None leaves its variables as they are.
+    """
+    found = {name: value for name, value in environ.items() if name not in _ELSEWHERE}
+    # A proxy would look for the gateway on its own loopback.
+    found |= {"NO_PROXY": _without_proxy(environ), "no_proxy": _without_proxy(environ)}
     if model is not None:
         found |= {
             "OPENAI_API_KEY": model.key,

@@ -17,9 +17,11 @@ from typing import Any
 import msgspec
 
 from plimsoll.errors import CellError, FailureKind
+from plimsoll.models.contract import ChatModel
 from plimsoll.targets.calling import answer, check_signature
 from plimsoll.targets.code import source_files
 from plimsoll.targets.conversation import by_turn
+from plimsoll.targets.function_model import AskingWorkers, asking_workers
 from plimsoll.targets.process import TargetWorker
 from plimsoll.targets.values import bind_conversation
 from plimsoll.types import Case, Output, TargetInfo
@@ -88,7 +90,14 @@ class FunctionTarget:
     """Seconds for one case; then the worker is killed."""
     concurrency: int
     environment: Mapping[str, str]
-    """The worker's whole environment."""
+    """The worker's whole environment, but for the model."""
+    model: ChatModel | None = None
+    """What it reaches as OPENAI_BASE_URL and the like; None leaves these variables as they are."""
+
+    @property
+    def lane(self) -> str:
+        """The model's, where it asks one: its cases wait for it as those of others do."""
+        return f"target {self.info.name}" if self.model is None else self.model.name
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[_OpenFunction]:
@@ -97,27 +106,37 @@ class FunctionTarget:
         Raises:
             UsageError: the function can't be loaded, or can't be called with fields by name.
         """
+        known = bool(source_files(self.reference, self.root))
+        if self.model is None:
+            async with self._worker(self.environment, start=True) as worker:
+                yield _OpenFunction(self, worker, known)
+            return
+        async with asking_workers(
+            self.model, self.environment, lambda env, start: self._worker(env, start=start)
+        ) as some:
+            yield _OpenFunction(self, some, known)
+
+    def _worker(self, environment: Mapping[str, str], *, start: bool) -> TargetWorker:
         setup = {
             "reference": self.reference,
             "root": str(self.root),
             "mapped": list(self.inputs),
             "pick": self.pick,
         }
-        worker = TargetWorker(
+        return TargetWorker(
             module=WORKER_MODULE,
             setup=setup,
-            environment=self.environment,
+            environment=environment,
             folder=self.root,
             timeout=self.timeout,
+            start=start,
         )
-        async with worker:
-            yield _OpenFunction(self, worker, known=bool(source_files(self.reference, self.root)))
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenFunction:
     target: FunctionTarget
-    worker: TargetWorker
+    worker: TargetWorker | AskingWorkers
     known: bool
     """Its code is the workspace's, so that its digest says when it changed."""
 
@@ -127,7 +146,7 @@ class _OpenFunction:
 
     @property
     def lane(self) -> str:
-        return f"target {self.target.info.name}"
+        return self.target.lane
 
     @property
     def concurrency(self) -> int:
@@ -137,8 +156,9 @@ class _OpenFunction:
         if not self.known:
             return None
         values = by_turn(case, lambda turn: bind_conversation(turn, self.target.inputs))
-        return {"target": self.target.info.digest, "values": values}
+        model = {} if self.target.model is None else {"model": self.target.model.identity()}
+        return {"target": self.target.info.digest, "values": values, **model}
 
     async def run(self, case: Case) -> Output:
         given = await self.worker.run({"values": bind_conversation(case, self.target.inputs)})
-        return msgspec.convert(given, Output)
+        return given if isinstance(given, Output) else msgspec.convert(given, Output)

@@ -17,5 +17,5 @@ def act(mode: str) -> dict:
     if mode == "hang":
         time.sleep(600)
     if mode == "slow":
-        time.sleep(2)
+        time.sleep(1)
     return {"ask": mode not in SILENT_MODES, "folder": os.getcwd(), "key": os.environ.get("OPENAI_API_KEY", "")}
