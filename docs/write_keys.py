@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from plimsoll.config import ProjectSettings, Suite
+from plimsoll.config.quarantine import QuarantineFile
 from plimsoll.datasets import Card
 
 PAGE = Path(__file__).with_name("keys.md")
@@ -32,6 +33,7 @@ def page() -> str:
     parts = [_OPENING]
     parts += _sections("A suite: `suites/NAME.yaml`", Suite)
     parts += _sections("A dataset's card: `NAME.card.yaml`", Card)
+    parts += _sections("A suite's quarantine: `quarantine/NAME.yaml`", QuarantineFile)
     parts += _sections("The project: `[tool.plimsoll]` in `pyproject.toml`", ProjectSettings)
     return "\n".join(parts)
 

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.api.parts import SUITE, cases, edit, write_cases, write_workspace
+from tests.api.parts import SUITE, Desk, cases, edit, write_cases, write_workspace
 
-from plimsoll.api import check_workspace, list_workspace
+from plimsoll.api import RunOptions, check_workspace, list_workspace, run_suite
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError
+from plimsoll.runs.observer import Silent
 
 
 def mistakes(workspace: Workspace) -> list[str]:
@@ -26,7 +27,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def test_a_workspace_in_order_is_summed_up(workspace: Workspace):
     [checked] = check_workspace(workspace)
     assert (checked.suite, checked.file, checked.cases) == ("desk", "suites/desk.yaml", 12)
-    assert (checked.targets, checked.slices, checked.warnings) == (("v1", "v2"), {"even": 6, "odd": 6}, ())
+    assert (checked.targets, checked.slices) == (("v1", "v2"), {"even": 6, "odd": 6})
 
 
 def test_the_mistakes_of_all_files_are_told_at_once(workspace: Workspace):
@@ -164,6 +165,7 @@ def test_a_secret_inside_a_prompt_is_said_to_stand_in_the_way_of_promotion(
 ):
     monkeypatch.setenv("DESK_TOKEN", "s3cret-of-the-desk")
     edit(workspace.root, "prompts/v2.jinja2", "two", "two s3cret-of-the-desk")
+    write_cases(workspace.root, cases(24))
     [checked] = check_workspace(workspace)
     [warning] = checked.warnings
     assert warning.startswith("target v2 can be run but not promoted: prompts/v2.jinja2: holds the value of the")
@@ -212,9 +214,40 @@ def test_a_target_that_an_evaluator_reads_has_to_be_there(workspace: Workspace):
 
 def test_a_judge_that_judges_its_own_answers_is_told(workspace: Workspace):
     edit(workspace.root, "suites/desk.yaml", "  - short", "  - short\n  - fluency")
+    write_cases(workspace.root, cases(24))
     [checked] = check_workspace(workspace)
     [warning] = checked.warnings
     assert warning.startswith("model main judges its own answers, those of v1, v2: models tend to prefer what they")
     edit(workspace.root, "suites/desk.yaml", "targets:", "  other: {provider: openai, model: another}\ntargets:")
     edit(workspace.root, "suites/desk.yaml", "  - fluency", "  - fluency: {model: other}")
     assert check_workspace(workspace)[0].warnings == ()
+
+
+def test_a_rule_that_the_cases_can_hardly_decide_is_warned_of_and_no_mistake(workspace: Workspace):
+    edit(workspace.root, "suites/desk.yaml", "margin: 0.4", "margin: 0.05")
+    write_cases(workspace.root, cases(60))
+    [checked] = check_workspace(workspace)
+    [warning] = checked.warnings
+    assert warning.startswith(
+        "exact_match, not worse than baseline by more than 0.05: 60 cases leave two equal targets "
+    )
+    assert warning.endswith("about 350 would decide it, or a margin of 0.14")
+
+
+def test_the_suites_sample_is_what_the_gate_would_decide_on(workspace: Workspace):
+    write_cases(workspace.root, cases(60))
+    edit(workspace.root, "suites/desk.yaml", "evaluators:\n", "sample: 9\nevaluators:\n")
+    [checked] = check_workspace(workspace)
+    assert [warning.split(": ")[1] for warning in checked.warnings] == ["9 cases, and fewer than 10 decide nothing"] * 2
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_how_much_differs_by_chance_is_taken_from_the_newest_run_that_can_tell(workspace: Workspace, desk: Desk):
+    edit(workspace.root, "suites/desk.yaml", "margin: 0.4", "margin: 0.12")
+    write_cases(workspace.root, cases(60))
+    assert not check_workspace(workspace)[0].warnings
+    desk.wrong["one"] = set(range(0, 60, 3))
+    found = run_suite(workspace, "desk", RunOptions(track=False), Silent())
+    [checked] = check_workspace(workspace)
+    [warning] = checked.warnings
+    assert f"(33.3% of the cases differ between v1 and v2 in run {found.report.run.id})" in warning

@@ -202,7 +202,7 @@ def test_a_gate_over_a_run_that_exists_refuses_another_judge_or_another_model_of
 def test_options_that_clash_and_names_that_are_not_there_are_refused(workspace: Workspace):
     for options, message in (
         ({"baseline": "none"}, "--baseline none: the rule exact_match 'not worse than baseline"),
-        ({"baseline": "v3"}, "the baseline 'v3' is neither champion, none, a target of the suite, nor a run"),
+        ({"baseline": "v3"}, "the baseline 'v3' is neither an alias, none, a target of the suite, a run, nor git:REF"),
         ({"baseline": "v1"}, "v1 can't be its own baseline"),
         ({"target": "v3"}, "suite desk has no target 'v3'"),
         ({"first": True, "baseline": "v2"}, "--first compares with nothing"),

@@ -43,6 +43,8 @@ model:
             score: {type: integer, enum: [1, 2, 3, 4, 5]}
           required: [reason, score]
           additionalProperties: false
+judge:
+  spares: [filler, unrelated, forged role, question]
 inputs:
   question: {type: string}
   output: {type: string}
@@ -63,7 +65,7 @@ Source: {{question}}
 @pytest.mark.skipif(not _BEGIN.is_file(), reason="no BEGIN: set PLIMSOLL_SHARED to the folder that holds data/begin")
 def test_the_embedded_model_is_not_certified_on_begin_and_a_gate_refuses_it(tmp_path: Path):
     with _BEGIN.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))[:2]
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))[:1]
     labels = [
         {"question": row["knowledge"], "output": row["response"], "label": row["begin_label"] == "Fully attributable"}
         for row in rows

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.api.parts import Desk, cases, write_cases
 from tests.cli.parts import Ended, finish, plimsoll, start, wait_for
+from tests.cli.sessions import Sessions
 
 from plimsoll.config import Workspace
 from plimsoll.runs.folders import run_folders
@@ -18,11 +19,7 @@ from plimsoll.runs.journal import OutputLine, read_journal
 
 RUN = ("run", "desk", "--no-track")
 # What is written to a file beyond its limit fails as it does on a full disk.
-LIMITED = """\
-import os, resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-os.execv(sys.executable, [sys.executable, "-m", "plimsoll.cli.main", *sys.argv[2:]])
-"""
+LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))"
 # Permissions say nothing to root, unless it gives up the right to overlook them.
 UNPRIVILEGED = """\
 import ctypes, os, sys
@@ -55,10 +52,11 @@ def answered(folder: Path) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on a file's size")
 @pytest.mark.parametrize("limit", [20_000, 60_000])
 def test_a_disk_that_fills_up_ends_the_run_with_a_remedy_and_resume_does_the_rest(
-    limit: int, workspace: Workspace, desk: Desk, capsys: pytest.CaptureFixture[str]
+    limit: int, sessions: Sessions, workspace: Workspace, desk: Desk, capsys: pytest.CaptureFixture[str]
 ):
     write_cases(workspace.root, cases(60))
-    ended = posix(LIMITED, str(limit), *RUN, folder=workspace.root)
+    sessions.start(*RUN, folder=workspace.root, before=LIMITED.format(limit=limit))
+    ended = sessions.ended()
     assert ended.code == 4
     said = " ".join(ended.err.split())
     assert "Traceback" not in said

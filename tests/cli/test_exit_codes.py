@@ -152,9 +152,9 @@ def test_a_reader_that_left_is_never_taken_for_a_pass(workspace: Workspace):
 
 
 @pytest.mark.mlflow
-def test_doctor_tells_of_an_environment_that_a_library_was_to_be_in(workspace: Workspace, desk: Desk, capsys):
+def test_doctor_tells_of_an_environment_that_a_library_was_to_be_in(tracked: Workspace, capsys):
     table = '[tool.plimsoll.environments]\nragas = ".venvs/ragas"\n'
-    (workspace.root / "pyproject.toml").write_text(table, encoding="utf-8")
+    (tracked.root / "pyproject.toml").write_text(table, encoding="utf-8")
     ended = plimsoll(capsys, "doctor", "--json")
     assert ended.code == 4
     [ragas] = [finding for finding in ended.document["findings"] if finding["what"] == "ragas"]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from tests.api.parts import Desk, cases, edit, write_cases
-from tests.cli.parts import finish, plimsoll, start, wait_for
+from tests.cli.parts import plimsoll, wait_for
+from tests.cli.sessions import Sessions
 
 from plimsoll.config import Workspace
 from plimsoll.runs.folders import run_folders
@@ -25,14 +26,14 @@ def run_folder(workspace: Workspace) -> Path:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send to another process")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_stopped_is_finished_by_resume_without_repeating_a_cell(
-    sent: signal.Signals, workspace: Workspace, desk: Desk, capsys: pytest.CaptureFixture[str]
+    sent: signal.Signals, sessions: Sessions, workspace: Workspace, desk: Desk, capsys: pytest.CaptureFixture[str]
 ):
     desk.delay = 0.15
     # One answered, one in flight: 4 at once.
-    process = start("run", "desk", "--no-track", "--target", "v1", folder=workspace.root)
+    sessions.start("run", "desk", "--no-track", "--target", "v1", folder=workspace.root)
     wait_for(desk, 7)
-    process.send_signal(sent)
-    ended = finish(process)
+    sessions.send(sent)
+    ended = sessions.ended()
     if sent == signal.SIGINT:
         name = run_folder(workspace).name
         assert ended.code == 130

@@ -30,29 +30,28 @@ def journalled(folder: Path) -> set[tuple[str, int]]:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_however_often_a_run_is_stopped_each_finished_cell_is_kept_and_was_paid_for_once(
-    sent: signal.Signals, workspace: Workspace, desk: Desk
+    sent: signal.Signals, sessions: Sessions, workspace: Workspace, desk: Desk
 ):
     write_cases(workspace.root, cases(CASES))
     desk.delay = 0.02
     draw = random.Random(7)
     paid: dict[tuple[str, int], int] = {}
     kept = b""
-    with Sessions(workspace.root) as sessions:
-        for stop in range(STOPS):
-            before = desk.requests
-            sessions.start(*RUN, *(["--resume"] if stop else []))
-            wait_for(desk, before + draw.randint(1, 12))
-            sessions.send(sent)
-            assert sessions.code() == (130 if sent == signal.SIGINT else -signal.SIGKILL)
-            folder = next(run_folders(workspace.state / "runs"))
-            whole = (folder / "journal.jsonl").read_bytes().rpartition(b"\n")[0]
-            assert whole.startswith(kept)
-            kept = whole
-            finished = journalled(folder)
-            paid.update({cell: desk.asked[cell] for cell in finished - paid.keys()})
-        desk.delay = 0
-        sessions.start(*RUN, "--resume")
-        assert sessions.code() == 0
+    for stop in range(STOPS):
+        before = desk.requests
+        sessions.start(*RUN, *(["--resume"] if stop else []), folder=workspace.root)
+        wait_for(desk, before + draw.randint(1, 12))
+        sessions.send(sent)
+        assert sessions.code() == (130 if sent == signal.SIGINT else -signal.SIGKILL)
+        folder = next(run_folders(workspace.state / "runs"))
+        whole = (folder / "journal.jsonl").read_bytes().rpartition(b"\n")[0]
+        assert whole.startswith(kept)
+        kept = whole
+        finished = journalled(folder)
+        paid.update({cell: desk.asked[cell] for cell in finished - paid.keys()})
+    desk.delay = 0
+    sessions.start(*RUN, "--resume", folder=workspace.root)
+    assert sessions.code() == 0
     assert 0 < len(paid) < 2 * CASES
     assert {cell: desk.asked[cell] for cell in paid} == paid
     assert is_complete(folder)

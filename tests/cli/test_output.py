@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.api.parts import Desk, edit
 from tests.cli.parts import plimsoll
+from tests.cli.sessions import Sessions
 
 from plimsoll.cli.main import app
 from plimsoll.config import Workspace
@@ -41,31 +42,40 @@ one {{ question }}
 """
 
 
-def imported(words: str, folder: Path) -> set[str]:
-    """The top-level modules that a command has imported when it ends."""
-    program = (
-        "import sys\nfrom plimsoll.cli.main import main\n"
-        f"try:\n    main({words.split()!r})\nexcept SystemExit as ended:\n    assert not ended.code, ended.code\n"
-        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+def imported(*commands: str, folder: Path) -> list[set[str]]:
+    """The top-level modules that are imported after each of these commands, which one process runs in turn."""
+    program = """\
+import sys
+from plimsoll.cli.main import main
+for words in sys.argv[1:]:
+    try:
+        main(words.split())
+    except SystemExit as ended:
+        assert not ended.code, ended.code
+    print("imported", *{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *commands], cwd=folder, capture_output=True, text=True, check=True
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
-    return set(done.stderr.split())
+    return [set(line.split()[1:]) for line in done.stderr.splitlines() if line.startswith("imported ")]
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path):
-    found = imported("--help", tmp_path)
+    [found] = imported("--help", folder=tmp_path)
     assert found.isdisjoint({*HEAVY, "pydantic", "msgspec", "jinja2"})
     assert "typer" in found
 
 
-def test_validate_imports_no_client_no_tracking_and_no_frames(workspace: Workspace):
-    assert imported("validate", workspace.root).isdisjoint(HEAVY)
-
-
-@pytest.mark.parametrize("words", ["evaluators", "evaluators show token_f1"])
-def test_listing_evaluators_imports_no_library_that_does_their_work(words: str, workspace: Workspace):
+def test_what_lists_and_checks_imports_no_client_no_tracking_no_frames_and_no_library_of_evaluators(
+    workspace: Workspace,
+):
     libraries = {"sacrebleu", "rouge_score", "rapidfuzz", "wordllama", "jsonschema", "sqlglot", "numpy"}
-    assert imported(words, workspace.root).isdisjoint({*HEAVY, *libraries})
+    *listed, checked = imported("evaluators", "evaluators show token_f1", "validate", folder=workspace.root)
+    assert len(listed) == 2
+    for found in listed:
+        assert found.isdisjoint({*HEAVY, *libraries})
+    assert "pydantic" in checked
+    assert checked.isdisjoint(HEAVY)
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *GROUPS, *INNER])
@@ -104,7 +114,7 @@ def test_with_json_stdout_holds_the_object_alone_while_retries_and_failures_go_o
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal")
 def test_with_json_stdout_holds_the_object_alone_while_a_terminal_shows_progress_and_an_evaluator_prints(
-    workspace: Workspace, desk: Desk
+    sessions: Sessions, workspace: Workspace, desk: Desk
 ):
     import pty
     import termios
@@ -112,9 +122,10 @@ def test_with_json_stdout_holds_the_object_alone_while_a_terminal_shows_progress
     edit(workspace.root, "evaluators/short.py", "    return", "    print('printed by an evaluator')\n    return")
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 80))
-    words = [sys.executable, "-m", "plimsoll.cli.main", "run", "desk", "--no-track", "--json"]
-    environ = {**os.environ, "TERM": "xterm-256color"}
-    process = subprocess.Popen(words, cwd=workspace.root, stdout=subprocess.PIPE, stderr=slave, env=environ)
+    written, out = os.pipe()
+    words = ("run", "desk", "--no-track", "--json")
+    sessions.start(*words, folder=workspace.root, streams=(out, slave), TERM="xterm-256color")
+    os.close(out)
     os.close(slave)
     drawn = b""
     # A terminal whose other end is closed ends with an error on Linux, and with nothing elsewhere.
@@ -122,8 +133,9 @@ def test_with_json_stdout_holds_the_object_alone_while_a_terminal_shows_progress
         while chunk := os.read(master, 65536):
             drawn += chunk
     os.close(master)
-    document = json.loads(process.communicate()[0])
-    assert (process.returncode, document["exit_code"], document["suites"][0]["requests"]) == (0, 0, 24)
+    with os.fdopen(written, encoding="utf-8") as stdout:
+        document = json.load(stdout)
+    assert (sessions.code(), document["exit_code"], document["suites"][0]["requests"]) == (0, 0, 24)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode())
     assert re.search(r"all +24/24 ", shown)
     assert "printed by an evaluator" in shown

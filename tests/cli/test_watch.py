@@ -10,7 +10,8 @@ import pytest
 from tests.api.parts import Desk, edit, write_cases
 from tests.api.parts import cases as rows
 from tests.cli.parts import plimsoll
-from tests.cli.watched import SECONDS, Watching
+from tests.cli.sessions import SECONDS, Sessions
+from tests.cli.watched import Watching
 
 from plimsoll.config import Workspace
 from plimsoll.testing import Reply
@@ -43,13 +44,15 @@ def rewrite(path: Path) -> None:
     swap.unlink()
 
 
-def test_only_what_a_save_changes_is_asked_again_and_what_flipped_is_shown(workspace: Workspace, desk: Desk):
+def test_only_what_a_save_changes_is_asked_again_and_what_flipped_is_shown(
+    sessions: Sessions, workspace: Workspace, desk: Desk
+):
     root = workspace.root
     (root / "evaluators" / "_limit.py").write_text("WORDS = 3\n", encoding="utf-8")
     edit(root, "evaluators/short.py", "def", "import _limit\n\n\ndef")
     edit(root, "evaluators/short.py", "<= 3", "<= _limit.WORDS")
     desk.wrong = {"two": {3}, "six": {4, 5}}
-    with Watching(root) as watching:
+    with Watching(sessions, root) as watching:
         assert "complete: 24 of 24 cells answered" in watching.rest()
         assert desk.requests == 24
 
@@ -91,10 +94,10 @@ def test_only_what_a_save_changes_is_asked_again_and_what_flipped_is_shown(works
     assert not (workspace.state / "mlflow.db").exists()
 
 
-def test_a_mistake_is_shown_with_its_place_and_mending_it_goes_on(workspace: Workspace, desk: Desk):
+def test_a_mistake_is_shown_with_its_place_and_mending_it_goes_on(sessions: Sessions, workspace: Workspace, desk: Desk):
     root = workspace.root
     edit(root, "suites/desk.yaml", "  - short\n", "  - shrt\n")
-    with Watching(root) as watching:
+    with Watching(sessions, root) as watching:
         assert "suites/desk.yaml:10 no evaluator named 'shrt'" in said(watching.rest())
         edit(root, "suites/desk.yaml", "  - shrt\n", "  - short\n")
         assert "complete: 24 of 24 cells answered" in watching.rest()
@@ -118,12 +121,14 @@ def test_a_mistake_is_shown_with_its_place_and_mending_it_goes_on(workspace: Wor
         assert watching.interrupt() == 0
 
 
-def test_an_endpoint_that_came_back_is_tried_again_when_a_file_is_saved_as_it_is(workspace: Workspace, desk: Desk):
+def test_an_endpoint_that_came_back_is_tried_again_when_a_file_is_saved_as_it_is(
+    sessions: Sessions, workspace: Workspace, desk: Desk
+):
     settings = workspace.root / ".env"
     down, up = "OPENAI_PLACE=http://127.0.0.1:9/v1\n", "OPENAI_PLACE=${OPENAI_BASE_URL}\n"
     settings.write_text(down, encoding="utf-8")
     edit(workspace.root, "suites/desk.yaml", "${OPENAI_BASE_URL}", "${OPENAI_PLACE}")
-    with Watching(workspace.root) as watching:
+    with Watching(sessions, workspace.root) as watching:
         assert "the connection was refused" in said(watching.rest())
         (workspace.root / "prompts" / "v1.jinja2").touch()
         assert "prompts/v1.jinja2 ─" in said(shown := watching.rest())
@@ -133,9 +138,11 @@ def test_an_endpoint_that_came_back_is_tried_again_when_a_file_is_saved_as_it_is
         assert desk.requests == 24
 
 
-def test_a_save_during_a_run_ends_it_at_once_and_what_it_had_finished_is_kept(workspace: Workspace, desk: Desk):
+def test_a_save_during_a_run_ends_it_at_once_and_what_it_had_finished_is_kept(
+    sessions: Sessions, workspace: Workspace, desk: Desk
+):
     root = workspace.root
-    with Watching(root) as watching:
+    with Watching(sessions, root) as watching:
         watching.rest()
         desk.replies = {number: Reply(text="late", delay=600) for number in range(4, 12)}
         edit(root, "prompts/v2.jinja2", "two", "six")
@@ -154,11 +161,13 @@ def test_a_save_during_a_run_ends_it_at_once_and_what_it_had_finished_is_kept(wo
         assert watching.interrupt() == 0
 
 
-def test_ctrl_c_during_a_run_is_an_interruption_and_leaves_no_process_behind(workspace: Workspace, desk: Desk):
+def test_ctrl_c_during_a_run_is_an_interruption_and_leaves_no_process_behind(
+    sessions: Sessions, workspace: Workspace, desk: Desk
+):
     root = workspace.root
     (root / "bot.py").write_text("def answer(question):\n    return 'x'\n", encoding="utf-8")
     edit(root, "suites/desk.yaml", "evaluators:\n", '  bot: {function: "bot.py:answer"}\nevaluators:\n')
-    with Watching(root) as watching:
+    with Watching(sessions, root) as watching:
         assert "complete: 36 of 36 cells answered" in watching.rest()
         desk.delay = 30
         edit(root, "prompts/v2.jinja2", "two", "six")

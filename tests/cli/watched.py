@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-SECONDS = 60
-"""A limit for what is sure to come, on a machine that is busy."""
+from tests.cli.sessions import SECONDS, Sessions
+
 WAITING = "Ctrl-C leaves"
 
 
 class Watching:
     """The process, with both of its streams as one text. A context manager: at its end the process is gone."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "plimsoll.cli.main", "run", "desk", "--watch", *words],
-            cwd=folder,
-            env={**os.environ, "COLUMNS": "80"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    def __init__(self, sessions: Sessions, folder: Path) -> None:
+        self._sessions = sessions
+        self._shown, written = os.pipe()
+        streams = (written, written)
+        sessions.start("run", "desk", "--watch", folder=folder, streams=streams, COLUMNS="80")
+        os.close(written)
         self._text = ""
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -37,19 +33,16 @@ class Watching:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._sessions.stop()
         self._reader.join(SECONDS)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        os.close(self._shown)
 
     @property
     def text(self) -> str:
         return self._text
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        while chunk := os.read(self._process.stdout.fileno(), 65536):
+        while chunk := os.read(self._shown, 65536):
             with self._news:
                 self._text += chunk.decode()
                 self._news.notify_all()
@@ -70,8 +63,8 @@ class Watching:
 
     def interrupt(self) -> int:
         """Ctrl-C; its exit code, once every process that shares its output is gone."""
-        self._process.send_signal(signal.SIGINT)
-        code = self._process.wait(SECONDS)
+        self._sessions.send(signal.SIGINT)
+        code = self._sessions.code()
         self._reader.join(SECONDS)
         assert not self._reader.is_alive(), "a process was left behind"
         return code

@@ -1,11 +1,10 @@
 import json
-import os
 import re
-import subprocess
-import sys
+import runpy
 
 import pytest
 from ruamel.yaml import YAML
+from tests.cli.parts import plimsoll
 from tests.docs.pages import DOCS, block_with, blocks
 
 from plimsoll.api import init_workspace
@@ -20,12 +19,32 @@ def yaml(text):
     return YAML(typ="safe").load(text)
 
 
-def run(words, folder, **more):
-    """A command as a user runs it, with what it printed, blanks at the ends of lines apart."""
-    command = [sys.executable, "-m", *words]
-    environment = {**os.environ, "COLUMNS": "100", **more}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    return done.returncode, "\n".join(line.rstrip() for line in (done.stdout + done.stderr).splitlines())
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs a command as a user does: its exit code and what it printed, blanks at the ends of lines apart."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def command(*words):
+        ended = plimsoll(capsys, *words)
+        return ended.code, "\n".join(line.rstrip() for line in (ended.out + ended.err).splitlines())
+
+    return command
+
+
+@pytest.fixture
+def printed(tmp_path, monkeypatch, capsys):
+    """Runs a script in the folder of the test: what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def script(text):
+        path = tmp_path / "example.py"
+        path.write_text(text, encoding="utf-8")
+        capsys.readouterr()
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    return script
 
 
 def test_the_whole_suite_on_the_page_is_one():
@@ -72,7 +91,7 @@ def test_the_template_on_the_page_gives_the_history_back(tmp_path):
     assert list(load_prompt(path, path).render({"chat_history": history})) == history
 
 
-def test_the_mistakes_of_the_tour_are_told_as_the_tour_says(tmp_path):
+def test_the_mistakes_of_the_tour_are_told_as_the_tour_says(tmp_path, run):
     init_workspace(tmp_path, "embedded")
     for name, old, new in (
         ("suites/first.yaml", "token_f1:", "token_f2:"),
@@ -85,50 +104,40 @@ def test_the_mistakes_of_the_tour_are_told_as_the_tour_says(tmp_path):
     lines[2] = lines[2].replace('"expected"', '"expcted"')
     path.write_text("\n".join(lines), encoding="utf-8")
     told = block_with(DOCS / "tour.md", "console", "error: 3 mistakes").partition("\n")[2].rstrip()
-    assert run(["plimsoll.cli.main", "run", "first"], tmp_path) == (2, told)
+    assert run("run", "first") == (2, told)
 
 
-def test_what_the_tour_shows_of_validate_and_of_try_is_what_they_print(tmp_path):
+def test_what_the_tour_shows_of_validate_and_of_try_is_what_they_print(tmp_path, run):
     init_workspace(tmp_path, "embedded")
-    code, found = run(["plimsoll.cli.main", "validate"], tmp_path)
+    code, found = run("validate")
     told = block_with(DOCS / "tour.md", "console", "plimsoll init tour").split("$ plimsoll validate\n")[1].strip()
     assert (code, found.split()) == (0, told.split())
     block = block_with(DOCS / "prompts.md", "console", "--render")
     words = ["-v", "page=A lock costs 3 euros.", "-v", "question=How much is a lock?", "--render"]
-    code, found = run(["plimsoll.cli.main", "try", "prompts/first.v2.prompty", *words], tmp_path)
+    code, found = run("try", "prompts/first.v2.prompty", *words)
     assert code == 0
     assert found.startswith(block.partition("\n")[2].partition("…")[0])
 
 
-def test_the_first_python_example_prints_what_the_page_says(tmp_path):
+def test_the_first_python_example_prints_what_the_page_says(printed):
     first, second, *_ = blocks(DOCS / "python.md", "python")
-    script = tmp_path / "example.py"
-    script.write_text(f"{first}\nprint('--')\n{second}", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    table, _, wrong = done.stdout.partition("--\n")
+    table, _, wrong = printed(f"{first}\nprint('--')\n{second}").partition("--\n")
     assert table.rstrip() == blocks(DOCS / "python.md", "text")[0].rstrip()
     assert sorted(line.split()[0] for line in wrong.splitlines()) == ["case", "closing", "deposit", "opening"]
 
 
 @pytest.mark.mlflow
-def test_the_other_python_examples_run(tmp_path, tmp_path_factory):
+def test_the_other_python_examples_run(tmp_path, tmp_path_factory, printed, monkeypatch):
     init_workspace(tmp_path / "tour", "openai")
     workspace_with_store(tmp_path / "tour", migrated_database(tmp_path_factory.getbasetemp().parent))
-    script = tmp_path / "example.py"
-    script.write_text("\n".join(blocks(DOCS / "python.md", "python")[2:]), encoding="utf-8")
 
     def answer(request):
         return re.findall(r"Page: (.*)", request["messages"][-1]["content"])[0]
 
     with ScriptedEndpoint(answer) as endpoint:
-        environment = {**os.environ, "OPENAI_BASE_URL": endpoint.base_url, "OPENAI_API_KEY": "not-a-key"}
-        environment.pop("MLFLOW_TRACKING_URI", None)
-        done = subprocess.run(
-            [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].startswith("PASS ")
-    assert "version 1 is the champion" in done.stdout
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        said = printed("\n".join(blocks(DOCS / "python.md", "python")[2:]))
+    assert said.startswith("PASS ")
+    assert "version 1 is the champion" in said

@@ -8,15 +8,25 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.registry.parts import (
+    NOW,
+    ONE,
+    SUITE,
+    THREE,
+    TWO,
+    Altered,
+    CrashError,
+    CrashingStore,
+    bundle,
+    evidence,
+    move,
+)
 
 from plimsoll.canonical import digest_bytes
-from plimsoll.config import TargetSettings
 from plimsoll.errors import ExitCode, InfrastructureError, UsageError
 from plimsoll.registry import (
-    Bundle,
     Champion,
     Entry,
-    Evidence,
     RefusedVerdictError,
     StaleChampionError,
     TamperedError,
@@ -30,28 +40,6 @@ from plimsoll.registry import (
 from plimsoll.testing.store import MemoryRegistryStore
 from plimsoll.tracking.contract import RegistryStore
 from plimsoll.types import Decision
-
-SUITE = "support-qa"
-NOW = "2026-10-01T12:00:00Z"
-
-
-def bundle(text: str) -> Bundle:
-    return Bundle.of(TargetSettings(prompt="p.jinja2"), {}, {"p.jinja2": text.encode()})
-
-
-def evidence(subject: Bundle, baseline: Bundle | None, attempt: int = 0) -> Evidence:
-    envelope = f"{subject.digest} over {baseline.digest if baseline else None}, {attempt}".encode()
-    return Evidence(
-        envelope, subject.digest, Decision.PASS, f"run-{attempt}", "v", baseline.digest if baseline else None
-    )
-
-
-def move(store: RegistryStore, new: Bundle, old: Bundle | None, attempt: int = 0, **options: Any) -> Entry:
-    given: dict[str, Any] = {"who": "ann", "now": NOW, "expected_champion": old.digest if old else None}
-    return promote(store, SUITE, new, evidence(new, old, attempt), **(given | options))
-
-
-ONE, TWO, THREE = bundle("one"), bundle("two"), bundle("three")
 
 
 @pytest.fixture
@@ -206,16 +194,6 @@ def test_a_reason_that_does_not_fit_is_refused_and_not_cut(store: MemoryRegistry
     assert history(store, SUITE) == ()
 
 
-class Altered(MemoryRegistryStore):
-    """A store whose ledger somebody edits behind our back."""
-
-    def alter(self, change: Callable[[dict[str, str]], object]) -> None:
-        change(self._models[SUITE].records)
-
-    def alter_files(self, change: Callable[[dict[str, bytes]], object]) -> None:
-        change(self._models[SUITE].files)
-
-
 def ledger_of_three() -> Altered:
     store = Altered()
     move(store, ONE, None)
@@ -279,44 +257,7 @@ def test_an_altered_bundle_or_attestation_is_neither_loaded_nor_rolled_back_to()
         load_bundle(store, SUITE, bundle("never").digest)
 
 
-class CrashError(Exception):
-    pass
-
-
-class CrashingStore(MemoryRegistryStore):
-    """Dies before its nth change."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.left = 1_000
-
-    def _step(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise CrashError
-
-    def create_record(self, model: str, key: str, value: str) -> str:
-        self._step()
-        return super().create_record(model, key, value)
-
-    def put_files(self, *args: Any) -> None:
-        self._step()
-        super().put_files(*args)
-
-    def create_version(self, *args: Any) -> int:
-        self._step()
-        return super().create_version(*args)
-
-    def set_alias(self, *args: Any) -> None:
-        self._step()
-        super().set_alias(*args)
-
-    def set_tag(self, *args: Any) -> None:
-        self._step()
-        super().set_tag(*args)
-
-
-@pytest.mark.parametrize("steps", range(8))
+@pytest.mark.parametrize("steps", range(11))
 def test_a_crash_before_any_step_leaves_old_or_new_and_the_next_attempt_finishes(steps: int) -> None:
     store = CrashingStore()
     move(store, ONE, None)
@@ -326,7 +267,7 @@ def test_a_crash_before_any_step_leaves_old_or_new_and_the_next_attempt_finishes
         move(store, TWO, ONE)
     except CrashError:
         crashed = True
-    assert crashed == (steps < 7)
+    assert crashed == (steps < 10)
     store.left = 1_000
     found = champion(store, SUITE)
     assert found is not None
@@ -337,6 +278,8 @@ def test_a_crash_before_any_step_leaves_old_or_new_and_the_next_attempt_finishes
     assert [entry.bundle for entry in history(store, SUITE)] == [ONE.digest, TWO.digest]
     assert len(store.versions(SUITE)) == 2
     assert len([key for key in store.tags(SUITE) if key.startswith("champion.seq")]) == 2
+    assert [version.content.text for version in store.prompts(f"{SUITE}.prompt")] == ["one", "two"]
+    assert store.prompt_alias(f"{SUITE}.prompt", "champion") == 2
 
 
 def test_who_may_only_read_still_learns_the_champion() -> None:

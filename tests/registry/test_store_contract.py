@@ -15,7 +15,7 @@ from plimsoll.errors import InfrastructureError, UsageError
 from plimsoll.registry import champion, history
 from plimsoll.testing.store import MemoryRegistryStore
 from plimsoll.tracking import MlflowRegistryStore, TrackingStore, open_store
-from plimsoll.tracking.contract import RECORD_LIMIT, RegistryStore
+from plimsoll.tracking.contract import RECORD_LIMIT, PromptText, RegistryStore
 from plimsoll.tracking.remote_registry import RemoteRegistryStore, answer
 
 
@@ -82,6 +82,8 @@ def test_versions_are_numbered_and_a_number_is_not_given_twice(store: RegistrySt
     store.delete_version("m", 1)
     assert [(v.number, v.folder) for v in store.versions("m")] == [(2, "bundles/b")]
     assert store.create_version("m", "bundles/a", {"plimsoll.digest": "sha256:a"}) == 3
+    assert [v.number for v in store.versions("m", "bundles/b")] == [2]
+    assert store.versions("m", "bundles") == ()
     last = store.versions("m")[-1]
     assert (last.number, last.folder, last.tags["plimsoll.digest"]) == (3, "bundles/a", "sha256:a")
 
@@ -103,6 +105,55 @@ def test_tags_change_and_models_are_apart(store: RegistryStore) -> None:
     assert store.tags("m")["k"] == "2"
     assert store.records("m") == {}
     assert store.models() == ("m", "n")
+
+
+TEXT = PromptText("Answer {{ question }}\n{% if page %}{{ page }}{% endif %}")
+CHAT = PromptText('[{"content":"Be brièf.","role":"system"},{"content":"{{ question }}","role":"user"}]', chat=True)
+
+
+def test_a_prompts_versions_come_back_with_text_messages_and_tags(store: RegistryStore) -> None:
+    assert store.prompts("m.prompt") == ()
+    assert store.create_prompt("m.prompt", TEXT, {"plimsoll.bundle": "sha256:1"}) == 1
+    assert store.create_prompt("m.prompt", CHAT, {"plimsoll.bundle": "sha256:2"}) == 2
+    first, second = store.prompts("m.prompt")
+    assert (first.number, first.content, first.tags["plimsoll.bundle"]) == (1, TEXT, "sha256:1")
+    assert (second.number, second.content, second.tags["plimsoll.bundle"]) == (2, CHAT, "sha256:2")
+    assert store.prompts("m.prompt", {"plimsoll.bundle": "sha256:2"}) == (second,)
+    assert store.prompts("m.prompt", {"plimsoll.bundle": "sha256:3"}) == ()
+    store.rewrite_prompt("m.prompt", 1, CHAT)
+    assert [version.content for version in store.prompts("m.prompt")] == [CHAT, CHAT]
+    store.delete_prompt("m.prompt", 1)
+    store.delete_prompt("m.prompt", 1)
+    assert [version.number for version in store.prompts("m.prompt")] == [2]
+    # A prompt is no model.
+    assert (store.models(), store.records("m.prompt") if store.models() else {}) == ((), {})
+
+
+def test_a_prompts_alias_moves_and_is_taken_away(store: RegistryStore) -> None:
+    store.set_prompt_alias("m.prompt", "champion", None)
+    assert store.prompt_alias("m.prompt", "champion") is None
+    for content in (TEXT, CHAT):
+        store.create_prompt("m.prompt", content, {})
+    assert store.prompt_alias("m.prompt", "champion") is None
+    store.set_prompt_alias("m.prompt", "champion", 1)
+    store.set_prompt_alias("m.prompt", "champion", 2)
+    assert store.prompt_alias("m.prompt", "champion") == 2
+    store.set_prompt_alias("m.prompt", "champion", None)
+    store.set_prompt_alias("m.prompt", "champion", None)
+    assert store.prompt_alias("m.prompt", "champion") is None
+    with pytest.raises(InfrastructureError, match="setting the alias champion"):
+        store.set_prompt_alias("m.prompt", "champion", 9)
+
+
+@pytest.mark.mlflow
+def test_a_prompt_or_model_of_somebody_elses_is_not_written_to(tracking: TrackingStore) -> None:
+    tracking.client.create_prompt("theirs.prompt")
+    tracking.client.create_registered_model("model.prompt")
+    store = MlflowRegistryStore(tracking)
+    for name in ("theirs.prompt", "model.prompt"):
+        with pytest.raises(UsageError, match=r"not of plimsoll's making \(rename that one"):
+            store.create_prompt(name, TEXT, {})
+    assert tracking.client.search_model_versions("name='model.prompt'") == []
 
 
 @pytest.mark.mlflow

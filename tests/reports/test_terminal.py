@@ -6,13 +6,12 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
-from plimsoll.reports.compare import Signal, build_comparison, signal_of
-from plimsoll.reports.terminal import render_compare, render_mistakes, render_run, render_verdict
+from plimsoll.reports.terminal import render_mistakes, render_run, render_verdict
 from plimsoll.reports.text import interval, number
 from plimsoll.reports.view import build_view
 from plimsoll.stats import summarise
 from plimsoll.testing.reports import HOSTILE_TEXTS, example_report, example_verdict
-from plimsoll.types import Decision, Flip
+from plimsoll.types import Decision
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -27,11 +26,6 @@ def shown(render, subject, width=80, *, colour=False):
 
 def made(report, **options):
     return build_view(report, summarise(report), **options)
-
-
-@pytest.fixture
-def comparison(report):
-    return build_comparison(report, summarise(report), "v1", "port", example_verdict(report).rules[1:])
 
 
 @pytest.fixture
@@ -59,8 +53,10 @@ def test_a_verdict(view, snapshot, width):
     assert shown(render_verdict, view, width) == snapshot
 
 
-def test_a_comparison(comparison, snapshot):
-    assert shown(render_compare, comparison) == snapshot
+def test_many_slices_of_which_none_stands_out_are_no_table():
+    report = example_report(40, targets=("v1",), flawless=True, hostile=False)
+    many = {case: replace(row, slices=tuple(f"s{n}" for n in range(9))) for case, row in report.cases.items()}
+    assert "By slice: none does worse than the whole" in shown(render_run, made(replace(report, cases=many)))
 
 
 def test_mistakes_are_listed_with_place_and_remedy(mistakes, snapshot):
@@ -149,33 +145,6 @@ def test_the_first_word_of_a_verdict_is_its_outcome(report, outcome):
     text = shown(render_verdict, made(report, verdicts=[example_verdict(report, outcome)]))
     assert text.split()[0] == outcome.upper()
     assert ("may be promoted" in text) is (outcome is Decision.PASS)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "signal"),
-    [
-        (0.01, 0.2, Signal.BETTER),
-        (-0.2, -0.01, Signal.WORSE),
-        (-0.1, 0.1, Signal.NONE),
-        (0.0, 0.1, Signal.NONE),
-        (None, None, Signal.UNKNOWN),
-        (None, 0.1, Signal.UNKNOWN),
-        (None, -0.1, Signal.WORSE),
-    ],
-)
-def test_what_an_interval_of_a_difference_says(low, high, signal):
-    turned = {Signal.BETTER: Signal.WORSE, Signal.WORSE: Signal.BETTER}.get(signal, signal)
-    assert signal_of(low, high, higher_is_better=True) is signal
-    assert signal_of(low, high, higher_is_better=False) is turned
-
-
-def test_a_comparison_writes_no_report_and_says_where_the_rest_is(report):
-    rule = example_verdict(report).rules[1]
-    flips = tuple(Flip(case=case, baseline=1.0, challenger=0.0) for case in list(report.cases)[:19])
-    comparison = build_comparison(report, summarise(report), "v1", "port", [replace(rule, flipped=flips)])
-    text = shown(render_compare, comparison)
-    assert "  14 more cases: `--json` lists all\n" in text
-    assert "HTML" not in text
 
 
 def test_a_verdict_tells_each_reason_once(report):

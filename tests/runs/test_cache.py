@@ -190,3 +190,13 @@ def test_an_error_on_its_way_is_not_hidden_by_a_cache_that_cannot_be_written(pat
     with pytest.raises(KeyboardInterrupt):
         broken_off(other)
     other.close()
+
+
+def test_an_output_older_than_asked_for_is_not_given_and_is_counted(path):
+    now = 1000.5 * DAY
+    with CellCache(path, clock=lambda: now) as cache:
+        key = keep(cache, 1)
+        assert cache.output(key, now - 1) == Output(text="a")
+        assert cache.output(key, now + 1) is None
+        assert cache.output(key_of("other"), now + 1) is None
+        assert cache.too_old == 1

@@ -3,10 +3,11 @@
 The command line is a client of this. Functions take a `Workspace`; errors are `plimsoll.errors`.
 """
 
+from plimsoll.api.approving import Approving, approve_suite
 from plimsoll.api.calibrating import Calibration, CalibrationOptions, calibrate
 from plimsoll.api.certificates import list_certificates
 from plimsoll.api.checking import check_workspace, list_workspace
-from plimsoll.api.comparing import compare_targets
+from plimsoll.api.comparing import CompareOptions, compare_targets
 from plimsoll.api.doctoring import diagnose
 from plimsoll.api.gating import gate_suite
 from plimsoll.api.notebook import Evaluation, evaluate
@@ -18,13 +19,16 @@ from plimsoll.api.starting import init_workspace
 from plimsoll.api.trying import try_prompt
 
 __all__ = [
+    "Approving",
     "Calibration",
     "CalibrationOptions",
+    "CompareOptions",
     "Evaluation",
     "GateOptions",
     "GateRun",
     "RunOptions",
     "SuiteRun",
+    "approve_suite",
     "calibrate",
     "check_workspace",
     "compare_targets",

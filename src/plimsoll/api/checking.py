@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
 
 from plimsoll.api.certificates import certificates_for, refuse_uncertified
+from plimsoll.api.options import RunOptions
+from plimsoll.api.outlook import outlooks
 from plimsoll.api.prepare import Prepared, prepare, self_judged
+from plimsoll.api.quarantine import quarantine_mistakes, quarantine_warnings, stray_files
 from plimsoll.api.runs import RUNS
 from plimsoll.calibration import Certificates
 from plimsoll.calibration.certificate import day
@@ -81,11 +84,16 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
     if not files:
         raise ConfigError([Mistake("the workspace has no suite", remedy="write suites/NAME.yaml, or `plimsoll init`")])
     checked: list[Checked] = []
+    today = datetime.now(UTC).date()
     mistakes: list[Mistake] = []
     named: dict[str, str] = {}
     for file in files:
         try:
-            found = _checked(prepare(workspace, str(file)))
+            prepared = prepare(workspace, str(file))
+            quarantined = list(quarantine_mistakes(prepared, today))
+            if quarantined:
+                raise ConfigError(quarantined)
+            found = _checked(prepared, today)
         except PlimsollError as error:
             mistakes += error.mistakes
             continue
@@ -94,16 +102,20 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
             mistakes.append(Mistake(message, Where(found.file), "give each suite a name of its own"))
         named[found.suite] = found.file
         checked.append(found)
+    if not names and not mistakes:
+        mistakes += stray_files(workspace, named)
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
     return tuple(checked)
 
 
-def _checked(prepared: Prepared) -> Checked:
-    certificates = None
+def _checked(prepared: Prepared, today: date) -> Checked:
+    certificates: Certificates | None = None
+    undecided: tuple[str, ...] = ()
     if prepared.suite.gate is not None:
         certificates = certificates_for(prepared.workspace, prepared.suite.gate, datetime.now(UTC))
         refuse_uncertified(prepared, prepared.suite.gate, certificates)
+        undecided = outlooks(prepared, prepared.suite.gate, RunOptions())
     return Checked(
         suite=prepared.suite.name,
         file=str(prepared.workspace.shown(prepared.path)),
@@ -112,7 +124,12 @@ def _checked(prepared: Prepared) -> Checked:
         slices=prepared.found.slices,
         groups=prepared.found.groups,
         targets=tuple(prepared.targets),
-        warnings=(*_warnings(prepared), *(_expiring(certificates) if certificates else ())),
+        warnings=(
+            *_warnings(prepared),
+            *undecided,
+            *(_expiring(certificates) if certificates else ()),
+            *quarantine_warnings(prepared, today),
+        ),
     )
 
 
@@ -136,10 +153,6 @@ def _warnings(prepared: Prepared) -> tuple[str, ...]:
             for name, spec in prepared.targets.items()
             if spec.prompt is not None and spec.prompt.forgets
         ]
-    gate = prepared.suite.gate
-    few = prepared.suite.sample or prepared.found.cases
-    if gate is not None and few < 10:
-        found.append(f"{few} cases: under 10 the gate is always inconclusive")
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from plimsoll.errors import UsageError, near_match
 from plimsoll.runs.folders import find_run
 from plimsoll.runs.join import read_report
 from plimsoll.runs.plan import Plan, load_plan
+from plimsoll.types import Part
 
 
 def existing_run(prepared: Prepared, sides: Sides, options: GateOptions) -> Ran:
@@ -29,6 +30,11 @@ def existing_run(prepared: Prepared, sides: Sides, options: GateOptions) -> Ran:
                 f"{name} is another one now than in run {folder.name}",
                 remedy="gate without --run: only changes run again",
             )
+    if plan.part is Part.OPEN:
+        raise UsageError(
+            f"run {folder.name} saw the open cases, and the gate decides on the held-out ones",
+            remedy=f"plimsoll gate {plan.suite}, without --run",
+        )
     changed = _changed_since(prepared, plan)
     if changed is not None:
         raise UsageError(
@@ -41,6 +47,8 @@ def _changed_since(prepared: Prepared, plan: Plan) -> str | None:
     """What the run was measured with that is another by now, besides its targets."""
     if plan.dataset_digest != prepared.found.digest:
         return "the dataset"
+    if plan.settings.get("held_out") != prepared.suite.held_out:
+        return "what is held out"
     if plan.evaluators.keys() - prepared.evaluators.keys():
         return "the list of evaluators"
     differing = [name for name, info in plan.evaluators.items() if prepared.evaluators[name] != info]

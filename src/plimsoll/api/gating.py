@@ -7,31 +7,47 @@ The attestation and the bundle that it is about lie in the run's folder, beside 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from plimsoll.api.ages import age_notes, with_ages
+from plimsoll.api.attempts import AttemptCounter
 from plimsoll.api.certificates import certificates_for, refuse_uncertified
 from plimsoll.api.existing import existing_run
+from plimsoll.api.grounding import Grounding, grounding_of
 from plimsoll.api.options import GateOptions, RunOptions
+from plimsoll.api.outlook import outlooks
 from plimsoll.api.prepare import Prepared, prepare
+from plimsoll.api.quarantine import told_applied
 from plimsoll.api.results import interruptible
-from plimsoll.api.runs import Ran, run_targets
+from plimsoll.api.runs import run_targets
 from plimsoll.api.sealing import Decided, GateRun, seal_and_publish
-from plimsoll.api.sides import challenger_of, choose_sides
+from plimsoll.api.sequential import Sequential, check_looks
+from plimsoll.api.sides import Sides, challenger_of, choose_sides
+from plimsoll.calibration import Certificates
 from plimsoll.config import GatePolicy, Workspace
+from plimsoll.config.policy import NO_BASELINE
 from plimsoll.errors import UsageError
-from plimsoll.gates import Grounds, decide, with_baseline
+from plimsoll.gates import Grounds, decide, look_of, with_baseline
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Observer
 from plimsoll.tracking import MlflowWriter
+from plimsoll.types import Attempts, Report, Verdict
 
 
 def gate_suite(
-    workspace: Workspace, name: str, options: GateOptions, observer: Observer, *, writer: MlflowWriter | None = None
+    workspace: Workspace,
+    name: str,
+    options: GateOptions,
+    observer: Observer,
+    *,
+    writer: MlflowWriter | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> GateRun:
     """Decide whether a suite's target may be promoted; run first what is not cached.
 
@@ -41,6 +57,7 @@ def gate_suite(
         options: Challenger, baseline, and how to run.
         observer: Hears of each finished cell.
         writer: Reads the registry and logs, now and for gates after it; None is one for this gate alone.
+        tell: Told of each rule that the cases can hardly decide, before anything runs.
 
     Raises:
         ConfigError: every mistake in the suite and its files.
@@ -55,35 +72,96 @@ def gate_suite(
     challenger = challenger_of(prepared, policy, options)
     certificates = certificates_for(workspace, policy, datetime.now(UTC))
     refuse_uncertified(prepared, policy, certificates)
+    if options.run_id is None:
+        _warn(outlooks(prepared, policy, options.run, target=challenger.name, first=options.first), tell)
     with nullcontext(writer) if writer else MlflowWriter(workspace) as logging:
         if options.run.track:
             logging.start()
-        sides = choose_sides(prepared, policy, challenger, logging, first=options.first)
+        sides = choose_sides(prepared, policy, challenger, logging.registry, first=options.first)
+        attempts = AttemptCounter(prepared, sides, options.run, logging)
+        store = None if sides.entry is None else logging.registry()
+        grounding = grounding_of(prepared, policy, sides, store, base=options.base, at=datetime.now(UTC))
+        question = _Question(sides, policy, options.first, certificates, grounding)
         ran = (
             existing_run(prepared, sides, options)
             if options.run_id
             else interruptible(
-                partial(run_targets, prepared, sides.specs, options.run),
+                lambda told: run_targets(
+                    prepared,
+                    sides.specs,
+                    with_ages(options.run, policy),
+                    told,
+                    held_out=True,
+                    began=attempts.count,
+                    course=_course(question, options, told),
+                ),
                 observer,
                 again=f"plimsoll gate {prepared.suite.name} as before: what was finished is taken from the cache",
             )
         )
-        if sides.stored is not None:
-            other = read_report(Path(sides.stored.folder))
-            ran = Ran(ran.folder, ran.plan, with_baseline(ran.report, other, sides.stored.target), ran.given_up)
+        if options.run_id:
+            attempts.count(ran.plan)
+        ran = dataclasses.replace(ran, report=question.joined(ran.report))
         # One time for all that follows: what holds when it is decided holds in the attestation.
         certificates = dataclasses.replace(certificates, at=datetime.now(UTC))
-        verdict = decide(
-            ran.report,
-            sides.challenger.name,
-            sides.baseline_name,
-            policy,
-            first=options.first,
-            anchor=sides.anchor_name,
-            grounds=Grounds(certificates, at=certificates.at),
+        question = dataclasses.replace(question, certificates=certificates, attempts=attempts.found)
+        verdict = question.decided(ran.report)
+        notes = (
+            *attempts.notes,
+            *grounding.notes,
+            *told_applied(verdict.quarantine),
+            *age_notes(policy, ran, existing=options.run_id is not None),
         )
-        decided = Decided(policy, verdict, certificates)
+        decided = Decided(policy, verdict, certificates, notes)
         return seal_and_publish(prepared, sides, decided, options=options, ran=ran, writer=logging)
+
+
+def _warn(words: Iterable[str], tell: Callable[[str], object] | None) -> None:
+    if tell is not None:
+        for each in words:
+            tell(each)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is decided, at whichever time."""
+
+    sides: Sides
+    policy: GatePolicy
+    first: bool
+    certificates: Certificates
+    grounding: Grounding
+    attempts: Attempts | None = None
+
+    def joined(self, report: Report) -> Report:
+        """A run's report with the cells of a baseline that lies in another run."""
+        stored = self.sides.stored
+        return report if stored is None else with_baseline(report, read_report(Path(stored.folder)), stored.target)
+
+    def decided(self, joined: Report) -> Verdict:
+        """The verdict on such a report."""
+        return decide(
+            joined,
+            self.sides.challenger.name,
+            self.sides.baseline_name,
+            self.policy,
+            first=self.first,
+            anchor=self.sides.anchor_name,
+            grounds=Grounds(
+                self.certificates,
+                self.grounding.quarantine,
+                self.certificates.at,
+                look_of(joined),
+                self.attempts,
+                self.grounding.gone,
+            ),
+        )
+
+
+def _course(question: _Question, options: GateOptions, observer: Observer) -> Sequential | None:
+    if options.looks is None:
+        return None
+    return Sequential(options.looks, question.policy, question.joined, question.decided, observer)
 
 
 def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:
@@ -92,19 +170,31 @@ def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:
         raise UsageError(
             f"suite {prepared.suite.name} has no gate", remedy=f"add `gate:` with its rules to {prepared.path.name}"
         )
-    if options.baseline is None:
+    asked = {name: value for name in ("baseline", "anchor") if (value := getattr(options, name)) is not None}
+    if not asked:
         return policy
-    changed = {**policy.model_dump(exclude_none=True), "baseline": options.baseline}
+    changed = {**policy.model_dump(exclude_none=True), **asked}
+    if options.anchor == NO_BASELINE:
+        del changed["anchor"]
     try:
         return GatePolicy.model_validate(changed)
     except ValidationError as error:
         message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-        raise UsageError(f"--baseline {options.baseline}: {message}", remedy="name another baseline") from None
+        flags = " ".join(f"--{name} {value}" for name, value in asked.items())
+        raise UsageError(f"{flags}: {message}", remedy=f"name another {' or '.join(asked)}") from None
 
 
 def _refuse_clash(options: GateOptions) -> None:
-    if options.first and options.baseline is not None:
-        raise UsageError("--first compares with nothing", remedy="leave --first or --baseline out")
+    if options.looks is not None:
+        check_looks(options.looks)
+        if options.run_id is not None:
+            raise UsageError(
+                "--run decides over a run that exists, so there is nothing to stop early",
+                remedy="leave --run out; a run that was sequential is decided at its look in any case",
+            )
+    for name in ("baseline", "anchor"):
+        if options.first and getattr(options, name) is not None:
+            raise UsageError("--first compares with nothing", remedy=f"leave --first or --{name} out")
     asked = dataclasses.replace(options.run, track=True, trigger="") != RunOptions(trigger="")
     if options.run_id is not None and asked:
         raise UsageError(

@@ -1,10 +1,22 @@
-"""What git says of the workspace."""
+"""What git says of the workspace, and the workspace's files as they were at a commit.
+
+Only reads: no checkout, no fetch, nothing in the working tree changes. Files are taken from the commit byte by byte, so
+neither an attribute (`export-ignore`) nor a filter decides what is in them.
+"""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from plimsoll.errors import UsageError, near_match
+
+SUBMODULE = "160000"
+SYMLINK = "120000"
+"""Modes of what is no plain file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,16 @@ class GitState:
     branch: str | None = None
 
 
+class Held(NamedTuple):
+    """A file of a commit."""
+
+    mode: str
+    blob: str
+    """What git calls its content."""
+    path: str
+    """Relative to the workspace."""
+
+
 def git_state(root: Path) -> GitState:
     """The state of the repository that holds `root`."""
     try:
@@ -26,6 +48,99 @@ def git_state(root: Path) -> GitState:
     except (OSError, subprocess.SubprocessError):
         return GitState()
     return GitState(commit, dirty, branch)
+
+
+def commit_of(root: Path, ref: str) -> str:
+    """The commit that a branch, tag, `HEAD~3` or hash names.
+
+    Raises:
+        UsageError: git is not there, `root` is in no repository, or it has no such commit.
+    """
+    found = None if ref.startswith("-") else find_commit(root, ref)
+    if found is not None:
+        return found
+    try:
+        _git(root, "rev-parse", "--git-dir")
+    except FileNotFoundError:
+        raise UsageError(f"git is not installed, so {ref!r} can't be read", remedy="install git") from None
+    except subprocess.CalledProcessError as error:
+        said = str(error.stderr).strip().removeprefix("fatal: ")
+        raise UsageError(f"{ref!r} can't be read: git says {said!r}", remedy="name another baseline") from None
+    if _git(root, "rev-parse", "--is-shallow-repository") == "true":
+        raise UsageError(
+            f"no commit {ref!r} in this clone, which is shallow",
+            remedy="fetch the whole history: `git fetch --unshallow`, or fetch-depth: 0 for actions/checkout",
+        )
+    known = _git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags")
+    raise UsageError(f"git knows no {ref!r}", remedy=near_match(ref, known.split()) or "the repository has no commit")
+
+
+def find_commit(root: Path, ref: str) -> str | None:
+    """The commit of a ref, where it is there and git can be asked."""
+    try:
+        return _git(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def files_at(root: Path, commit: str) -> tuple[Held, ...]:
+    """What the commit holds of the folder `root`, submodules and links among it.
+
+    Raises:
+        UsageError: git can't list it.
+    """
+    # From inside a folder git lists that folder, with paths relative to it.
+    listed = _bytes(root, "ls-tree", "-r", "-z", commit)
+    found = []
+    for line in listed.split(b"\0")[:-1]:
+        facts, _, path = line.partition(b"\t")
+        mode, _, blob = facts.decode().split(" ")
+        found.append(Held(mode, blob, path.decode("utf-8", "surrogateescape")))
+    return tuple(found)
+
+
+def file_at(root: Path, commit: str, path: str) -> bytes | None:
+    """One plain file of the folder `root` as it is in the commit; None where it is not there.
+
+    Raises:
+        UsageError: git can't read it.
+    """
+    held = next((held for held in files_at(root, commit) if held.path == path), None)
+    if held is None or held.mode in (SUBMODULE, SYMLINK):
+        return None
+    return next(contents(root, [held]))
+
+
+def contents(root: Path, files: Sequence[Held]) -> Iterator[bytes]:
+    """The content of each file, one in memory at a time.
+
+    Raises:
+        UsageError: git can't read one.
+    """
+    command = ["git", "-C", str(root), "cat-file", "--batch"]
+    with subprocess.Popen(  # noqa: S603  # fixed words
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for held in files:
+            process.stdin.write(held.blob.encode() + b"\n")
+            process.stdin.flush()
+            head = process.stdout.readline().split()
+            if len(head) != 3 or head[1] != b"blob":
+                raise UsageError(f"git can't read {held.path}", remedy="`git fsck` says what is wrong")
+            data = process.stdout.read(int(head[2]) + 1)
+            yield data[:-1]
+
+
+def _bytes(root: Path, *words: str) -> bytes:
+    try:
+        command = ["git", "-C", str(root), *words]
+        return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout  # noqa: S603  # fixed words
+    except OSError as error:
+        raise UsageError(f"git can't be run: {error.strerror}", remedy="install git") from None
+    except subprocess.SubprocessError as error:
+        raise UsageError(f"git {words[0]} failed: {error}", remedy="`git fsck` says what is wrong") from None
 
 
 def _git(root: Path, *words: str) -> str:

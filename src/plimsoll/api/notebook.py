@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from plimsoll import canonical
 from plimsoll.api.loop import run_blocking
 from plimsoll.config import Document
-from plimsoll.datasets import Dataset, from_frame, from_rows, open_dataset
+from plimsoll.datasets import Dataset, Split, from_frame, from_rows, open_dataset, select
 from plimsoll.errors import UsageError
 from plimsoll.evaluators import BuildContext, build_evaluators, discover, evaluator_info, left_out
 from plimsoll.evaluators.traits import closing
@@ -35,7 +35,7 @@ from plimsoll.runs.observer import Silent
 from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, save_plan
 from plimsoll.stats import Summary, summarise
 from plimsoll.targets.function import CallableTarget
-from plimsoll.types import Report, Scored, TargetInfo
+from plimsoll.types import Part, Report, Scored, TargetInfo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +102,8 @@ def evaluate(
     repeats: int = 1,
     concurrency: int = 16,
     timeout: float = 300.0,
+    held_out: float | str | None = None,
+    seed: int = 0,
 ) -> Evaluation:
     """Run functions over cases and score their answers.
 
@@ -114,18 +116,23 @@ def evaluate(
         repeats: Answers for each case.
         concurrency: Cases at once for each target.
         timeout: Seconds for one case.
+        held_out: As in a suite: a share of the cases, or a slice, that is left for the gate and not seen here.
+        seed: The suite's, which a share is drawn by.
 
     Returns:
         Every cell and figure. A case that fails is a failed cell, never an exception.
 
     Raises:
         ConfigError: every mistake in the data or the evaluators.
-        UsageError: there is no target.
+        UsageError: there is no target, or every case is held out.
     """
     named = dict(targets) if isinstance(targets, Mapping) else {getattr(targets, "__name__", "target"): targets}
     if not named:
         raise UsageError("there is no target to evaluate", remedy="give a function, or functions by name")
+    if isinstance(held_out, float) and not 0 < held_out < 1:
+        raise UsageError(f"a share of {held_out:g} can't be held out", remedy="give one between 0 and 1, or a slice")
     dataset = _dataset(data)
+    split = None if held_out is None else Split(held_out, seed, Part.OPEN)
     opened = {
         name: CallableTarget(
             info=TargetInfo(name=name, kind="function", digest=canonical.digest({"callable": name})),
@@ -137,7 +144,7 @@ def evaluate(
         for name, function in named.items()
     }
     with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
-        report = run_blocking(_run(dataset, opened, evaluators, repeats, Path(folder)))
+        report = run_blocking(_run(dataset, split, opened, evaluators, repeats=repeats, folder=Path(folder)))
     return Evaluation(report, summarise(report))
 
 
@@ -149,15 +156,18 @@ def _dataset(data: Any) -> Dataset:
 
 async def _run(
     dataset: Dataset,
+    split: Split | None,
     targets: Mapping[str, CallableTarget],
     entries: Sequence[str | Mapping[str, Any]],
+    *,
     repeats: int,
     folder: Path,
 ) -> Report:
     found = dataset.check()
+    chosen = select(dataset, found, split=split)
     context = BuildContext(root=Path.cwd())
     built = build_evaluators(entries, discover(context.root), context, Document("evaluators", list(entries)), ())
-    scorers = [Scorer(evaluator, left_out(evaluator, (case.id for case in dataset), seed=0)) for evaluator in built]
+    scorers = [Scorer(evaluator, left_out(evaluator, (case.id for case in chosen), seed=0)) for evaluator in built]
     now = datetime.now(UTC)
     plan = Plan(
         run=new_run_id("evaluate", now),
@@ -166,14 +176,15 @@ async def _run(
         settings={},
         dataset=found.name,
         dataset_digest=found.digest,
-        cases=found.cases,
-        cases_digest=found.digest,
+        cases=len(chosen),
+        cases_digest=chosen.digest,
+        part=chosen.part,
         targets={name: target.info for name, target in targets.items()},
         evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in built},
         repeats=repeats,
     )
     run = folder / plan.run
-    save_plan(plan, dataset, run)
+    save_plan(plan, chosen, run)
     cases, tally = StoredCases(run / CASES_FILE), Tally()
     with Journal(run) as journal, CellCache(folder / "cache.db") as cache:
         job = Job(

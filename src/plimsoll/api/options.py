@@ -20,6 +20,8 @@ class RunOptions:
     """Take what has not changed from the cell cache."""
     fresh: bool = False
     """Draw new samples, and keep them apart from older ones."""
+    max_age: float | None = None
+    """Seconds: an answer that was kept for longer is generated again; 0 takes none; None takes it however old."""
     resume: bool = False
     """Go on with the newest run of the suite that is not complete."""
     only_failed: bool = False
@@ -40,7 +42,15 @@ class GateOptions:
     target: str | None = None
     """The challenger."""
     baseline: str | None = None
+    """Over the policy's."""
+    anchor: str | None = None
+    """Over the policy's; `none` is no anchor."""
+    base: str | None = None
+    """The git ref that the change starts from: its quarantine holds, and the cases of its dataset are asked for."""
     first: bool = False
     """There is no champion yet: absolute rules only."""
+    looks: int | None = None
+    """Sequential: draw the cases into so many random blocks, 2 to 20, and stop after the one that decides. None runs
+    all of them at once."""
     run_id: str | None = None
     """Decide over a run that exists; run nothing."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from plimsoll.config import Document, GatePolicy
-from plimsoll.config.policy import NO_BASELINE
+from plimsoll.config import Document, GatePolicy, Suite
+from plimsoll.config.policy import ANCHOR_TARGET, BASELINE_TARGET, GIT_BASELINE, NO_BASELINE
 from plimsoll.errors import Mistake, near_match
 from plimsoll.gates import PolicyError
 from plimsoll.gates.check import claims_of
 from plimsoll.types import Case, EvaluatorInfo, Report, RunRecord, TargetInfo
 
-_CHALLENGER, _BASELINE = "challenger", "baseline"
+CHALLENGER, BASELINE = "challenger", "baseline"
 
 
 def target_mistakes(policy: GatePolicy, targets: Iterable[str], document: Document) -> Iterator[Mistake]:
@@ -23,6 +23,10 @@ def target_mistakes(policy: GatePolicy, targets: Iterable[str], document: Docume
     if policy.target is not None and policy.target not in names:
         message = f"gate.target names no target: {policy.target!r}"
         yield document.mistake(("gate", "target"), message, near_match(policy.target, names))
+    for name, wanted in ((BASELINE_TARGET, policy.baseline.startswith(GIT_BASELINE)), (ANCHOR_TARGET, policy.anchor)):
+        if wanted and name in names:
+            message = f"{name!r} is what the gate calls its {name}; name the target otherwise"
+            yield document.mistake(("targets", name), message)
     if policy.target == policy.baseline:
         remedy = "name another target, or champion"
         yield document.mistake(("gate", "baseline"), "gate.baseline is the challenger itself", remedy)
@@ -44,25 +48,34 @@ def rule_mistakes(
     """
     for place, rule in enumerate(policy.rules):
         known = {rule.slice} if slices is None else set(slices)
-        report = _without_cells(evaluators, known)
+        report = without_cells(evaluators, known)
         alone = policy.model_copy(update={"rules": [rule]})
-        baseline = None if policy.baseline == NO_BASELINE else _BASELINE
+        baseline = None if policy.baseline == NO_BASELINE else BASELINE
         try:
-            claims_of(report, _CHALLENGER, baseline, alone, first=False)
+            claims_of(report, CHALLENGER, baseline, alone, first=False)
         except PolicyError as error:
             key = "slice" if rule.slice is not None and rule.slice not in known else "metric"
             for mistake in error.mistakes:
                 yield document.mistake(("gate", "rules", place, key), mistake.message, mistake.remedy)
 
 
-def _without_cells(evaluators: Mapping[str, EvaluatorInfo], slices: Iterable[str | None]) -> Report:
+def held_out_mistakes(suite: Suite, slices: Iterable[str], document: Document) -> Iterator[Mistake]:
+    """A slice that is to be held out and is not there."""
+    if isinstance(suite.held_out, str) and suite.held_out not in (known := set(slices)):
+        yield document.mistake(
+            ("held_out",), f"no case is in the slice {suite.held_out!r}", near_match(suite.held_out, known)
+        )
+
+
+def without_cells(evaluators: Mapping[str, EvaluatorInfo], slices: Iterable[str | None]) -> Report:
+    """A report of `CHALLENGER` and `BASELINE` that holds a case of each slice and no cell: to ask rules about."""
     run = RunRecord(
         id="",
         suite="",
         started="",
         dataset="",
         dataset_digest="",
-        targets={name: TargetInfo(name=name, kind="", digest="") for name in (_CHALLENGER, _BASELINE)},
+        targets={name: TargetInfo(name=name, kind="", digest="") for name in (CHALLENGER, BASELINE)},
         evaluators=dict(evaluators),
     )
     cases = {name: Case(id=name, inputs={}, slices=(name,)) for name in slices if name is not None}

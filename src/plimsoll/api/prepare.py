@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from plimsoll.api.mistakes import Mistakes
-from plimsoll.api.policies import rule_mistakes, target_mistakes
+from plimsoll.api.policies import held_out_mistakes, rule_mistakes, target_mistakes
 from plimsoll.api.scorers import build_scorers, particular_cases
 from plimsoll.api.targets import TargetSpec, describe, expand
 from plimsoll.config import (
@@ -162,6 +162,8 @@ class _Parts:
                 targets[name] = spec
         scorers = mistakes.of(("evaluators",), lambda: _scorers(workspace, suite, document, dataset))
         for mistake in _gate_mistakes(suite, document, dataset, scorers):
+            mistakes.add(mistake)
+        for mistake in () if dataset is None else held_out_mistakes(suite, dataset[1].slices, document):
             mistakes.add(mistake)
         return cls(dataset, targets, scorers)
 

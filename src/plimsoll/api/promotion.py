@@ -1,228 +1,256 @@
-"""Promotion, rollback and history: the registry's moves on verified evidence."""
+"""Promotion, rollback and history: the registry's moves on verified evidence, or by force and on record."""
 
 from __future__ import annotations
 
-import getpass
-import subprocess
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from plimsoll.api.certificates import stored_certificates
-from plimsoll.api.runs import RUNS
-from plimsoll.api.sealing import ATTESTATION_FILE, BUNDLE_FOLDER, GATE_FOLDER
-from plimsoll.config import GatePolicy, Suite, Workspace, environment
-from plimsoll.config.policy import NO_BASELINE
-from plimsoll.errors import UsageError
-from plimsoll.gates import Attestation, load_public_key, signing_key, verify
-from plimsoll.registry import Bundle, Champion, Entry, Evidence, champion, history, load_folder, promote, rollback
-from plimsoll.runs.folders import run_folders
-from plimsoll.runs.join import read_report
-from plimsoll.runs.plan import PLAN_FILE
-from plimsoll.tracking import MlflowRegistryStore, RegistryStore, open_store
-from plimsoll.types import Decision, Verdict
+from plimsoll.api.approving import approvals_of, lacking
+from plimsoll.api.evidence import Verified, believe, newest, newest_passing, verify_attestation
+from plimsoll.api.git import git_state
+from plimsoll.api.gone import measured_lines
+from plimsoll.api.opened import author, load_suite, now_utc, registry_store
+from plimsoll.api.prepare import prepare
+from plimsoll.api.runs import select_targets
+from plimsoll.api.verifying import Trust
+from plimsoll.canonical import short
+from plimsoll.config import Suite, Workspace
+from plimsoll.config.promotion import ALL, CHAMPION
+from plimsoll.errors import PlimsollError, UsageError, near_match
+from plimsoll.registry import (
+    Bundle,
+    Entry,
+    Evidence,
+    StaleChampionError,
+    aliases_of,
+    called,
+    champion,
+    expected_bundle,
+    history,
+    keep_measured,
+    promote,
+    rollback,
+)
+from plimsoll.tracking import RegistryStore
+
+_SHOWN_OF_A_DOUBT = 400
+"""Characters of one reason that a forced promotion's entry keeps: an entry has room for several."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """An attestation that verified, with all that it rests on."""
+class _Case:
+    """What speaks for a promotion."""
 
-    path: Path
-    attestation: Attestation
-    envelope: bytes
     bundle: Bundle
-
-    @property
-    def evidence(self) -> Evidence:
-        """What the registry asks for."""
-        verdict = self.attestation.verdict
-        return Evidence(
-            envelope=self.envelope,
-            subject=self.attestation.bundle,
-            verdict=verdict.outcome,
-            run=self.attestation.run,
-            target=verdict.target,
-            baseline=verdict.baseline_digest,
-        )
+    evidence: Evidence
+    measured: bytes | None = None
+    """The lines of the cases that the attestation rests on; None where there are none to be read."""
 
 
 def promote_suite(
-    workspace: Workspace, name: str, *, attestation: Path | None = None, reason: str = "", who: str | None = None
+    workspace: Workspace,
+    name: str,
+    *,
+    attestation: Path | None = None,
+    reason: str = "",
+    who: str | None = None,
+    alias: str = CHAMPION,
+    force: bool = False,
+    target: str | None = None,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Entry:
-    """Make what a passing attestation is about the suite's champion.
+    """Make what a passing attestation is about what the suite's alias names.
 
     Args:
         workspace: Where the suite lies.
         name: Its name or path.
-        attestation: The evidence; None is the suite's newest passing one.
+        attestation: The evidence; None is the suite's newest passing one, by force the newest of any verdict.
         reason: Why, for the history.
         who: Who, for the history; None is git's user, else the login name.
+        alias: Where to: champion, challenger, or one of the project's environments.
+        force: Promote whatever speaks against it; needs a reason, and stays in the history with it.
+        target: By force and without attestation: the workspace's target as it is.
+        tell: Hears of approvals that do not count, and of what could not be brought up to date.
 
     Raises:
-        UsageError: there is no such evidence, or it was used already.
+        UsageError: there is no such evidence or alias, it was used already, or force has no reason.
+        ApprovalsMissingError: fewer people have approved than the project asks for.
         VerificationError: it does not verify, or the policy changed since.
         RefusedVerdictError: its verdict is not a pass.
-        StaleChampionError: it was measured against another champion than today's.
+        StaleChampionError: it was measured against something else than what the alias names today.
     """
-    suite = _suite(workspace, name)
-    found = verify_attestation(workspace, suite.name, attestation or newest_passing(workspace, suite.name), suite.gate)
+    suite = load_suite(workspace, name)
+    workspace.settings.promotion.checked(alias)
+    _refuse_clash(reason, attestation, target, force=force)
+    case = _case(workspace, name, suite, attestation=attestation, target=target, force=force)
     store = registry_store(workspace)
-    now = champion(store, suite.name)
+    counted = approvals_of(workspace, store, suite.name, alias, case.evidence.digest)
+    missing = lacking(workspace, suite.name, alias, counted)
+    evidence = dataclasses.replace(
+        case.evidence,
+        approvals=counted.approved,
+        doubts=(*case.evidence.doubts, *([missing] if missing else [])),
+    )
+    if missing is None:
+        for refused in counted.refused:
+            tell(f"not counted: {refused}")
+    if force:
+        evidence, expected = _forced(store, suite.name, alias, evidence)
+    else:
+        expected = expected_bundle(store, suite.name, alias, evidence)
+    if case.measured is not None:
+        keep_measured(store, suite.name, evidence.digest, case.measured)
     return promote(
         store,
         suite.name,
-        found.bundle,
-        found.evidence,
+        case.bundle,
+        evidence,
         who=who or author(workspace),
-        now=_now(),
-        expected_champion=_measured_against(found.attestation, now),
+        now=now_utc(),
+        expected_champion=expected,
         reason=reason,
+        alias=alias,
+        tell=tell,
     )
 
 
 def rollback_suite(
-    workspace: Workspace, name: str, *, to: str | None = None, reason: str = "", who: str | None = None
+    workspace: Workspace,
+    name: str,
+    *,
+    to: str | None = None,
+    reason: str = "",
+    who: str | None = None,
+    alias: str = CHAMPION,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Entry:
-    """Bring back an earlier champion: the one before, or the one named.
+    """Bring back what an alias named earlier: the one before, or the one named.
 
     Raises:
-        UsageError: there is no such champion.
+        UsageError: there is no such alias, or it never named that.
     """
-    suite = _suite(workspace, name)
+    suite = load_suite(workspace, name).name
+    workspace.settings.promotion.checked(alias)
     return rollback(
-        registry_store(workspace), suite.name, who=who or author(workspace), now=_now(), to=to, reason=reason
+        registry_store(workspace),
+        suite,
+        who=who or author(workspace),
+        now=now_utc(),
+        to=to,
+        reason=reason,
+        alias=alias,
+        tell=tell,
     )
 
 
-def history_of(workspace: Workspace, name: str) -> tuple[Entry, ...]:
-    """Every promotion and rollback of a suite, oldest first, its chain verified.
+def history_of(workspace: Workspace, name: str, alias: str = CHAMPION) -> tuple[Entry, ...]:
+    """Every promotion and rollback of a suite's alias, oldest first, its chain verified.
+
+    Args:
+        workspace: Where the suite lies.
+        name: Its name or path.
+        alias: One alias, or `all`: then of each that has a history, one alias after the other.
 
     Raises:
+        UsageError: no alias of that name is in the settings or has a history.
         TamperedError: the ledger was altered.
     """
-    return history(registry_store(workspace), _suite(workspace, name).name)
+    suite = load_suite(workspace, name).name
+    known = workspace.settings.promotion.aliases
+    store = registry_store(workspace)
+    if alias in known:
+        return history(store, suite, alias)
+    found = aliases_of(store, suite)
+    if alias == ALL:
+        ordered = [*(each for each in known if each in found), *(each for each in found if each not in known)]
+        return tuple(entry for each in ordered for entry in history(store, suite, each))
+    if alias not in found:
+        raise UsageError(f"no alias named {alias!r}", remedy=near_match(alias, {*known, *found, ALL}))
+    return history(store, suite, alias)
 
 
-def verify_suite(workspace: Workspace, name: str, attestation: Path | None = None) -> Verified:
+def verify_suite(
+    workspace: Workspace, name: str, attestation: Path | None = None, trust: Trust | None = None
+) -> Verified:
     """Recompute a suite's newest attestation, or the one named, from the stored cells.
 
     Raises:
         UsageError: there is none.
         VerificationError: with everything that differs.
     """
-    suite = _suite(workspace, name)
-    path = attestation or next(attestations(workspace, suite.name), None)
-    if path is None:
-        raise UsageError(f"{suite.name} has no attestation", remedy=f"plimsoll gate {suite.name}")
-    return verify_attestation(workspace, suite.name, path, None)
+    suite = load_suite(workspace, name).name
+    return verify_attestation(workspace, suite, attestation or newest(workspace, suite), None, trust)
 
 
-def verify_attestation(workspace: Workspace, suite: str, path: Path, policy: GatePolicy | None) -> Verified:
-    """Check an attestation against cells, bundle, keys, and the policy that should have been applied.
-
-    Raises:
-        UsageError: the file is not in a run's `gate/TARGET` folder, or is about another suite.
-        VerificationError: with everything that differs.
-    """
-    folder = path.parent
-    try:
-        envelope = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", remedy=f"plimsoll gate {suite}") from None
-    bundle = load_folder(folder / BUNDLE_FOLDER)
-    run = folder.parent.parent
-    if not (run / PLAN_FILE).is_file():
-        raise UsageError(f"{path} does not lie in a run's folder", remedy="name one that `plimsoll gate` wrote")
-    keys = [load_public_key(workspace.path(name)) for name in workspace.settings.trusted_keys]
-    own = signing_key(environment(workspace.root))
-    if own is not None:
-        keys.append(own.public_key())
-    found = verify(
-        envelope,
-        public_keys=keys,
-        report=read_report(run),
-        policy=policy,
-        bundle_digest=bundle.digest,
-        require_signature=workspace.settings.require_signature,
-        certificates=stored_certificates(folder),
-    )
-    if found.suite != suite:
-        raise UsageError(f"{path} is about {found.suite}", remedy=f"plimsoll promote {found.suite}")
-    return Verified(path, found, envelope, bundle)
-
-
-def attestations(workspace: Workspace, suite: str) -> Iterator[Path]:
-    """The suite's attestations, newest first."""
-    # By when they were sealed, not by their runs: an older run may have been gated last.
-    folders = run_folders(workspace.state / RUNS, suite)
-    found = [path for folder in folders for path in (folder / GATE_FOLDER).glob(f"*/{ATTESTATION_FILE}")]
-    yield from sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-
-
-def newest_passing(workspace: Workspace, suite: str) -> Path:
-    """The suite's newest attestation of a passing verdict.
-
-    Raises:
-        UsageError: there is none, or the same bundle was gated again since and did not pass.
-        VerificationError: one that is as new can't be read.
-    """
-    latest: Verdict | None = None
-    refused: dict[str, Verdict] = {}
-    for path in attestations(workspace, suite):
-        found = verify(path.read_bytes())
-        verdict = found.verdict
-        if verdict.outcome is Decision.PASS and found.bundle not in refused:
-            return path
-        if verdict.outcome is Decision.PASS:
-            raise UsageError(
-                f"{verdict.target} passed once, but its newest gate is {refused[found.bundle].outcome.value}",
-                remedy=f"gate it again; or, if you mean the older verdict, --attestation {workspace.shown(path)}",
-            )
-        latest = latest or verdict
-        refused[found.bundle] = verdict
-    if latest is not None:
+def _refuse_clash(reason: str, attestation: Path | None, target: str | None, *, force: bool) -> None:
+    if force and not reason.strip():
+        raise UsageError("--force needs a reason", remedy="--reason TEXT: it stays in the history")
+    if target is not None and not force:
         raise UsageError(
-            f"no gate of {suite} has passed; the newest, over {latest.target}, is {latest.outcome.value}",
-            remedy=latest.reasons[0] if latest.reasons else None,
+            "an attestation says which target is promoted", remedy="leave --target out; it is for --force without one"
         )
-    raise UsageError(
-        f"{suite} was never gated", remedy=f"plimsoll gate {suite}, or with --first for the first champion"
+    if target is not None and attestation is not None:
+        raise UsageError("--attestation and --target each say what is promoted", remedy="leave one of them out")
+
+
+def _case(
+    workspace: Workspace, name: str, suite: Suite, *, attestation: Path | None, target: str | None, force: bool
+) -> _Case:
+    if target is not None:
+        return _bare(workspace, name, target)
+    if not force:
+        path = attestation or newest_passing(workspace, suite.name)
+        found = verify_attestation(workspace, suite.name, path, suite.gate, promoting=True)
+        return _Case(found.bundle, found.evidence, measured_lines(found.path))
+    found, doubts = believe(workspace, suite.name, attestation or newest(workspace, suite.name), suite.gate)
+    evidence = dataclasses.replace(found.evidence, doubts=doubts, force=True)
+    return _Case(found.bundle, evidence, None if doubts else measured_lines(found.path))
+
+
+def _bare(workspace: Workspace, name: str, target: str) -> _Case:
+    """The workspace's target as it is, with nothing that speaks for it."""
+    spec = select_targets(prepare(workspace, name), [target])[target]
+    if spec.bundle is None:
+        raise UsageError(f"{target} can't be bundled: {spec.unbundled}")
+    git = git_state(workspace.root)
+    return _Case(
+        spec.bundle,
+        Evidence(
+            envelope=None,
+            subject=spec.bundle.digest,
+            verdict=None,
+            run="",
+            target=target,
+            baseline=None,
+            compared=False,
+            commit=f"{git.commit}{'-dirty' if git.dirty else ''}" if git.commit else "",
+            doubts=(UsageError("there is no attestation"),),
+            force=True,
+        ),
     )
 
 
-def registry_store(workspace: Workspace) -> RegistryStore:
-    """The registry of the workspace's tracking store.
-
-    Raises:
-        InfrastructureError: it can't be reached.
-    """
-    return MlflowRegistryStore(open_store(None, workspace, environment(workspace.root)))
-
-
-def author(workspace: Workspace) -> str:
-    """Who acts, for the history: git's user, else the login name."""
+def _forced(store: RegistryStore, suite: str, alias: str, evidence: Evidence) -> tuple[Evidence, str | None]:
+    """The evidence with all that speaks against it, and what the alias names now: only that may be replaced."""
+    seen = champion(store, suite, alias)
+    now = seen.digest if seen else None
+    doubts: list[PlimsollError] = list(evidence.doubts)
     try:
-        words = ["git", "-C", str(workspace.root), "config", "user.name"]
-        name = subprocess.run(words, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603  # fixed words
-    except (OSError, subprocess.SubprocessError):
-        name = ""
-    try:
-        return name or getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+        measured = expected_bundle(store, suite, alias, evidence)
+        if measured != now:
+            against = short(measured) if measured else "nothing"
+            doubts.append(
+                StaleChampionError(
+                    f"it was measured against {against}, and {called(alias)} is {short(now) if now else 'none'}"
+                )
+            )
+    except StaleChampionError as error:
+        doubts.append(error)
+    told = tuple(UsageError(_cut(" ".join(error.message.split()))) for error in doubts)
+    return dataclasses.replace(evidence, doubts=told), now
 
 
-def _suite(workspace: Workspace, name: str) -> Suite:
-    return workspace.load_suite(workspace.find_suite(name))[0]
-
-
-def _measured_against(attestation: Attestation, now: Champion | None) -> str | None:
-    """The digest of the champion that the gate measured against; a policy without baseline compares with none."""
-    if attestation.policy.get("baseline") == NO_BASELINE and not attestation.verdict.first:
-        return None if now is None else now.digest
-    return attestation.verdict.baseline_digest
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_OF_A_DOUBT else f"{text[:_SHOWN_OF_A_DOUBT]} …"

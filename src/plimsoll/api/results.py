@@ -18,8 +18,7 @@ from plimsoll.api.git import git_state
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, prepare, self_judged
-from plimsoll.api.runs import Ran, as_planned, run_targets, select_targets
-from plimsoll.api.targets import CHAMPION_TARGET
+from plimsoll.api.runs import Ran, as_planned, of_suite_alone, run_targets, select_targets
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, InterruptedRunError
@@ -31,7 +30,7 @@ from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import CASES_FILE, PLAN_FILE, Plan
 from plimsoll.stats import Summary, summarise
 from plimsoll.tracking import LoggedRun, LogRequest, MlflowWriter, StoredBaseline
-from plimsoll.types import CellRecord, Report, Usage, Verdict
+from plimsoll.types import CellRecord, Decision, Look, Report, Usage, Verdict
 
 Running: TypeAlias = Coroutine[Any, Any, Ran]
 REPORT_FILE = "report.html"
@@ -157,6 +156,9 @@ class _Telling:
     def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
         self.observer.finished(record, asked)
 
+    def looked(self, look: Look, outcome: Decision) -> None:
+        self.observer.looked(look, outcome)
+
 
 def publish(
     prepared: Prepared,
@@ -242,7 +244,7 @@ def problem_of(ran: Ran, max_failed: float) -> Problem | None:
     if stopped is None:
         return None
     again = f"plimsoll run {suite} --resume --max-cost USD"
-    if CHAMPION_TARGET in ran.plan.targets:
+    if not of_suite_alone(ran.plan) or ran.plan.looks:
         again = f"plimsoll gate {suite} with a higher --max-cost; what is finished is taken from the cache"
     done = f"{_finished(ran):,} of {ran.plan.size:,} cells are finished"
     return Problem(f"{stopped}; {done}; to go on: {again}", ExitCode.INCONCLUSIVE)

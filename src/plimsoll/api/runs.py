@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -10,7 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import structs
 
 from plimsoll.api.costs import open_ledger, refuse_unpriced
 from plimsoll.api.git import git_state
@@ -18,9 +21,9 @@ from plimsoll.api.mistakes import Mistakes
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, transform_of
 from plimsoll.api.scorers import build_scorers, particular_cases
-from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec, open_targets
+from plimsoll.api.targets import TargetSpec, open_targets
 from plimsoll.config import ModelSettings, environment
-from plimsoll.datasets import Selection, select
+from plimsoll.datasets import Selection, Split, select
 from plimsoll.errors import UsageError, near_match
 from plimsoll.evaluators import Evaluator, evaluator_info
 from plimsoll.evaluators.traits import closing
@@ -37,7 +40,7 @@ from plimsoll.runs.join import read_report
 from plimsoll.runs.journal import EndLine, Journal
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan, refuse_changes, save_plan
-from plimsoll.types import Report
+from plimsoll.types import Part, Report
 
 if TYPE_CHECKING:
     from plimsoll.models.chat_model import OpenAIChatModel
@@ -55,6 +58,21 @@ class Ran:
     report: Report
     given_up: Mapping[str, str]
     """Lane → why it was given up."""
+    too_old: int = 0
+    """Answers that the cache held, and that were generated again for their age."""
+
+
+class Course(Protocol):
+    """Works off a run's cells in an order of its own, and says when it is over."""
+
+    @property
+    def looks(self) -> int:
+        """How many there are at most."""
+        ...
+
+    async def work(self, job: Job, tally: Tally) -> None:
+        """As `execute`; `tally` says at which look it ended, and how many cells were due by then."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +94,10 @@ async def run_targets(
     options: RunOptions,
     observer: Observer,
     resumed: Path | None = None,
+    *,
+    held_out: bool = False,
+    began: Callable[[Plan], object] | None = None,
+    course: Course | None = None,
 ) -> Ran:
     """Run targets over the suite's cases and score them.
 
@@ -85,12 +107,15 @@ async def run_targets(
         options: How; of a resumed run, as `as_planned` gives them.
         observer: Hears of each finished cell.
         resumed: The folder of the run to go on with; None starts a new one.
+        held_out: Over the cases that only a gate opens, where the suite holds any out.
+        began: Told the plan before the first cell is run.
+        course: Of a sequential run; None works off all cells.
 
     Raises:
         PlimsollError: nothing could be run; single cells fail without raising.
     """
     environ = environment(prepared.workspace.root)
-    cases = select_cases(prepared, options)
+    cases = select_cases(prepared, options, held_out=held_out)
     settings = models_of(prepared, specs)
     check_connections(prepared, settings, environ)
     spend = open_ledger(prepared, options, resumed)
@@ -102,7 +127,10 @@ async def run_targets(
         planned = _plan(
             prepared, specs, cases=cases, evaluators=[scorer.evaluator for scorer in scorers], options=options
         )
+        planned = planned if course is None else structs.replace(planned, looks=course.looks)
         folder, plan = _run_folder(prepared, planned, cases, resumed)
+        if began is not None:
+            began(plan)
         with Journal(folder) as journal, CellCache(prepared.workspace.state / CACHE) as cache:
             stored = StoredCases(folder / CASES_FILE)
             done = index_journal(folder / JOURNAL_FILE, plan, stored)
@@ -124,14 +152,21 @@ async def run_targets(
                         observer=observer,
                         done=session.done,
                         reuse=options.reuse,
+                        not_before=_not_before(options),
                         owed=session.owed,
                         stop=spend.why_stop,
                         down=partial(_judge_down, prepared.judges, models),
                         scored_at_once=max(SCORED_AT_ONCE, *(models[name].concurrency for name in prepared.judges), 0),
                     )
-                    await execute(job, tally)
+                    await (execute(job, tally) if course is None else course.work(job, tally))
                     await aggregate_scores(job, stored)
-    return Ran(folder, plan, read_report(folder), tally.given_up)
+    return Ran(folder, plan, read_report(folder), tally.given_up, cache.too_old)
+
+
+def _not_before(options: RunOptions) -> float:
+    if options.max_age is None:
+        return -math.inf
+    return time.time() - options.max_age if options.max_age else math.inf
 
 
 @contextmanager
@@ -150,6 +185,8 @@ def _ended(journal: Journal, session: _Session, models: Mapping[str, OpenAIChatM
                 cost=spend.cost,
                 # Anew: what was in flight when it stopped was paid since.
                 stopped=spend.why_stop() if tally.stopped else None,
+                look=tally.look,
+                due=tally.due if finished else None,
             )
         )
 
@@ -168,13 +205,18 @@ def as_planned(prepared: Prepared, options: RunOptions) -> tuple[RunOptions, Pat
     if not (options.resume or options.only_failed):
         return options, None
     _refuse_clash(options)
-    folder = newest_run(prepared.workspace.state / RUNS, prepared.suite.name, without=CHAMPION_TARGET)
+    folder = newest_run(prepared.workspace.state / RUNS, prepared.suite.name, wanted=of_suite_alone)
     plan = load_plan(folder)
     # A target that the suite had and the run left out stays out; one that is new is a change to be told.
     before = set(_target_names(plan.settings))
     targets = tuple(name for name in prepared.targets if name in plan.targets or name not in before)
     chosen = replace(options, sample=plan.sample or 0, filters=plan.filters, repeats=plan.repeats, targets=targets)
     return chosen, folder
+
+
+def of_suite_alone(plan: Plan) -> bool:
+    """Whether a run is no gate's: of the suite's own targets alone, and over nothing that only a gate opens."""
+    return plan.part is not Part.HELD_OUT and plan.targets.keys() <= set(_target_names(plan.settings))
 
 
 def _target_names(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -199,15 +241,23 @@ def _refuse_clash(options: RunOptions) -> None:
         raise UsageError(f"{flag} goes on with a run as it was planned", remedy=f"leave {clash} out")
 
 
-def select_cases(prepared: Prepared, options: RunOptions) -> Selection:
-    """The cases that a run is to work on: filtered, then sampled.
+def select_cases(prepared: Prepared, options: RunOptions, *, held_out: bool = False) -> Selection:
+    """The cases that a run is to work on: of its part of the dataset, filtered, then sampled.
+
+    Args:
+        prepared: The suite.
+        options: Filters and sample.
+        held_out: The cases that only a gate opens, where the suite holds any out; else all others.
 
     Raises:
-        UsageError: the filter matches none.
+        UsageError: the filter matches none, or the part is empty.
     """
-    size = prepared.suite.sample if options.sample is None else options.sample
-    seed = prepared.suite.seed
-    return select(prepared.dataset, prepared.found, filters=options.filters, sample=size or None, seed=seed)
+    suite, part = prepared.suite, Part.HELD_OUT if held_out else Part.OPEN
+    size = suite.sample if options.sample is None else options.sample
+    split = None if suite.held_out is None else Split(suite.held_out, suite.seed, part)
+    return select(
+        prepared.dataset, prepared.found, filters=options.filters, sample=size or None, seed=suite.seed, split=split
+    )
 
 
 def select_targets(prepared: Prepared, names: Sequence[str]) -> dict[str, TargetSpec]:
@@ -266,8 +316,10 @@ def _plan(
         repeats=options.repeats or suite.repeats,
         seed=suite.seed,
         epoch=secrets.token_hex(8) if options.fresh else "",
+        max_age=options.max_age,
         sample=size if size and size < prepared.found.cases else None,
         filters=options.filters,
+        part=cases.part,
         git_commit=git.commit,
         git_dirty=git.dirty,
     )
@@ -297,6 +349,8 @@ def _session(folder: Path, done: JournalIndex, *, resumed: bool, only_failed: bo
     """What is left to do; read while the run's lock is held, so that nobody else is doing it."""
     if not resumed:
         return _Session(done, done.size)
+    if done.complete and done.finished < done.size:
+        raise UsageError(f"run {folder.name} was decided: what it did not come to is not owed", remedy="gate again")
     owed = [place for place in range(done.size) if done.owes(place)]
     failed = sum(done.is_failed(place) for place in owed)
     # Nothing but aggregates may be left: then no cell is worked on.

@@ -1,4 +1,4 @@
-"""The published JSON Schemas: of suites, dataset cards, and what commands print with `--json`."""
+"""The published JSON Schemas: of suites, dataset cards, quarantines, and what commands print with `--json`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.config import Suite
+from plimsoll.config.quarantine import QuarantineFile
 from plimsoll.datasets import Card
 from plimsoll.reports.jsonform import json_schemas
 
@@ -19,6 +20,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     written = {
         "suite": Suite.model_json_schema(),
         "card": Card.model_json_schema(),
+        "quarantine": QuarantineFile.model_json_schema(),
         **json_schemas(),
     }
     return {name: {"$schema": _DIALECT, **schema} for name, schema in written.items()}

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-from plimsoll.api.certificates import store_certificates
+from plimsoll.api.certificates import STORED, store_certificates
 from plimsoll.api.options import GateOptions
 from plimsoll.api.prepare import Prepared
 from plimsoll.api.results import REPORT_FILE, SuiteRun, problem_of, publish
 from plimsoll.api.runs import Ran
 from plimsoll.api.sides import Sides
 from plimsoll.calibration import Certificates
-from plimsoll.canonical import write_atomic
+from plimsoll.canonical import digest_file, write_atomic
 from plimsoll.config import GatePolicy, environment
 from plimsoll.errors import ExitCode, PlimsollError, first_that_applies
-from plimsoll.gates import seal, signing_key
-from plimsoll.registry import materialise
+from plimsoll.gates import SealedFile, Stored, list_contents, seal, signing_key
+from plimsoll.registry import Bundle, materialise
+from plimsoll.registry.bundle import MANIFEST
+from plimsoll.reports.looks import requests_saved
+from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, PLAN_FILE
 from plimsoll.tracking import MlflowWriter
-from plimsoll.types import Verdict
+from plimsoll.types import Look, Report, Verdict
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 GATE_FOLDER = "gate"
 ATTESTATION_FILE = "attestation.json"
 VERDICT_FILE = "verdict.json"
+LISTING_FILE = "digests.jsonl"
+"""What a difference is named by: the digest of every case and cell."""
 BUNDLE_FOLDER = "bundle"
 
 
@@ -42,6 +52,21 @@ class GateRun:
     unsealed: str | None = None
 
     @property
+    def look(self) -> Look | None:
+        """Of a sequential run: where it was decided, or what it was on the way to."""
+        return self.verdict.look
+
+    @property
+    def cells_saved(self) -> int:
+        """Cells that were planned and did not have to be run."""
+        return self.run.report.run.saved
+
+    @property
+    def requests_saved(self) -> int | None:
+        """About how many requests they would have taken; None where that is not known."""
+        return requests_saved(self.run.report)
+
+    @property
     def exit_code(self) -> ExitCode:
         """The first that applies of the run's and the verdict's."""
         return first_that_applies([self.run.exit_code, self.verdict.outcome.exit_code])
@@ -54,6 +79,8 @@ class Decided:
     policy: GatePolicy
     verdict: Verdict
     certificates: Certificates
+    notes: tuple[str, ...] = ()
+    """What else a reader must know, in sentences."""
 
 
 def seal_and_publish(
@@ -78,7 +105,7 @@ def seal_and_publish(
     Raises:
         UsageError: the signing key that the environment names can't be read.
     """
-    verdict, certificates = decided.verdict, decided.certificates
+    verdict = decided.verdict
     folder = ran.folder / GATE_FOLDER / sides.challenger.name
     write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
     unsealed = next(_doubts(prepared, sides, ran), None)
@@ -88,7 +115,7 @@ def seal_and_publish(
         options.run,
         writer,
         verdicts=(verdict,),
-        notes=(f"this verdict is no evidence for a promotion: {unsealed}",) if unsealed else (),
+        notes=(*decided.notes, *([f"this verdict is no evidence for a promotion: {unsealed}"] if unsealed else [])),
         files={VERDICT_FILE: folder / VERDICT_FILE},
         baseline=sides.stored,
     )
@@ -98,14 +125,7 @@ def seal_and_publish(
         return GateRun(run, verdict, None, unsealed)
     assert sides.challenger.bundle is not None, "_doubts has looked"
     key = signing_key(environment(prepared.workspace.root))
-    bundle = sides.challenger.bundle
-    envelope = seal(
-        verdict, ran.report, decided.policy, bundle.digest, now=certificates.at, key=key, certificates=certificates
-    )
-    store_certificates(folder, certificates)
-    materialise(bundle, folder / BUNDLE_FOLDER)
-    path = folder / ATTESTATION_FILE
-    write_atomic(path, envelope)
+    path = write_evidence(folder, decided, ran.report, sides.challenger.bundle, key)
     if run.logged is not None and run.logged.parent is not None:
         try:
             files = {ATTESTATION_FILE: path, REPORT_FILE: run.html}
@@ -114,6 +134,62 @@ def seal_and_publish(
             note = f"the attestation is not in MLflow: {error.message}"
             run = dataclasses.replace(run, view=replace(run.view, notes=(*run.view.notes, note)))
     return GateRun(run, verdict, path)
+
+
+def write_evidence(
+    folder: Path, decided: Decided, report: Report, bundle: Bundle, key: Ed25519PrivateKey | None
+) -> Path:
+    """Seal a verdict with all that it rests on; the attestation last, so that half of it is none.
+
+    Args:
+        folder: `gate/TARGET` of the run's folder, with the verdict in it.
+        decided: The verdict, and what it was decided by.
+        report: The run's.
+        bundle: What may be promoted.
+        key: Signs it; None leaves it unsigned.
+
+    Returns:
+        The attestation's file.
+    """
+    listing = list_contents(report)
+    write_atomic(folder / LISTING_FILE, listing.written())
+    # An older gate's over the same run may have been of other judges.
+    shutil.rmtree(folder / STORED, ignore_errors=True)
+    store_certificates(folder, decided.certificates)
+    materialise(bundle, folder / BUNDLE_FOLDER)
+    envelope = seal(
+        decided.verdict,
+        report,
+        decided.policy,
+        bundle.digest,
+        now=decided.certificates.at,
+        key=key,
+        certificates=decided.certificates,
+        stored=Stored(_as_they_are(folder), listing),
+    )
+    path = folder / ATTESTATION_FILE
+    write_atomic(path, envelope)
+    return path
+
+
+def evidence_files(folder: Path) -> dict[str, Path]:
+    """Every file that an attestation in a gate's folder rests on, by its path in the run's folder.
+
+    The bundle's own files are bound by its manifest. What else lies there (reports, logs, approvals) is no evidence of
+    the gate's.
+    """
+    run = folder.parent.parent
+    files = [run / name for name in (PLAN_FILE, CASES_FILE, JOURNAL_FILE)]
+    files += [folder / name for name in (VERDICT_FILE, LISTING_FILE, f"{BUNDLE_FOLDER}/{MANIFEST}")]
+    files += sorted((folder / STORED).glob("*"))
+    return {path.relative_to(run).as_posix(): path for path in files}
+
+
+def _as_they_are(folder: Path) -> dict[str, SealedFile]:
+    return {
+        name: SealedFile(digest=digest_file(path), size=path.stat().st_size)
+        for name, path in evidence_files(folder).items()
+    }
 
 
 def _doubts(prepared: Prepared, sides: Sides, ran: Ran) -> Iterator[str]:

@@ -1,22 +1,27 @@
-"""Who is compared in a gate: the challenger, and what it is held against."""
+"""Who is compared in a gate: the challenger, what it is held against, and what nothing may fall below."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from plimsoll.api.champions import champion_spec
+from plimsoll.api.champions import entry_of_alias, entry_of_anchor, entry_spec
 from plimsoll.api.options import GateOptions
 from plimsoll.api.prepare import Prepared
+from plimsoll.api.refs import SuiteAt, snapshot, suite_at, target_at
 from plimsoll.api.runs import RUNS, select_targets
 from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec
 from plimsoll.config import GatePolicy
-from plimsoll.config.policy import NO_BASELINE
+from plimsoll.config.policy import ANCHOR_TARGET, BASELINE_TARGET, GIT_BASELINE, NO_BASELINE
 from plimsoll.errors import UsageError, near_match
-from plimsoll.registry import champion
+from plimsoll.registry import Entry, champion
 from plimsoll.runs.folders import find_run
 from plimsoll.runs.plan import load_plan
-from plimsoll.tracking import MlflowWriter, StoredBaseline
+from plimsoll.tracking import RegistryStore, StoredBaseline
+
+Registry: TypeAlias = Callable[[], RegistryStore]
+"""Opens the registry: it takes seconds, and not every gate needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,10 @@ class Sides:
     """The run whose cells are the baseline's."""
     anchor: TargetSpec | None = None
     """A frozen release below which nothing may fall."""
+    ref: SuiteAt | None = None
+    """Where the baseline is a git ref: the suite as it was there."""
+    entry: Entry | None = None
+    """Where the baseline is what an alias names: the ledger's entry."""
 
     @property
     def baseline_name(self) -> str | None:
@@ -42,7 +51,7 @@ class Sides:
 
     @property
     def anchor_name(self) -> str | None:
-        """As in the report."""
+        """As in the report; the baseline's own name where both are the same bundle."""
         return None if self.anchor is None else self.anchor.name
 
 
@@ -63,40 +72,80 @@ def challenger_of(prepared: Prepared, policy: GatePolicy, options: GateOptions) 
 
 
 def choose_sides(
-    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, writer: MlflowWriter, *, first: bool
+    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, registry: Registry, *, first: bool
 ) -> Sides:
     """The challenger with what the policy holds it against.
 
+    Args:
+        prepared: The suite.
+        policy: Names baseline and anchor.
+        challenger: The target that wants to be promoted.
+        registry: Opens the registry, where one of the two lies in it.
+        first: There is no champion yet.
+
     Raises:
-        UsageError: there is no such baseline, or a champion though the gate is the first.
+        UsageError: there is no such baseline or anchor, or a champion though the gate is the first.
+        ConfigError: mistakes in the files of the commit that is the baseline.
         InfrastructureError: the registry can't be read.
     """
     if first:
-        _refuse_first(prepared, writer)
+        _refuse_first(prepared, registry)
         return Sides(challenger)
-    if policy.baseline == NO_BASELINE:
+    sides = _with_baseline(prepared, policy, challenger, registry)
+    return sides if policy.anchor is None else _with_anchor(prepared, policy.anchor, sides, registry)
+
+
+def _with_baseline(prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, registry: Registry) -> Sides:
+    wanted = policy.baseline
+    if wanted == NO_BASELINE:
         return Sides(challenger)
-    if policy.baseline == CHAMPION_TARGET:
-        return Sides(challenger, champion_spec(prepared, writer.registry()))
-    if policy.baseline in prepared.targets:
-        if policy.baseline == challenger.name:
+    if wanted.startswith(GIT_BASELINE):
+        _refuse_taken(prepared, BASELINE_TARGET, "a baseline out of git")
+        ref, _, target = wanted.removeprefix(GIT_BASELINE).partition(":")
+        suite = suite_at(snapshot(prepared.workspace, ref), prepared.suite.name)
+        spec = target_at(suite, target or challenger.name, BASELINE_TARGET, prepared.suite.models)
+        return Sides(challenger, spec, ref=suite)
+    if wanted in prepared.targets:
+        if wanted == challenger.name:
             raise UsageError(f"{challenger.name} can't be its own baseline", remedy="name another target, or champion")
-        return Sides(challenger, prepared.targets[policy.baseline])
+        return Sides(challenger, prepared.targets[wanted])
+    if wanted in prepared.workspace.settings.promotion.aliases:
+        store = registry()
+        entry = entry_of_alias(prepared, store, wanted)
+        return Sides(challenger, entry_spec(wanted, entry, prepared, store), entry=entry)
+    return Sides(challenger, stored=_stored(prepared, wanted, challenger.name))
+
+
+def _stored(prepared: Prepared, run: str, challenger: str) -> StoredBaseline:
     try:
-        folder = find_run(prepared.workspace.state / RUNS, policy.baseline)
+        folder = find_run(prepared.workspace.state / RUNS, run)
     except UsageError:
-        known = [CHAMPION_TARGET, NO_BASELINE, *prepared.targets]
+        known = [*prepared.workspace.settings.promotion.aliases, NO_BASELINE, *prepared.targets]
         raise UsageError(
-            f"the baseline {policy.baseline!r} is neither champion, none, a target of the suite, nor a run",
-            remedy=near_match(policy.baseline, known),
+            f"the baseline {run!r} is neither an alias, none, a target of the suite, a run, nor git:REF",
+            remedy=near_match(run, known),
         ) from None
-    target = _only_target(challenger.name, load_plan(folder).targets)
-    return Sides(challenger, stored=StoredBaseline(folder=str(folder), target=target))
+    return StoredBaseline(folder=str(folder), target=_only_target(challenger, load_plan(folder).targets))
 
 
-def _refuse_first(prepared: Prepared, writer: MlflowWriter) -> None:
+def _with_anchor(prepared: Prepared, anchor: str, sides: Sides, registry: Registry) -> Sides:
+    _refuse_taken(prepared, ANCHOR_TARGET, "a gate's anchor")
+    store = registry()
+    entry = entry_of_anchor(prepared, store, anchor)
+    if sides.baseline is not None and sides.baseline.info.digest == entry.bundle:
+        # What may not fall below the one may not fall below the other: it is run, and asked, once.
+        return replace(sides, anchor=sides.baseline)
+    return replace(sides, anchor=entry_spec(ANCHOR_TARGET, entry, prepared, store))
+
+
+def _refuse_taken(prepared: Prepared, name: str, what: str) -> None:
+    if name in prepared.targets:
+        raise UsageError(f"the suite has a target named {name!r}, which is what {what} is called", remedy="rename it")
+
+
+def _refuse_first(prepared: Prepared, registry: Registry) -> None:
     suite = prepared.suite.name
-    if champion(writer.registry(), suite) is not None:
+    if champion(registry(), suite) is not None:
         raise UsageError(
             f"{suite} has a champion already, so --first does not apply",
             remedy=f"plimsoll gate {suite}, without --first",

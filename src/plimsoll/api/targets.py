@@ -126,14 +126,15 @@ def describe(
 def _with_models(
     name: str, settings: TargetSettings, models: Mapping[str, ModelSettings], prompt: Prompt | None
 ) -> tuple[TargetSettings, dict[str, ModelSettings]]:
-    if settings.kind not in ("prompt", "flow"):
+    if settings.kind not in ("prompt", "flow", "function"):
         return settings, {}
     used = [*settings.connections.values()]
     model = settings.model
     if model is None and prompt is not None and prompt.configuration:
         own = f"{name}'s own model"
         return settings.model_copy(update={"model": own}), {own: own_model(prompt)}
-    if model is None and len(models) == 1:
+    # A function asks a model only where it is told to: most ask none, and keep the environment as it is.
+    if model is None and len(models) == 1 and settings.kind != "function":
         model = next(iter(models))
         settings = settings.model_copy(update={"model": model})
     if isinstance(model, str):
@@ -254,6 +255,7 @@ def _target(
             lane=model.name if model else f"target {spec.name}",
         )
     if settings.function is not None:
+        model = models[spec.model] if spec.model else None
         return FunctionTarget(
             info=spec.info,
             reference=settings.function,
@@ -261,8 +263,9 @@ def _target(
             inputs=settings.inputs,
             pick=settings.output,
             timeout=settings.timeout,
-            concurrency=default_concurrency,
+            concurrency=model.concurrency if model else default_concurrency,
             environment=environ,
+            model=model,
         )
     if settings.http is not None:
         return HttpTarget(

@@ -10,9 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from plimsoll.api.options import GateOptions, RunOptions
+from plimsoll.api.promotion import promote_suite
 from plimsoll.api.starting import lay_demo
-from plimsoll.cli import decide, evaluate
+from plimsoll.cli import decide, evaluate, moves
 from plimsoll.cli.console import to_stdout
+from plimsoll.config import Workspace
+from plimsoll.config.promotion import CHAMPION
 from plimsoll.errors import ExitCode
 
 SUITE = "support-qa"
@@ -59,14 +62,14 @@ def _gate(target: str, *, first: bool = False) -> Callable[[], ExitCode]:
 
 def _promote(reason: str) -> Callable[[], ExitCode]:
     def step() -> ExitCode:
-        decide.promote(SUITE, None, reason=reason, who=None, as_json=False)
+        moves.show_move(promote_suite(Workspace.find(), SUITE, reason=reason, tell=moves.note), as_json=False)
         return ExitCode.PASS
 
     return step
 
 
 def _history() -> ExitCode:
-    decide.history(SUITE, as_json=False)
+    moves.history(SUITE, CHAMPION, as_json=False)
     return ExitCode.PASS
 
 

@@ -1,4 +1,4 @@
-"""`run`, `compare`, `report`: what was measured."""
+"""`run`, `report`: what was measured."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from plimsoll.api.comparing import compare_targets
 from plimsoll.api.options import RunOptions
 from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun, run_suite
 from plimsoll.cli.console import (
     print_json,
     print_place,
-    print_result,
     show_error,
     to_stderr,
     to_stdout,
@@ -23,7 +21,7 @@ from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError, UsageError, first_that_applies
 from plimsoll.reports.jsonform import MistakeForm, RunForm, error_document, run_document, run_form
-from plimsoll.reports.terminal import render_compare, render_run
+from plimsoll.reports.terminal import render_run
 from plimsoll.tracking import MlflowWriter
 
 
@@ -98,17 +96,6 @@ def each_suite(names: Sequence[str], work: Callable[[str], ExitCode]) -> tuple[E
             if isinstance(error, InterruptedRunError):
                 break
     return first_that_applies(codes), tuple(mistakes)
-
-
-def compare(first: str, second: str, suite: str | None, *, as_json: bool) -> None:
-    """Show two targets side by side."""
-    workspace = Workspace.find()
-    name = workspace.load_suite(workspace.find_suite(suite))[0].name if suite else None
-    found = compare_targets(workspace, first, second, name)
-    if as_json:
-        print_result(found)
-    else:
-        render_compare(found, to_stdout())
 
 
 def report(run_id: str | None, output: Path | None, *, as_json: bool) -> None:

@@ -17,6 +17,18 @@ FilterOption = Annotated[
     typer.Option("--filter", metavar="FIELD=VALUE", help="Only such cases; slice, group, id or an input. Repeatable."),
 ]
 RepeatsOption = Annotated[int | None, typer.Option(min=1, help="Answers for each case; over the suite's.")]
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(help="An alias, another target, git:REF, a run, or none; over the policy's."),
+]
+AnchorOption = Annotated[
+    str | None,
+    typer.Option(help="The release that nothing may fall below: an alias, v3, #2 or a digest; over the policy's."),
+]
+BaseOption = Annotated[
+    str | None,
+    typer.Option(metavar="REF", help="The git ref that the change starts from: its quarantine and its cases count."),
+]
 MaxCostOption = Annotated[
     float | None,
     typer.Option(metavar="USD", help="Stop, to be resumed, before models have cost more; over the suite's."),
@@ -24,6 +36,13 @@ MaxCostOption = Annotated[
 NoCacheFlag = Annotated[bool, typer.Option("--no-cache", help="Generate and score anew what the cache holds.")]
 FreshFlag = Annotated[bool, typer.Option("--fresh", help="Draw new samples, kept apart from all older ones.")]
 NoTrackFlag = Annotated[bool, typer.Option("--no-track", help="Do not log to MLflow.")]
+SequentialFlag = Annotated[
+    bool,
+    typer.Option("--sequential", help="Run random blocks of cases, and stop as soon as the verdict is decided."),
+]
+LooksOption = Annotated[
+    int | None, typer.Option(metavar="N", help="With --sequential: blocks, and looks at them. Default: 5.")
+]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the history.")]
 WhoOption = Annotated[str | None, typer.Option(help="Who, for the history. Default: git's user, else the login name.")]
 
@@ -35,10 +54,19 @@ RUN_EXAMPLES = (
     "  plimsoll run support-qa --resume      go on after Ctrl-C or a crash\n"
     "  plimsoll run support-qa --watch       again at each save"
 )
+COMPARE_EXAMPLES = (
+    "\b\nExamples:\n"
+    "  plimsoll compare v1 v2                        the newest run that has both\n"
+    "  plimsoll compare a79b:v2 f519:v2              the same target in two runs\n"
+    "  plimsoll compare a79b f519                    every target of both runs\n"
+    "  plimsoll compare v1 v2 --slice hard           one slice in detail\n"
+    "  plimsoll compare dag port --equivalent 0.05   do they differ by less?"
+)
 GATE_EXAMPLES = (
     "\b\nExamples:\n"
     "  plimsoll gate support-qa --target v1 --first   there is no champion yet\n"
-    "  plimsoll gate support-qa --target v2           against the champion"
+    "  plimsoll gate support-qa --target v2           against the champion\n"
+    "  plimsoll gate support-qa --sequential          only as many cases as it takes to decide"
 )
 CACHE_EXAMPLES = (
     "\b\nExamples:\n"

@@ -17,23 +17,26 @@ from typing import Annotated, Any
 
 import typer
 
-from plimsoll.cli import evaluators, judges
+from plimsoll.cli import cache, evaluators, judges, registry
 from plimsoll.cli.flags import (
     CACHE_EXAMPLES,
+    COMPARE_EXAMPLES,
     GATE_EXAMPLES,
     RUN_EXAMPLES,
+    AnchorOption,
+    BaselineOption,
+    BaseOption,
     FilterOption,
     FreshFlag,
     JsonFlag,
+    LooksOption,
     MaxCostOption,
     NoCacheFlag,
     NoTrackFlag,
-    ReasonOption,
     RepeatsOption,
     SampleOption,
-    SuiteArgument,
+    SequentialFlag,
     SuitesArgument,
-    WhoOption,
 )
 from plimsoll.errors import ExitCode, InfrastructureError, InterruptedRunError, PlimsollError, UsageError
 from plimsoll.version import __version__
@@ -226,18 +229,26 @@ def run(  # each is a flag
     return evaluate.run(suites or (), options, as_json=as_json)
 
 
-@app.command()
-def compare(
-    first: Annotated[str, typer.Argument(help="TARGET, or RUN:TARGET.")],
-    second: Annotated[str, typer.Argument(help="TARGET, or RUN:TARGET.")],
+@app.command(epilog=COMPARE_EXAMPLES)
+def compare(  # each is a flag
+    first: Annotated[str, typer.Argument(help="TARGET, RUN:TARGET, or RUN.")],
+    second: Annotated[str, typer.Argument(help="Likewise; a RUN where the first is one.")],
     *,
     suite: Annotated[str | None, typer.Option(help="Whose newest run; needed where there are several suites.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Show only this metric. Repeatable.")] = None,
+    slice_: Annotated[str | None, typer.Option("--slice", metavar="NAME", help="Show this slice in detail.")] = None,
+    equivalent: Annotated[
+        float | None,
+        typer.Option(metavar="MARGIN", help="Ask whether they differ by less than this: 0 yes, 1 no, 3 can't tell."),
+    ] = None,
     as_json: JsonFlag = False,
-) -> None:
-    """Compare two targets case by case: what flipped, by how much, and whether it is more than chance."""
-    from plimsoll.cli import evaluate
+) -> ExitCode:
+    """Compare two targets, or runs, case by case: what flipped, by how much, and whether it is more than chance."""
+    from plimsoll.api.comparing import CompareOptions
+    from plimsoll.cli import comparing
 
-    evaluate.compare(first, second, suite, as_json=as_json)
+    options = CompareOptions(suite=suite, metrics=tuple(metric or ()), slice=slice_, margin=equivalent)
+    return comparing.compare(first, second, options, as_json=as_json)
 
 
 @app.command()
@@ -260,10 +271,14 @@ def gate(  # each is a flag
     suites: SuitesArgument = None,
     *,
     target: Annotated[str | None, typer.Option(help="The challenger; over the policy's.")] = None,
-    baseline: Annotated[str | None, typer.Option(help="champion, another target, or none; over the policy's.")] = None,
+    baseline: BaselineOption = None,
+    anchor: AnchorOption = None,
+    base: BaseOption = None,
     first: Annotated[
         bool, typer.Option("--first", help="There is no champion yet: decide by the absolute rules alone.")
     ] = False,
+    sequential: SequentialFlag = False,
+    looks: LooksOption = None,
     run_id: Annotated[str | None, typer.Option("--run", help="Decide over this run; run nothing.")] = None,
     sample: SampleOption = None,
     filters: FilterOption = None,
@@ -278,9 +293,12 @@ def gate(  # each is a flag
 ) -> ExitCode:
     """Decide whether a target may be promoted: pass (0), fail (1) or inconclusive (3), with reasons and attestation."""
     from plimsoll.api.options import GateOptions, RunOptions
+    from plimsoll.api.sequential import LOOKS
     from plimsoll.cli import decide
     from plimsoll.cli.evaluate import filter_pairs
 
+    if looks is not None and not sequential:
+        raise UsageError("--looks belongs to --sequential", remedy="plimsoll gate SUITE --sequential --looks N")
     options = GateOptions(
         run=RunOptions(
             sample=sample,
@@ -293,65 +311,17 @@ def gate(  # each is a flag
         ),
         target=target,
         baseline=baseline,
+        anchor=anchor,
+        base=base,
         first=first,
+        looks=None if not sequential else LOOKS if looks is None else looks,
         run_id=run_id,
     )
     return decide.gate(suites or (), options, decide.Files(markdown=markdown, junit=junit), as_json=as_json)
 
 
-@app.command()
-def promote(
-    suite: SuiteArgument,
-    *,
-    attestation: Annotated[
-        Path | None, typer.Option(help="The evidence; default is the suite's newest passing attestation.")
-    ] = None,
-    reason: ReasonOption = "",
-    who: WhoOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Make what a passing gate decided over the champion. Without an attestation that verifies, nothing moves."""
-    from plimsoll.cli import decide
-
-    decide.promote(suite, attestation, reason=reason, who=who, as_json=as_json)
-
-
-@app.command()
-def rollback(
-    suite: SuiteArgument,
-    *,
-    to: Annotated[
-        str | None, typer.Option(help="A version (3), an entry (#2) or a digest; default: the one before.")
-    ] = None,
-    reason: ReasonOption = "",
-    who: WhoOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Bring back an earlier champion."""
-    from plimsoll.cli import decide
-
-    decide.rollback(suite, to, reason=reason, who=who, as_json=as_json)
-
-
-@app.command()
-def history(suite: SuiteArgument, *, as_json: JsonFlag = False) -> None:
-    """Show every promotion and rollback of a suite: who, when, on what evidence."""
-    from plimsoll.cli import decide
-
-    decide.history(suite, as_json=as_json)
-
-
-@app.command()
-def verify(
-    suite: SuiteArgument,
-    *,
-    attestation: Annotated[Path | None, typer.Option(help="Default: the suite's newest.")] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Recompute a verdict from the stored cells, and check every digest and the signature of its attestation."""
-    from plimsoll.cli import decide
-
-    decide.verify(suite, attestation, as_json=as_json)
+for _command in registry.COMMANDS:
+    app.command()(_command)
 
 
 @app.command("try")
@@ -372,38 +342,7 @@ def try_(
     trying.try_(prompt, variables or (), model=model, base_url=base_url, send=not render_only, as_json=as_json)
 
 
-@app.command(epilog=CACHE_EXAMPLES)
-def cache(  # each is a flag
-    *,
-    explain: Annotated[
-        str | None, typer.Option(metavar="SUITE", help="Say of each cell whether it would be reused, and why not.")
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="With --explain: only this target.")] = None,
-    case: Annotated[str | None, typer.Option(metavar="ID", help="With --explain: this case, in full.")] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Make it smaller; by itself: --older-than 30d.")] = False,
-    older_than: Annotated[
-        str | None, typer.Option(metavar="30d", help="With --prune: remove what was not used for so long.")
-    ] = None,
-    max_size: Annotated[
-        str | None, typer.Option(metavar="500MB", help="With --prune: remove what was used longest ago beyond this.")
-    ] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Show the cell cache: what it holds; why a cell is reused or not; make it smaller. Sends nothing."""
-    from plimsoll.cli import caching
-
-    if explain is not None and prune:
-        raise UsageError("--explain and --prune are two questions", remedy="ask one at a time")
-    if explain is None and not (target is None and case is None):
-        raise UsageError("--target and --case belong to --explain", remedy="plimsoll cache --explain SUITE --case ID")
-    if not prune and not (older_than is None and max_size is None):
-        raise UsageError("--older-than and --max-size belong to --prune", remedy="plimsoll cache --prune …")
-    if explain is not None:
-        caching.explain(explain, target, case, as_json=as_json)
-    elif prune:
-        caching.prune(older_than, max_size, as_json=as_json)
-    else:
-        caching.show(as_json=as_json)
+app.command(epilog=CACHE_EXAMPLES)(cache.cache)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from plimsoll.cli.counts import Counts, Pace, total
 from plimsoll.cli.progress_table import Row, Whole, shown_rows, status_line, table_of, words_of
 from plimsoll.reports.text import count, seconds
 from plimsoll.runs.plan import Plan
-from plimsoll.types import CellRecord, Usage
+from plimsoll.types import CellRecord, Decision, Look, Usage
 
 _PLAIN_EVERY = 10.0
 _DRAWN_A_SECOND = 8
@@ -85,6 +85,12 @@ class RunProgress:
             self._said = now
             self._console.print(Text(self._shown.line(now)), soft_wrap=True)
 
+    def looked(self, look: Look, outcome: Decision) -> None:
+        """Say what a look found."""
+        if self._shown is not None:
+            told = "decided" if outcome is not Decision.INCONCLUSIVE else "not decided"
+            self._console.print(Text(f"{self._shown.suite}: look {look.number} of {look.of}: {told}"), soft_wrap=True)
+
     def pause(self) -> None:
         """The run is over, or something is to be printed: clear the table, or say how it went."""
         if self._live is not None:
@@ -98,7 +104,7 @@ class _Shown:
     """One run as it is shown; rich asks for it whenever it draws."""
 
     def __init__(self, plan: Plan, owed: int, cap: float | None, clock: Callable[[], float]) -> None:
-        self._suite = plan.suite
+        self.suite = plan.suite
         self._owed = owed
         self._cap = cap
         self._clock = clock
@@ -120,12 +126,12 @@ class _Shown:
 
     def line(self, now: float) -> str:
         """How far it is."""
-        return f"{self._suite}: {', '.join(words_of(self._whole(now)))}"
+        return f"{self.suite}: {', '.join(words_of(self._whole(now)))}"
 
     def last_line(self, now: float) -> str:
         """How it went."""
         whole = self._whole(now)
-        return f"{self._suite}: {', '.join(words_of(whole, ended=True))}, in {seconds(whole.elapsed)}"
+        return f"{self.suite}: {', '.join(words_of(whole, ended=True))}, in {seconds(whole.elapsed)}"
 
     def _whole(self, now: float) -> Whole:
         counts = total(self._counts.values())
@@ -163,4 +169,6 @@ def _headline(plan: Plan, owed: int) -> str:
     shape = f"{count(len(plan.targets), 'target')} × {count(plan.cases, 'case')}"
     repeats = f" × {plan.repeats} repeats" if plan.repeats > 1 else ""
     left = "" if owed == plan.size else f", {owed:,} cells left"
-    return f"{plan.suite}: {shape}{repeats}{left}  (run {plan.run})"
+    looks = f", decided after any of {plan.looks} blocks" if plan.looks else ""
+    anew = ", every answer anew: a rule asks for latency or cost" if plan.max_age == 0 else ""
+    return f"{plan.suite}: {shape}{repeats}{left}{looks}{anew}  (run {plan.run})"

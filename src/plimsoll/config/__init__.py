@@ -5,6 +5,7 @@ from plimsoll.config.document import Document, Strict, mistakes_of, parse_yaml, 
 from plimsoll.config.environment import environment, substitute
 from plimsoll.config.policy import GatePolicy, Rule
 from plimsoll.config.project import STATE_FOLDER, ProjectSettings, Workspace
+from plimsoll.config.promotion import PromotionPolicy
 from plimsoll.config.quantities import Bound, Condition, parse_bound, parse_bytes, parse_condition, parse_seconds
 from plimsoll.config.suite import (
     CaseDefaults,
@@ -30,6 +31,7 @@ __all__ = [
     "ModelSettings",
     "PriceSettings",
     "ProjectSettings",
+    "PromotionPolicy",
     "Rule",
     "Strict",
     "Suite",

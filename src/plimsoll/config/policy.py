@@ -11,6 +11,10 @@ from plimsoll.config.quantities import Bound, BoundField, Seconds
 
 NO_BASELINE = "none"
 """A policy's baseline where it compares with nothing."""
+GIT_BASELINE = "git:"
+"""How a baseline begins that is a git ref: `git:REF`, `git:REF:TARGET`."""
+BASELINE_TARGET, ANCHOR_TARGET = "baseline", "anchor"
+"""What a git ref's target and the anchor are called beside the challenger."""
 
 Kind = Literal["at_least", "at_most", "not_worse_than", "better_than", "all_pass"]
 
@@ -97,6 +101,11 @@ class GatePolicy(Strict):
     max_quarantined: float = Field(
         0.05, ge=0, lt=1, description="Share of the cases that a quarantine may leave out before nothing is decided."
     )
+    dataset_changes: Literal["count", "allow"] = Field(
+        "count",
+        description="count: a case that the baseline's evidence has, and the dataset lacks or has otherwise, counts as "
+        "missing; allow: it does not.",
+    )
     judges: Literal["any", "none", "certified"] = Field(
         "none",
         description="none: a rule over a judged metric is refused; certified: unless its judge has a valid "
@@ -105,6 +114,8 @@ class GatePolicy(Strict):
 
     @model_validator(mode="after")
     def _baseline_for_relative_rules(self) -> GatePolicy:
+        if self.anchor is not None and not any(rule.not_worse_than for rule in self.rules):
+            raise ValueError("an anchor holds what a not_worse_than rule holds, and there is none")
         if self.baseline == NO_BASELINE:
             relative = next((rule for rule in self.rules if rule.relative), None)
             if relative is not None:

@@ -6,12 +6,14 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from plimsoll.config.calibration import CalibrationPolicy
 from plimsoll.config.document import Document, Strict, read_text, read_yaml, validate
+from plimsoll.config.promotion import PromotionPolicy
+from plimsoll.config.quantities import Seconds
 from plimsoll.config.suite import PriceEntry, Suite
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where, near_match
 
@@ -29,11 +31,17 @@ class ProjectSettings(Strict):
         default_factory=list, description="Files with the public keys (PEM) whose attestations are trusted."
     )
     require_signature: bool = Field(False, description="Promote only on signed attestations.")
+    attestation_max_age: Seconds | Literal["none"] = Field(
+        30 * 86400.0, description="An attestation older than this is not promoted on; none takes them however old."
+    )
     prices: dict[str, PriceEntry] = Field(
         default_factory=dict, description="Model's name at its endpoint → its price, over the provider's list price."
     )
     calibration: CalibrationPolicy = Field(
         default_factory=CalibrationPolicy, description="What a judge must show to be certified."
+    )
+    promotion: PromotionPolicy = Field(
+        default_factory=PromotionPolicy, description="Where versions may go, and who has to agree."
     )
     environments: dict[str, str] = Field(
         default_factory=dict,

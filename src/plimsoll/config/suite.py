@@ -56,6 +56,17 @@ def _free(value: Any) -> Any:
     return {"input": 0, "output": 0} if value == 0 and not isinstance(value, bool) else value
 
 
+def _share_or_slice(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, float | int | str) or value == "":
+        raise ValueError("write a share between 0 and 1, or a slice's name")
+    if not isinstance(value, str) and not 0 < value < 1:
+        raise ValueError("a share that is held out lies between 0 and 1")
+    return value
+
+
+HeldOut = Annotated[float | str, BeforeValidator(_share_or_slice)]
+
+
 PriceEntry = Annotated[PriceSettings, BeforeValidator(_free, json_schema_input_type=PriceSettings | Literal[0])]
 """A price; 0 is one that charges nothing."""
 
@@ -187,7 +198,11 @@ class TargetSettings(Strict):
     function: str | None = Field(None, description="A Python function, sync or async: file.py:name or module:name.")
     http: HttpSettings | None = Field(None, description="An HTTP endpoint: see below.")
     recorded: str | None = Field(None, description="A file of answers: case id and output, one a line.")
-    model: str | list[str] | None = Field(None, description="A name under models; a list makes a matrix NAME@MODEL.")
+    model: str | list[str] | None = Field(
+        None,
+        description="A name under models; a list makes a matrix NAME@MODEL. A function that has one reaches it as "
+        "OPENAI_BASE_URL.",
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="Request parameters, over the model's own.")
     inputs: dict[str, str] = Field(
         default_factory=dict, description="The target's input → the case's field; others go by their own name."
@@ -224,7 +239,7 @@ class TargetSettings(Strict):
             "environment": ("flow",),
             "parameters": ("prompt",),
             "output": ("flow", "function", "http", "recorded"),
-            "model": ("prompt", "flow"),
+            "model": ("prompt", "flow", "function"),
             "inputs": ("prompt", "flow", "function", "http"),
         }
         for key, kinds in only_for.items():
@@ -270,7 +285,12 @@ class Suite(Strict):
         None, description="Changes of an answer's text before it is scored; one, or several in turn."
     )
     sample: PositiveInt | None = Field(None, description="Draw this many cases, by the hash of seed and case id.")
-    seed: int = Field(0, description="Of every sample that is drawn.")
+    held_out: HeldOut | None = Field(
+        None,
+        description="A share of the cases (0.3; groups stay whole), or a slice, that only `plimsoll gate` opens and "
+        "decides on; everything else sees the others.",
+    )
+    seed: int = Field(0, description="Of every sample that is drawn, and of the share that is held out.")
     repeats: PositiveInt = Field(1, description="Answers for each case and target.")
     concurrency: PositiveInt = Field(16, description="Requests at once, for a model that doesn't say.")
     max_failed: float = Field(0.05, ge=0, le=1, description="Share of failed cells above which a run exits 4.")

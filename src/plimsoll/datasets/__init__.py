@@ -4,6 +4,7 @@ from plimsoll.datasets.card import Card
 from plimsoll.datasets.dataset import Dataset, from_rows, open_dataset
 from plimsoll.datasets.digests import digest_cases
 from plimsoll.datasets.frames import from_frame, to_frame
+from plimsoll.datasets.held_out import Split
 from plimsoll.datasets.select import Selection, filter_cases, select
 from plimsoll.datasets.summary import Summary
 
@@ -11,6 +12,7 @@ __all__ = [
     "Card",
     "Dataset",
     "Selection",
+    "Split",
     "Summary",
     "digest_cases",
     "filter_cases",

@@ -1,4 +1,4 @@
-"""A part of a dataset: a sample that is the same wherever it is drawn, and the cases that a filter keeps.
+"""A part of a dataset: what is not held out, a sample that is the same wherever it is drawn, what a filter keeps.
 
 A case is in a sample by the hash of the seed and its id alone, so adding cases to a dataset moves few others in or
 out, and two runs with one seed share their cases. No list of cases is held: of a part, its places in the dataset are.
@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plimsoll.datasets.digests import Leaves, leaf
+from plimsoll.datasets.held_out import Split
 from plimsoll.datasets.summary import Summary
 from plimsoll.datasets.values import clipped, closest
 from plimsoll.errors import UsageError, near_match
-from plimsoll.types import Case
+from plimsoll.types import Case, Part
 
 _VALUES_KEPT = 1000
 _VALUES_SHOWN = 10
@@ -35,6 +36,8 @@ class Selection:
     """As `digest_cases` of the part."""
     places: array[int] | None = None
     """Which of the dataset's cases it holds, in its order, from 0; None is all of them."""
+    part: Part = Part.WHOLE
+    """Of the dataset; filters and sample are within it."""
 
     def __len__(self) -> int:
         return self.size
@@ -55,7 +58,13 @@ Filters = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 def select(
-    cases: Iterable[Case], found: Summary, *, filters: Filters = (), sample: int | None = None, seed: int = 0
+    cases: Iterable[Case],
+    found: Summary,
+    *,
+    filters: Filters = (),
+    sample: int | None = None,
+    seed: int = 0,
+    split: Split | None = None,
 ) -> Selection:
     """The cases that satisfy every filter; of them a sample, where one is asked for, in the dataset's order.
 
@@ -68,16 +77,17 @@ def select(
         filters: As for `filter_cases`.
         sample: How many cases; None is no sample.
         seed: Of the sample.
+        split: Only the cases of this part, before anything else; None is the whole dataset.
 
     Raises:
-        UsageError: no case matches the filters, or the sample is not positive.
+        UsageError: no case matches the filters, the part is empty, or the sample is not positive.
     """
     if sample is not None and sample < 1:
         raise UsageError(f"a sample of {sample} cases can't be drawn", remedy="ask for 1 or more")
     pairs = _pairs(filters)
-    if not pairs and (sample is None or sample >= found.cases):
+    if split is None and not pairs and (sample is None or sample >= found.cases):
         return Selection(cases, found.cases, found.digest)
-    matching = _matching(cases, pairs)
+    matching = _matching(cases, pairs, split)
     places, leaves = array("Q"), Leaves()
     if sample is None:
         for place, case in matching:
@@ -88,7 +98,15 @@ def select(
         places.extend(sorted(place for _, place, _ in chosen))
         for _, _, each in chosen:
             leaves.add(each)
-    return Selection(cases, len(places), leaves.digest(), places)
+    if split is not None and not places:
+        raise _empty(split)
+    return Selection(cases, len(places), leaves.digest(), places, Part.WHOLE if split is None else split.part)
+
+
+def _empty(split: Split) -> UsageError:
+    if split.part is Part.HELD_OUT:
+        return UsageError("no case is held out", remedy="hold out a larger share, or a slice that has cases")
+    return UsageError("every case is held out", remedy="only `plimsoll gate` opens them: hold out fewer")
 
 
 def _rank(case: Case, seed: int) -> bytes:
@@ -111,14 +129,19 @@ def _pairs(filters: Filters) -> list[tuple[str, str]]:
     return list(filters.items() if isinstance(filters, Mapping) else filters)
 
 
-def _matching(cases: Iterable[Case], pairs: list[tuple[str, str]]) -> Iterator[tuple[int, Case]]:
-    """Each case that satisfies every filter, with its place among all."""
+def _matching(
+    cases: Iterable[Case], pairs: list[tuple[str, str]], split: Split | None = None
+) -> Iterator[tuple[int, Case]]:
+    """Each case of the part that satisfies every filter, with its place among all."""
+    numbered: Iterable[tuple[int, Case]] = enumerate(cases)
+    if split is not None:
+        numbered = ((place, case) for place, case in numbered if case in split)
     if not pairs:
-        yield from enumerate(cases)
+        yield from numbered
         return
-    seen = _Seen()
+    seen = _Seen("" if split is None else f" of the {'held-out' if split.part is Part.HELD_OUT else 'open'} part")
     matched = False
-    for place, case in enumerate(cases):
+    for place, case in numbered:
         values = {name: _texts(case, name) for name, _ in pairs}
         if all(wanted in values[name] for name, wanted in pairs):
             matched = True
@@ -149,6 +172,8 @@ def _text(value: Any) -> str:
 class _Seen:
     """What there was, for the message when nothing matches."""
 
+    part: str = ""
+    """Where it was looked for, in words."""
     fields: set[str] = field(default_factory=lambda: {"id"})
     values: dict[str, set[str]] = field(default_factory=dict)
     met: set[tuple[str, str]] = field(default_factory=set)
@@ -167,11 +192,13 @@ class _Seen:
     def error(self, pairs: list[tuple[str, str]]) -> UsageError:
         for name, wanted in pairs:
             if name not in self.fields:
-                return UsageError(f"no case has a field {name!r} to filter by", remedy=near_match(name, self.fields))
+                return UsageError(
+                    f"no case{self.part} has a field {name!r} to filter by", remedy=near_match(name, self.fields)
+                )
             if (name, wanted) not in self.met:
-                return UsageError(f"no case has {name}={wanted}", remedy=self._values_of(name, wanted))
+                return UsageError(f"no case{self.part} has {name}={wanted}", remedy=self._values_of(name, wanted))
         asked = " and ".join(f"{name}={wanted}" for name, wanted in pairs)
-        return UsageError(f"no case has {asked} at once", remedy="each alone occurs")
+        return UsageError(f"no case{self.part} has {asked} at once", remedy="each alone occurs")
 
     def _values_of(self, name: str, wanted: str) -> str:
         values = sorted(self.values[name])

@@ -7,8 +7,10 @@ anyone can write another: `Attestation.signed_by` is then empty, and whoever rel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,77 +23,28 @@ from plimsoll.errors import UsageError
 from plimsoll.gates.decide import decide
 from plimsoll.gates.envelope import VerificationError, decode, encode
 from plimsoll.gates.grounds import NO_CERTIFICATES, Grounds
-from plimsoll.types import Case, CellRecord, Report, RunRecord, Verdict
+from plimsoll.gates.listing import Listing, differing_cases, differing_cells, differing_fields, list_contents
+from plimsoll.gates.statement import Attestation, Digests, Predicate, SealedFile, read_statement, write_statement
+from plimsoll.types import Report, RunRecord, Verdict
 from plimsoll.version import __version__
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:plimsoll:attestation:gate:v1"
 
 
-class Digests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the verdict rests on, each as a tagged digest."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What lies in the run's folder when a verdict over it is sealed."""
 
-    dataset: str
-    """Of the dataset as a whole, as the run recorded it."""
-    cases: str
-    """Of the planned cases with their weights, groups and slices."""
-    targets: dict[str, str]
-    """Of challenger and baseline, by name."""
-    evaluators: dict[str, str]
-    results: str
-    """Of every cell: identity, key, outcome, scores."""
-    run: str
-    """Of the run's record: also what its metrics mean, which direction is better, and what passes."""
-    policy: str
-    certificates: dict[str, str] = {}
-    """Of the judges that the rules rest on, by metric, where the policy takes certified ones only."""
+    files: Mapping[str, SealedFile] = field(default_factory=dict)
+    """Path in the folder → its content."""
+    listing: Listing | None = None
+    """The report's, where it was made already."""
 
 
-class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An attestation as it was read: the predicate, with the subject and who signed."""
-
-    subject: str
-    """Suite and target: what the bundle is called."""
-    bundle: str
-    """The bundle's tagged digest."""
-    suite: str
-    run: str
-    time: str
-    """When it was sealed: ISO 8601, UTC."""
-    tool: str
-    """Plimsoll's version."""
-    digests: Digests
-    policy: dict[str, Any]
-    """The policy in full, with its defaults."""
-    verdict: Verdict
-    signed_by: tuple[str, ...] = ()
-    """Ids of the trusted keys whose signatures were verified; empty is unsigned, or not checked."""
-
-
-class _Predicate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    suite: str
-    run: str
-    time: str
-    tool: str
-    digests: Digests
-    policy: dict[str, Any]
-    verdict: Verdict
-
-
-class _Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: str
-    digest: dict[str, str]
-
-
-class _Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    type_: str = msgspec.field(name="_type")
-    subject: tuple[_Subject, ...]
-    predicate_type: str
-    predicate: _Predicate
+NOTHING_STORED = Stored()
 
 
 def seal(
@@ -103,6 +56,7 @@ def seal(
     now: datetime,
     key: Ed25519PrivateKey | None = None,
     certificates: Certificates = NO_CERTIFICATES,
+    stored: Stored = NOTHING_STORED,
 ) -> bytes:
     """The verdict's attestation as the bytes of a DSSE envelope.
 
@@ -114,6 +68,7 @@ def seal(
         now: The time that it bears.
         key: To sign with; without one the envelope is unsigned.
         certificates: Those that it was decided with.
+        stored: The files that it is to be verified with.
 
     Raises:
         VerificationError: the verdict is not the one that report and policy give.
@@ -121,23 +76,19 @@ def seal(
     wrong = _verdict_difference(verdict, report, policy, certificates)
     if wrong:
         raise VerificationError(f"the verdict can't be sealed: {wrong}")
-    predicate = _Predicate(
+    predicate = Predicate(
         suite=verdict.suite,
         run=verdict.run,
         time=now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         tool=f"plimsoll {__version__}",
-        digests=_digests(verdict, report, policy, certificates),
+        commit=_commit(report.run),
+        dirty=report.run.git_dirty,
+        digests=_digests(verdict, report, policy, certificates, stored.listing or list_contents(report)),
+        files=dict(stored.files),
         policy=_policy_document(policy),
         verdict=verdict,
     )
-    algorithm, _, value = bundle_digest.partition(":")
-    statement = _Statement(
-        type_=STATEMENT_TYPE,
-        subject=(_Subject(name=f"{verdict.suite}/{verdict.target}", digest={algorithm: value}),),
-        predicate_type=PREDICATE_TYPE,
-        predicate=predicate,
-    )
-    return encode(_canonical(statement), PAYLOAD_TYPE, key)
+    return encode(write_statement(predicate, bundle_digest), PAYLOAD_TYPE, key)
 
 
 def verify(
@@ -149,6 +100,7 @@ def verify(
     bundle_digest: str | None = None,
     require_signature: bool = False,
     certificates: Mapping[str, Certificate] | None = None,
+    listing: Listing | None = None,
 ) -> Attestation:
     """Read an attestation, refusing it where anything does not fit.
 
@@ -161,17 +113,18 @@ def verify(
         require_signature: Refuse what none of `public_keys` signed.
         certificates: Those of the judges that it rests on, by metric, as they were stored beside it. They have to hold
             at the time that the attestation bears.
+        listing: The report's as it was stored beside it: what differs is then named.
 
     Raises:
         VerificationError: with everything that differs.
     """
-    payload, signers = decode(envelope, PAYLOAD_TYPE, public_keys)
+    payload, signers, claims = decode(envelope, PAYLOAD_TYPE, public_keys)
     if require_signature and not signers:
         raise VerificationError(
             "the attestation is not signed by a trusted key, and this project requires it",
             remedy="gate again with PLIMSOLL_SIGNING_KEY set, and name its public key",
         )
-    attestation = _read(payload, signers)
+    attestation = read_statement(payload, signers, claims)
     differences = []
     if bundle_digest is not None and bundle_digest != attestation.bundle:
         differences.append(f"it is about the bundle {attestation.bundle}, not {bundle_digest}")
@@ -180,8 +133,8 @@ def verify(
     if canonical.digest(attestation.policy) != attestation.digests.policy:
         differences.append("its policy does not have the digest that it states")
     if report is not None:
-        stored = Certificates(certificates or {}, _time_of(attestation))
-        differences += _differences(attestation, report, stored)
+        at_its_time = Certificates(certificates or {}, time_of(attestation))
+        differences += _differences(attestation, report, at_its_time, listing)
     if differences:
         raise VerificationError("the attestation does not verify: " + "; ".join(differences))
     return attestation
@@ -193,48 +146,15 @@ def results_digest(report: Report) -> str:
     Raises:
         VerificationError: a cell could not be read back from a journal, for instance a score that is not finite.
     """
-    # Once through JSON and its types, so that cells from memory and from the journal agree: 1 and 1.0, tuple and list.
-    try:
-        cells = msgspec.json.decode(msgspec.json.encode(tuple(report.cells)), type=tuple[CellRecord, ...])
-    except msgspec.ValidationError as error:
-        raise VerificationError(f"the run's cells have no stable form: {error}") from None
-    return canonical.digest(
-        [
-            msgspec.to_builtins({"cell": c.cell, "key": c.key, "outcome": c.outcome, "scores": c.scores})
-            for c in sorted(cells, key=lambda record: record.cell)
-        ]
-    )
+    return list_contents(report).results_digest
 
 
-def _read(payload: bytes, signers: tuple[str, ...]) -> Attestation:
-    try:
-        statement = msgspec.json.decode(payload, type=_Statement)
-        same = _canonical(statement) == payload
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise VerificationError(f"the attestation's statement can't be read: {error}") from None
-    if statement.type_ != STATEMENT_TYPE or statement.predicate_type != PREDICATE_TYPE:
-        raise VerificationError(f"the attestation is no gate verdict: {statement.predicate_type}")
-    if not same:
-        raise VerificationError("the attestation's statement is not in canonical form: it was altered")
-    if len(statement.subject) != 1 or len(statement.subject[0].digest) != 1:
-        raise VerificationError("the attestation needs exactly one subject with one digest")
-    subject, predicate = statement.subject[0], statement.predicate
-    [(algorithm, value)] = subject.digest.items()
-    return Attestation(
-        subject=subject.name,
-        bundle=f"{algorithm}:{value}",
-        suite=predicate.suite,
-        run=predicate.run,
-        time=predicate.time,
-        tool=predicate.tool,
-        digests=predicate.digests,
-        policy=predicate.policy,
-        verdict=predicate.verdict,
-        signed_by=signers,
-    )
+def time_of(attestation: Attestation) -> datetime:
+    """When it was sealed.
 
-
-def _time_of(attestation: Attestation) -> datetime:
+    Raises:
+        VerificationError: it bears no time.
+    """
     try:
         found = datetime.fromisoformat(attestation.time)
     except ValueError:
@@ -242,7 +162,14 @@ def _time_of(attestation: Attestation) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _differences(attestation: Attestation, report: Report, certificates: Certificates) -> list[str]:
+def _commit(run: RunRecord) -> str | None:
+    """The commit that holds what was run; none does where tracked files had been edited since."""
+    return run.git_commit if run.git_dirty is False else None
+
+
+def _differences(
+    attestation: Attestation, report: Report, certificates: Certificates, listing: Listing | None
+) -> list[str]:
     verdict = attestation.verdict
     try:
         policy = GatePolicy.model_validate(attestation.policy)
@@ -252,14 +179,23 @@ def _differences(attestation: Attestation, report: Report, certificates: Certifi
     unknown = [name for name in sides if name and name not in report.run.targets]
     if unknown:
         return [f"the run has no target named {unknown[0]!r}"]
-    found = _digests(verdict, report, policy, certificates)
+    now = list_contents(report)
+    found = _digests(verdict, report, policy, certificates, now)
     differences = [
-        f"the digest of the {field} differs"
-        for field in Digests.__struct_fields__
-        if getattr(found, field) != getattr(attestation.digests, field)
+        f"the digest of the {name} differs{_which(name, listing, now)}"
+        for name in Digests.__struct_fields__
+        if getattr(found, name) != getattr(attestation.digests, name)
     ]
+    if (attestation.commit, attestation.dirty) != (_commit(report.run), report.run.git_dirty):
+        differences.append("the run was made from another commit than it says")
     wrong = _verdict_difference(verdict, report, policy, certificates)
     return differences + ([wrong] if wrong else [])
+
+
+def _which(name: str, sealed: Listing | None, now: Listing) -> str:
+    """What of a part differs, where the list of its digests is known."""
+    told = {"run": differing_fields, "cases": differing_cases, "results": differing_cells}
+    return f" ({told[name](sealed, now)})" if sealed is not None and name in told else ""
 
 
 def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy, certificates: Certificates) -> str | None:
@@ -272,7 +208,9 @@ def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy, ce
             policy,
             first=verdict.first,
             anchor=verdict.anchor,
-            grounds=Grounds(certificates, verdict.quarantine, certificates.at, verdict.look, verdict.attempts),
+            grounds=Grounds(
+                certificates, verdict.quarantine, certificates.at, verdict.look, verdict.attempts, verdict.gone
+            ),
         )
     except UsageError as error:
         return f"the policy can't be applied to the run: {error.message}"
@@ -280,20 +218,34 @@ def _verdict_difference(verdict: Verdict, report: Report, policy: GatePolicy, ce
         return None
     if again.outcome is not verdict.outcome:
         return f"decided again, the verdict is {again.outcome}, not {verdict.outcome}"
-    return "decided again, the verdict's figures or reasons differ"
+    places = list(islice(_places("", msgspec.to_builtins(verdict), msgspec.to_builtins(again)), 3))
+    return f"decided again, the verdict's figures or reasons differ: {', '.join(places)}"
 
 
-def _digests(verdict: Verdict, report: Report, policy: GatePolicy, certificates: Certificates) -> Digests:
-    run = msgspec.json.decode(msgspec.json.encode(report.run), type=RunRecord)
-    cases = msgspec.json.decode(msgspec.json.encode(dict(report.cases)), type=dict[str, Case])
+def _places(place: str, said: Any, found: Any) -> Iterator[str]:
+    """Where two documents differ: `rules[0].low`."""
+    if isinstance(said, dict) and isinstance(found, dict):
+        for name in sorted(said.keys() | found.keys()):
+            yield from _places(f"{place}.{name}".removeprefix("."), said.get(name), found.get(name))
+    elif isinstance(said, list | tuple) and isinstance(found, list | tuple) and len(said) == len(found):
+        for number, (one, other) in enumerate(zip(said, found, strict=True)):
+            yield from _places(f"{place}[{number}]", one, other)
+    elif type(said) is not type(found) or said != found:
+        yield place
+
+
+def _digests(
+    verdict: Verdict, report: Report, policy: GatePolicy, certificates: Certificates, listing: Listing
+) -> Digests:
+    run = report.run
     sides = (verdict.target, verdict.baseline, verdict.anchor)
     return Digests(
         dataset=run.dataset_digest,
-        cases=canonical.digest([{**msgspec.to_builtins(case), "line": 0} for case in cases.values()]),
+        cases=listing.cases_digest,
         targets={name: run.targets[name].digest for name in sides if name is not None},
         evaluators={name: info.digest for name, info in run.evaluators.items()},
-        results=results_digest(report),
-        run=canonical.digest(msgspec.to_builtins(run)),
+        results=listing.results_digest,
+        run=listing.run_digest,
         policy=canonical.digest(_policy_document(policy)),
         certificates=_certificate_digests(report, policy, certificates),
     )

@@ -31,10 +31,13 @@ def with_baseline(report: Report, other: Report, target: str, name: str = "champ
         if key in theirs and theirs[key].digest == info.digest
         for metric in info.metrics
     }
+    # Of the cases that a sequential run was decided without, nothing is held against anything.
+    due = report.due().cases
     cells = tuple(
         _renamed(record, name, same)
         for record in other.of_target(target)
-        if _comparable(report.cases.get(record.cell.case), other.cases.get(record.cell.case))
+        if (record.cell.case in due or record.cell.case not in report.cases)
+        and _comparable(report.cases.get(record.cell.case), other.cases.get(record.cell.case))
     )
     run = replace(
         report.run,

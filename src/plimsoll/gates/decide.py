@@ -6,6 +6,7 @@ measured and good, measured and bad, not measured well enough to tell.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,6 +77,7 @@ def decide(
         anchor=anchor,
         anchor_digest=None if anchor is None else targets[anchor].digest,
         quarantine=case.quarantine,
+        gone=grounds.gone,
         look=grounds.look,
         attempts=grounds.attempts,
     )
@@ -93,12 +95,32 @@ class _Case:
 
     @cached_property
     def drawn(self) -> Drawn | None:
-        look = self.grounds.look
-        return None if look is None else Drawn.of(self.report.cases, look, self.report.run.seed)
+        return Drawn.of(self.report, self.grounds.look)
+
+    @cached_property
+    def _due(self) -> frozenset[str] | None:
+        """Of a sequential run, the cases of the blocks that it had come to; and any that the plan does not know."""
+        if self.drawn is None:
+            return None
+        known = self.report.cases
+        return self.drawn.ids.union(record.cell.case for record in self.report.cells if record.cell.case not in known)
+
+    @cached_property
+    def _begun(self) -> frozenset[str] | None:
+        """The same with the cases that were run beyond those blocks, for what every case must pass."""
+        if self._due is None:
+            return None
+        return self._due.union(record.cell.case for record in self.report.of_target(self.challenger))
 
     @cached_property
     def quarantine(self) -> tuple[Quarantined, ...]:
-        return tuple(entry for entry in self.grounds.in_force if entry.case in self.report.cases)
+        return tuple(
+            entry for entry in self.grounds.in_force if entry.case in self.report.cases or entry.case in self._gone
+        )
+
+    @cached_property
+    def _gone(self) -> frozenset[str]:
+        return frozenset(self.grounds.gone)
 
     @cached_property
     def _hindrance(self) -> str | None:
@@ -106,18 +128,29 @@ class _Case:
 
     def finding(self, claim: Claim) -> Finding:
         """A rule with its evidence."""
-        everyone = claim.rule.kind == "all_pass"
         names = {None, claim.rule.metric, claim.metric.name}
+        everyone = claim.rule.kind == "all_pass"
         evidence = gather(
             self.report,
             self.challenger,
             claim.against or self.baseline,
             claim,
             without={entry.case for entry in self.quarantine if entry.metric in names},
-            # Every case is asked of, wherever a sequential run has stopped.
-            only=None if self.drawn is None or everyone else self.drawn.ids,
+            # An interval rests on whole random blocks; what is asked of every case, on whatever was run.
+            only=self._begun if everyone else self._due,
+            gone=self._gone,
         )
-        return find(claim, evidence, self.policy, hindrance=self._hindrance, drawn=self.drawn)
+        hindrance = self._hindrance or (self._not_begun(claim, names) if everyone else None)
+        return find(claim, evidence, self.policy, hindrance=hindrance, drawn=self.drawn)
+
+    def _not_begun(self, claim: Claim, metrics: Container[str | None]) -> str | None:
+        """Why it can't be told of every case yet; None where all were run."""
+        if self._begun is None:
+            return None
+        aside = {entry.case for entry in self.quarantine if entry.metric in metrics}
+        rows = self.report.cases.items()
+        waiting = sum(claim.counts(row) for case, row in rows if case not in self._begun and case not in aside)
+        return f"{counted(waiting, 'case')} of it had not been run when the run was decided" if waiting else None
 
     def _too_many(self) -> str | None:
         left_out, cases = len({entry.case for entry in self.quarantine}), len(self.report.cases)
@@ -133,11 +166,7 @@ class _Case:
             return None
         if self.drawn is None:
             return "the run is not complete; finish it with `plimsoll run --resume`"
-        sides = {self.challenger, self.baseline}
-        ids = self.drawn.ids
-        finished = sum(1 for side in sides if side for record in self.report.of_target(side) if record.cell.case in ids)
-        planned = len(ids) * max(1, self.report.run.repeats) * sum(side is not None for side in sides)
-        return None if finished == planned else f"{planned - finished} cells up to this look were not run"
+        return "the run was cut short before it was decided; gate again: what is finished is taken from the cache"
 
 
 def _reasons(results: tuple[RuleResult, ...], outcome: Decision) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""DSSE envelopes in canonical bytes: a payload, its type, and any number of ed25519 signatures.
+"""DSSE envelopes in canonical bytes: a payload, its type, and an ed25519 signature, or none.
 
 https://github.com/secure-systems-lab/dsse/blob/master/protocol.md. What is signed is the pre-authentication encoding of
 type and payload. An envelope has one form only (canonical JSON, strict base64): whatever differs from it by a byte is
@@ -48,11 +48,11 @@ def encode(payload: bytes, payload_type: str, key: Ed25519PrivateKey | None) -> 
 
 def decode(
     envelope: bytes, payload_type: str, public_keys: Sequence[Ed25519PublicKey]
-) -> tuple[bytes, tuple[str, ...]]:
-    """The payload, and the ids of the given keys that signed it.
+) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
+    """The payload, the ids of the given keys that signed it, and those that the envelope names.
 
-    With keys given, a signed envelope must bear a valid signature of one of them. None of its signatures by them may be
-    wrong. Without keys, signatures are not looked at and nobody is named.
+    With keys given, a signed envelope must bear a valid signature of one of them. Without keys, a signature is not
+    looked at and nobody is known to have signed.
 
     Raises:
         VerificationError: the envelope is malformed, of another type, or not signed as it claims.
@@ -68,7 +68,10 @@ def decode(
         raise VerificationError("the attestation's envelope is not in canonical form: it was altered")
     if parsed.payload_type != payload_type:
         raise VerificationError(f"the attestation is of the type {parsed.payload_type!r}, not {payload_type!r}")
-    return payload, _signers(_authenticated(payload, payload_type), signatures, public_keys)
+    if len(signatures) > 1:
+        raise VerificationError(f"the attestation bears {len(signatures)} signatures, and one is ever made")
+    claims = tuple(name for name, _ in signatures)
+    return payload, _signers(_authenticated(payload, payload_type), signatures, public_keys), claims
 
 
 def _signers(

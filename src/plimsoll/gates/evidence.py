@@ -7,13 +7,14 @@ scored only where each side has a usable value; leaving a case out on one side m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import dataclass, field
 
 from plimsoll.gates.check import Claim
 from plimsoll.stats import Cell, Lack, LackKind, Reading, readings
 from plimsoll.types import Case, CellId, Report
 
+_NOT_PLANNED = "the case is not among the run's"
 _OLD = Lack(LackKind.MISSING, "the answer is an earlier run's, which says nothing of today: gate with --fresh")
 
 
@@ -88,6 +89,7 @@ def gather(
     *,
     without: Container[str] = (),
     only: Container[str] | None = None,
+    gone: Collection[str] = (),
 ) -> Evidence:
     """Everything that the report holds on one rule.
 
@@ -101,6 +103,7 @@ def gather(
         claim: The rule.
         without: Cases that are quarantined: they are neither counted nor missing.
         only: Cases that a sequential run has come to; None is all.
+        gone: Cases of the baseline's evidence that the dataset lacks, or has otherwise: they are missing.
     """
     ours = _cells(report, challenger, claim)
     theirs = {} if baseline is None else _cells(report, baseline, claim)
@@ -109,17 +112,19 @@ def gather(
     lacks: Counter[tuple[str, str]] = Counter()
     planned = scored = aside = quarantined = 0
     nothing = (Lack(LackKind.MISSING, "the case is not in its run"),) * max(1, report.run.repeats)
-    for case in (*report.cases, *sorted((ours.keys() | theirs.keys()) - report.cases.keys())):
-        row = report.cases.get(case)
-        # Nobody knows the slices of a case that is not in the table: it counts in each.
-        if (row is not None and not claim.counts(row)) or (only is not None and case not in only):
+    for case in (*report.cases, *sorted((ours.keys() | theirs.keys() | set(gone)) - report.cases.keys())):
+        row = None if case in gone else report.cases.get(case)
+        # Nobody knows the slices of a case that is not in the table, or was otherwise: it counts in each.
+        if row is not None and not claim.counts(row):
+            continue
+        if only is not None and case not in only and case not in gone:
             continue
         if case in without:
             quarantined += 1
             continue
         mine = ours.get(case, nothing)
         other = None if baseline is None else theirs.get(case, nothing)
-        taken = _take(mine, other, relative=claim.rule.relative) if row else _unknown(len(mine))
+        taken = _take(mine, other, relative=claim.rule.relative) if row else _unknown(len(mine), gone=case in gone)
         planned += taken.planned
         scored += len(taken.challenger)
         aside += taken.planned == 0
@@ -177,9 +182,10 @@ def _skipped(cell: Cell) -> bool:
     return isinstance(cell, Lack) and cell.kind is LackKind.SKIPPED
 
 
-def _unknown(cells: int) -> _Taken:
+def _unknown(cells: int, *, gone: bool) -> _Taken:
     """Of a case that only a side's cells name: what it holds, and whether it is the same on both sides, is unknown."""
-    return _Taken(planned=cells, our_lacks=Counter({"the case is not among the run's": cells}))
+    why = "the baseline's evidence has the case, and this dataset does not, or otherwise" if gone else _NOT_PLANNED
+    return _Taken(planned=cells, our_lacks=Counter({why: cells}))
 
 
 def _pair(row: Case, taken: _Taken) -> Pair:

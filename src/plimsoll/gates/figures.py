@@ -64,9 +64,31 @@ def interval_of(claim: Claim, evidence: Evidence) -> Interval:
             values, confidence, span=room, truth=truth, weights=weights, groups=groups
         )
     values = [pair.challenger_mean for pair in evidence.pairs]
-    if claim.truth:
-        return lambda confidence: rate_interval(values, confidence, exact=True, weights=weights, groups=groups)
-    return lambda confidence: mean_interval(values, confidence, span=span, weights=weights, groups=groups)
+
+    def mean(confidence: float) -> Estimate:
+        return mean_interval(values, confidence, span=span, weights=weights, groups=groups)
+
+    def rate(confidence: float) -> Estimate:
+        return rate_interval(values, confidence, exact=True, weights=weights, groups=groups)
+
+    if not claim.truth:
+        return mean
+    single = evidence.units == len(values) and len(set(weights)) == 1 and all(value in (0.0, 1.0) for value in values)
+    return rate if single else lambda confidence: _wider(rate(confidence), mean(confidence))
+
+
+def _wider(one: Estimate, other: Estimate) -> Estimate:
+    """The estimate with the outer one of two limits on either side.
+
+    For shares of groups, each of the two intervals errs more than nominal on one side (in 3.9% and 4.0% of the runs, at
+    shares of 0.9 and 0.95 in groups of five), and never both on the same.
+    """
+    lows, highs = (one.low, other.low), (one.high, other.high)
+    return replace(
+        one,
+        low=None if None in lows else min(low for low in lows if low is not None),
+        high=None if None in highs else max(high for high in highs if high is not None),
+    )
 
 
 def correction_of(claim: Claim) -> Correction | None:

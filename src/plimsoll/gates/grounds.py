@@ -27,6 +27,8 @@ class Grounds:
     look: Look | None = None
     """Of a sequential run."""
     attempts: Attempts | None = None
+    gone: tuple[str, ...] = ()
+    """Cases that the baseline's evidence has and the dataset lacks, or has with other content."""
 
     @property
     def in_force(self) -> tuple[Quarantined, ...]:

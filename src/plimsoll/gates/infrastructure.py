@@ -13,14 +13,15 @@ def infrastructure_failure(report: Report, targets: Sequence[str], max_failed: f
     """Why the run has to be repeated before anything is decided; None where it need not.
 
     A cell has failed that has no output, or that a judge's provider left without a score. More than `max_failed` of a
-    target's planned cells is too many; fewer are for the policy's coverage to judge.
+    target's planned cells, of a sequential run of those that were due, is too many; fewer are for the policy's coverage
+    to judge.
 
     Args:
         report: The run.
         targets: Those that matter: for a gate, challenger and baseline.
         max_failed: A share of the planned cells.
     """
-    planned = len(report.cases) * max(1, report.run.repeats)
+    planned = len(report.due().cases) * max(1, report.run.repeats)
     kinds: dict[str, Counter[FailureKind]] = {target: Counter() for target in targets}
     examples: dict[tuple[str, FailureKind], Failure] = {}
     for record in report.failed():

@@ -8,20 +8,25 @@ all looks to stay what the policy names (repeated confidence intervals: Jennison
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 
 from plimsoll.errors import UsageError
+from plimsoll.gates.check import Claim
 from plimsoll.stats import Estimate
 from plimsoll.stats.sequential import look_confidence
-from plimsoll.types import Case, Look
+from plimsoll.types import Case, Look, Report
 
 Blocks = tuple[tuple[str, ...], ...]
 """Ids of cases, block by block, each in the order of the case table."""
 
-_CERTAIN = 1 - 1e-12
+CERTAIN = 1 - 1e-12
 """No interval is asked for above this confidence: nothing can be concluded yet."""
+CLOSEST = 0.002
+"""Looks are taken to be at least so far from each other, as shares of the information: what is nearer costs too much
+to integrate, and tells nothing apart."""
 
 
 def blocks_of(cases: Mapping[str, Case], number: int, seed: int) -> Blocks:
@@ -36,14 +41,23 @@ def blocks_of(cases: Mapping[str, Case], number: int, seed: int) -> Blocks:
     for place, (case, row) in enumerate(cases.items()):
         members.setdefault(row.unit, []).append((place, case))
     order = sorted(members, key=lambda unit: hashlib.sha256(f"{seed}:look:{unit}".encode()).digest())
+    while True:
+        blocks = _shared_out([members[unit] for unit in order], number, len(cases))
+        if len(blocks) == number or not blocks:
+            return tuple(tuple(case for _, case in sorted(block)) for block in blocks)
+        # A block that has no unit is no look; drawn anew, so that the number of blocks alone says which they are.
+        number = len(blocks)
+
+
+def _shared_out(units: Sequence[list[tuple[int, str]]], number: int, size: int) -> list[list[tuple[int, str]]]:
     blocks: list[list[tuple[int, str]]] = [[] for _ in range(number)]
     taken = 0
-    for unit in order:
+    for unit in units:
         # By its middle, so that a large group falls to the block that holds most of it.
-        middle = taken + len(members[unit]) / 2
-        blocks[min(number - 1, int(middle * number / len(cases)))] += members[unit]
-        taken += len(members[unit])
-    return tuple(tuple(case for _, case in sorted(block)) for block in blocks if block)
+        middle = taken + len(unit) / 2
+        blocks[min(number - 1, int(middle * number / size))] += unit
+        taken += len(unit)
+    return [block for block in blocks if block]
 
 
 @dataclass(frozen=True)
@@ -55,16 +69,25 @@ class Drawn:
     cases: Mapping[str, Case]
 
     @classmethod
-    def of(cls, cases: Mapping[str, Case], look: Look, seed: int) -> Drawn:
-        """The blocks drawn again.
+    def of(cls, report: Report, look: Look | None) -> Drawn | None:
+        """The blocks drawn again; None of a run that is no sequential one.
 
         Raises:
-            UsageError: there is no such look.
+            UsageError: it is not that look which the run was decided at, or there is no such look.
         """
-        blocks = blocks_of(cases, look.of, seed)
-        if not 1 <= look.number <= len(blocks):
-            raise UsageError(f"there is no look {look.number} of {look.of} at {len(cases)} cases")
-        return cls(look, blocks, cases)
+        run = report.run
+        if look is None and not run.looks:
+            return None
+        blocks = blocks_of(report.cases, run.looks, run.seed) if run.looks else ()
+        if look is None:
+            raise UsageError("the run is a sequential one, and no look is named at which it is decided")
+        if look.of != len(blocks) or not 1 <= look.number <= look.of:
+            raise UsageError(f"the run has no look {look.number} of {look.of}: it was planned with {len(blocks)}")
+        if run.look not in {None, look}:
+            raise UsageError(
+                f"the run came to look {run.look.number} of {run.look.of}, not to look {look.number} of {look.of}"
+            )
+        return cls(look, blocks, report.cases)
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -76,25 +99,60 @@ class Drawn:
         """Nothing is left out."""
         return self.look.number == len(self.blocks)
 
-    def confidence(self, overall: float, counts: Callable[[Case], bool]) -> float:
+    def confidence(self, overall: float, claim: Claim) -> float:
         """The confidence of an interval at this look, so that `overall` is kept over all looks.
 
         Args:
             overall: Two-sided, over all looks.
-            counts: Which cases the interval is about.
+            claim: What the interval is about.
+
+        Returns:
+            1 where nothing may be concluded yet.
         """
-        fractions = self._fractions(counts)
+        fractions = self._fractions(claim)
         return look_confidence(overall, fractions) if fractions else 1.0
 
-    def _fractions(self, counts: Callable[[Case], bool]) -> tuple[float, ...]:
-        """After each look so far, the share of the units that had been run; looks without a new one left out."""
-        seen: set[str] = set()
+    def _fractions(self, claim: Claim) -> tuple[float, ...]:
+        """After each look so far, the share of the information that was in; looks that brought none left out.
+
+        A unit brings as much as the square of its weight: by so much it adds to the variance of the sum that the mean
+        is made of, which is what ties the looks to each other. Without weights and groups that is the share of cases.
+        """
+        weights: dict[str, float] = {}
         reached: list[int] = []
-        for number, block in enumerate(self.blocks, start=1):
-            seen |= {self.cases[case].unit for case in block if counts(self.cases[case])}
-            if number <= self.look.number and seen and len(seen) > (reached[-1] if reached else 0):
-                reached.append(len(seen))
-        return tuple(units / len(seen) for units in reached)
+        for block in self.blocks:
+            for row in (self.cases[case] for case in block):
+                if claim.counts(row):
+                    # Order statistics take every case alike.
+                    weight = row.weight if claim.percentile is None else 1.0
+                    weights[row.unit] = weights.get(row.unit, 0.0) + weight
+            reached.append(len(weights))
+        squares = list(accumulate(weight**2 for weight in weights.values()))
+        after = [units for look, units in enumerate(reached) if units > (reached[look - 1] if look else 0)]
+        come = sum(units <= reached[self.look.number - 1] for units in after)
+        return _apart([squares[units - 1] / squares[-1] for units in after])[:come]
+
+
+def _apart(fractions: Sequence[float]) -> tuple[float, ...]:
+    """The same, moved where two are nearer to each other than bounds can be computed for."""
+    found: list[float] = []
+    for look, fraction in enumerate(fractions):
+        least = CLOSEST + (found[-1] if found else 0.0)
+        most = 1 - CLOSEST * (len(fractions) - 1 - look)
+        found.append(min(max(fraction, least), most))
+    return tuple(found)
+
+
+def look_of(report: Report) -> Look | None:
+    """The look that a run is to be decided at; None of a run that is no sequential one.
+
+    The one that its journal names; where it was killed, the last: so far it is not finished.
+    """
+    run = report.run
+    if run.look is not None or not run.looks:
+        return run.look
+    blocks = len(blocks_of(report.cases, run.looks, run.seed))
+    return Look(number=blocks, of=blocks)
 
 
 def widened(interval: Callable[[float], Estimate], confidence: Callable[[float], float]) -> Callable[[float], Estimate]:
@@ -102,7 +160,7 @@ def widened(interval: Callable[[float], Estimate], confidence: Callable[[float],
 
     def at_look(overall: float) -> Estimate:
         needed = confidence(overall)
-        if needed >= _CERTAIN:
+        if needed >= CERTAIN:
             return replace(interval(overall), low=None, high=None)
         return interval(needed)
 

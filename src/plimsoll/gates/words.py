@@ -7,6 +7,7 @@ import math
 from plimsoll.gates.check import Claim
 from plimsoll.gates.evidence import Evidence
 from plimsoll.gates.figures import Line, factor_of
+from plimsoll.gates.noise import Noise
 from plimsoll.stats import Estimate, Method, cases_needed
 from plimsoll.stats.estimate import t_quantile
 from plimsoll.types import Decision
@@ -78,7 +79,7 @@ def compared(line: Line, outcome: Decision) -> str:
 
 
 def advice(claim: Claim, evidence: Evidence, estimate: Estimate, line: Line, confidence: float) -> str:
-    """About how many more cases would decide, if the estimate stays as it is."""
+    """About how many more cases, or repeats of each, would decide if the estimate stays as it is."""
     if estimate.method is Method.ORDER_STATISTIC:
         return _percentile_advice(claim, evidence, estimate, line, confidence)
     near = estimate.low if line.above else estimate.high
@@ -87,34 +88,48 @@ def advice(claim: Claim, evidence: Evidence, estimate: Estimate, line: Line, con
             f"no limit can be stated: too few values differ, and {claim.metric.name} declares no range; "
             "give its evaluator a least and a greatest value"
         )
-    distance = abs(estimate.value - line.at)
-    current = estimate.effective
+    distance, current, error = abs(estimate.value - line.at), estimate.effective, None
     if estimate.method is Method.EXACT and not claim.truth:
         needed = current * abs(estimate.value - near) / distance if distance else math.inf
     else:
         error = estimate.width / 2 / t_quantile(estimate.degrees, confidence)
         needed = cases_needed(error * math.sqrt(current), distance, confidence)
     more = (needed - current) * len(evidence.pairs) / estimate.units
-    if not math.isfinite(more) or more > _HOPELESS * len(evidence.pairs):
-        return "it lies so near that more cases alone will hardly decide"
+    hopeless = not math.isfinite(more) or more > _HOPELESS * len(evidence.pairs)
+    noise = None if error is None else Noise.of(claim, evidence, error)
+    repeats = None if noise is None or not math.isfinite(needed) else noise.repeats_for(current / needed)
     kind = "differences" if claim.rule.relative else "values"
-    return f"about {_round(more)} more cases would decide (80% power, if their {kind} are like these)"
+    ways = ([] if hopeless else [f"{rounded_up(more)} more cases"]) + (
+        [f"{repeats} repeats of each case (now {noise.repeats})"] if noise is not None and repeats is not None else []
+    )
+    if not ways:
+        return "it lies so near that more cases alone will hardly decide"
+    told = f"about {' or '.join(ways)} would decide (80% power, if their {kind} are like these)"
+    if noise is not None and repeats is None:
+        told += "; more repeats of these cases would hardly"
+    elif noise is None and error is not None and more > len(evidence.pairs):
+        told += "; whether repeats would too, one answer to each case can't tell"
+    return told
 
 
 def _percentile_advice(claim: Claim, evidence: Evidence, estimate: Estimate, line: Line, confidence: float) -> str:
     near = estimate.low if line.above else estimate.high
     if near is not None or claim.percentile is None:
         return "more cases would narrow it"
-    # The extreme order statistic is a limit once it misses the percentile rarely enough, on both sides of a comparison.
-    tail = (1 - confidence) / (4 if claim.rule.relative else 2)
-    least = min(claim.percentile, 1 - claim.percentile)
-    needed = math.ceil(math.log(tail) / math.log(1 - least))
+    needed = limit_needs(claim.percentile, confidence, relative=claim.rule.relative)
     more = (needed / estimate.effective - 1) * len(evidence.pairs)
-    return f"a limit needs {needed} cases that don't depend on each other; about {_round(more)} more"
+    return f"a limit needs {needed} cases that don't depend on each other; about {rounded_up(more)} more"
 
 
-def _round(number: float) -> int:
-    """Up, to two digits: it is a guess."""
+def limit_needs(percentile: float, confidence: float, *, relative: bool) -> int:
+    """How many values that don't depend on each other a percentile's limit takes."""
+    # The extreme order statistic is a limit once it misses the percentile rarely enough, on both sides of a comparison.
+    tail = (1 - confidence) / (4 if relative else 2)
+    return math.ceil(math.log(tail) / math.log(1 - min(percentile, 1 - percentile)))
+
+
+def rounded_up(number: float) -> int:
+    """To two digits: it is a guess."""
     if number < 10:
         return max(1, math.ceil(number))
     unit = int(10 ** (math.floor(math.log10(number)) - 1))

@@ -7,17 +7,27 @@ model (a mirror), so that a ledger whose end was cut off is seen too.
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from plimsoll.canonical import digest
+from plimsoll.config.promotion import BUILT_IN, CHAMPION
 from plimsoll.errors import UsageError
 from plimsoll.registry.errors import TamperedError
 from plimsoll.tracking.contract import RECORD_LIMIT, RegistryStore
 
-CHAMPION = "champion"
+__all__ = ["CHAMPION", "Approved", "Entry", "aliases_of", "append", "called", "history", "mirror_entries"]
+
+
+class Approved(Struct, frozen=True):
+    """One person's approval, as an entry names it."""
+
+    name: str
+    digest: str
+    """Of the approval's envelope, which the store keeps as a record."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -39,7 +49,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     run: str
     """The run that the gate decided over."""
     attestation: str
-    """The digest of the attestation envelope's bytes."""
+    """The digest of the attestation envelope's bytes; empty where it was forced without one."""
     who: str
     when: str
     """ISO 8601, UTC."""
@@ -48,11 +58,39 @@ class Entry(Struct, frozen=True, kw_only=True):
     """The bundle that was champion when the gate measured; None for the first champion."""
     restores: int | None = None
     """Of a rollback: the `seq` of the promotion that it brings back."""
+    verdict: str = "pass"
+    """The attestation's; empty where there was none."""
+    signed_by: tuple[str, ...] | None = None
+    """Ids of the trusted keys that signed the attestation; None where the entry is older than this field."""
+    attempts: int | None = None
+    """Which attempt at this dataset passed, where the attestation counts them."""
+    commit: str = ""
+    """The git commit that the run was made at."""
+    approvals: tuple[Approved, ...] = ()
+    forced: tuple[str, ...] = ()
+    """What `--force` overrode; a rollback has it from the promotion that it brings back."""
 
     @property
     def hash(self) -> str:
         """What the next entry names."""
-        return digest(msgspec.to_builtins(self))
+        return digest(self.form)
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """As it is hashed and stored: a field that came later is in it only where it says something."""
+        form: dict[str, Any] = msgspec.to_builtins(self)
+        return {key: value for key, value in form.items() if key not in _LATER or value != _LATER[key]}
+
+
+_LATER: dict[str, Any] = {
+    "verdict": "pass",
+    "signed_by": None,
+    "attempts": None,
+    "commit": "",
+    "approvals": (),
+    "forced": (),
+}
+"""Fields that entries of the first version lack, with what they stand for there."""
 
 
 def history(store: RegistryStore, suite: str, alias: str = CHAMPION) -> tuple[Entry, ...]:
@@ -90,6 +128,20 @@ def history(store: RegistryStore, suite: str, alias: str = CHAMPION) -> tuple[En
     return tuple(entries)
 
 
+def called(alias: str) -> str:
+    """An alias in a sentence: the champion, the challenger, staging."""
+    return f"the {alias}" if alias in BUILT_IN else alias
+
+
+def aliases_of(store: RegistryStore, suite: str) -> tuple[str, ...]:
+    """Every alias that has a history, sorted.
+
+    Raises:
+        InfrastructureError: the store can't be read.
+    """
+    return tuple(sorted({key.rpartition(".seq")[0] for key in store.records(suite) if _PLACE.fullmatch(key)}))
+
+
 def append(store: RegistryStore, entry: Entry) -> bool:
     """Write the entry at its place; False if another one stands there already.
 
@@ -115,7 +167,10 @@ def mirror_entries(store: RegistryStore, suite: str, entries: tuple[Entry, ...],
 
 
 def _text(entry: Entry) -> str:
-    return msgspec.json.encode(entry).decode()
+    return msgspec.json.encode(entry.form).decode()
+
+
+_PLACE = re.compile(r"[^.]+\.seq\d+")
 
 
 def _key(alias: str, seq: int) -> str:

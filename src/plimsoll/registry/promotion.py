@@ -1,88 +1,57 @@
-"""Promotion: a compare-and-set of the champion, on evidence; rollback; and what is champion now.
+"""Promotion: a compare-and-set of an alias, on evidence.
 
 Promises: of two promotions gated against the same champion exactly one succeeds, whatever the processes and machines;
 what was promoted has a passing verdict over exactly this bundle, measured against exactly the champion that it
-replaces; each attestation moves an alias at most once; repeating a promotion changes nothing; a crash between any two
-steps leaves the champion either the old one or the new one, and the next command finishes what is missing.
+replaces, or says forever against what it was forced; each attestation moves an alias at most once; repeating a
+promotion changes nothing; a crash between any two steps leaves the champion either the old one or the new one, and the
+next command finishes what is missing.
 
 The order of the steps is what makes that so: bundle, version, attestation, then the ledger's entry (the one moment that
-counts), then mirror and alias, which are projections of the ledger and repaired whenever they are read.
+counts), then mirror, alias and prompt, which are projections of the ledger and repaired whenever they are read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-from plimsoll.canonical import DIGEST_PREFIX, digest_bytes, short
-from plimsoll.errors import InfrastructureError, UsageError
+from plimsoll.canonical import short
+from plimsoll.errors import PlimsollError, UsageError
 from plimsoll.registry.bundle import Bundle
-from plimsoll.registry.errors import RefusedVerdictError, StaleChampionError, TamperedError
-from plimsoll.registry.ledger import CHAMPION, Entry, append, history, mirror_entries
-from plimsoll.registry.versions import keep_attestation, keep_bundle, load_bundle
+from plimsoll.registry.errors import RefusedVerdictError, StaleChampionError
+from plimsoll.registry.evidence import Evidence
+from plimsoll.registry.ledger import CHAMPION, Entry, append, called, history
+from plimsoll.registry.projection import champion, project
+from plimsoll.registry.versions import keep_attestation, keep_bundle
 from plimsoll.tracking.contract import RegistryStore
 from plimsoll.types import Decision
 
-_ATTEMPTS = 8
-"""Times that an alias is set again when the ledger moved meanwhile, before others are left to finish it."""
-_SHORTEST_DIGEST = 8
-"""Characters of a digest that are enough to name a bundle, and more than a version's number has."""
 
+def expected_bundle(store: RegistryStore, suite: str, alias: str, evidence: Evidence) -> str | None:
+    """What the alias must name for the evidence to hold; None where it must name nothing yet.
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A verified attestation, as `gate.verify` read it. Nothing here is believed without that."""
-
-    envelope: bytes
-    """The attestation as stored."""
-    subject: str
-    """The bundle's digest that the verdict is about."""
-    verdict: Decision
-    run: str
-    """The run that was decided over."""
-    target: str
-    """What the suite calls the target."""
-    baseline: str | None
-    """The digest of what the target was compared with; None with `--first`."""
-
-    @property
-    def digest(self) -> str:
-        """Of the envelope's bytes."""
-        return digest_bytes(self.envelope)
-
-
-@dataclass(frozen=True, slots=True)
-class Champion:
-    """What an alias names now, by the ledger."""
-
-    entry: Entry
-    note: str | None = None
-    """That the store's alias pointed elsewhere, and whether it could be put right."""
-
-    @property
-    def digest(self) -> str:
-        """The bundle's."""
-        return self.entry.bundle
-
-    @property
-    def version(self) -> int:
-        """The registered model's."""
-        return self.entry.version
-
-
-def champion(store: RegistryStore, suite: str, alias: str = CHAMPION) -> Champion | None:
-    """What the alias names by the verified ledger; None where nothing was promoted yet. Repairs the projections.
+    That is what the gate measured against. An alias that names nothing yet takes what is champion today, what was
+    measured against today's champion, and, where there is no champion either, what was gated as the first.
 
     Raises:
+        StaleChampionError: the alias names nothing yet, and the gate measured against another champion than today's.
         TamperedError: the ledger was altered.
         InfrastructureError: the store can't be read.
     """
     entries = history(store, suite, alias)
-    if not entries:
-        return None
-    if store.aliases(suite).get(alias) == entries[-1].version:
-        return Champion(entries[-1])
-    entries, note = _project(store, suite, entries, alias)
-    return Champion(entries[-1], note)
+    if not evidence.compared:
+        return entries[-1].bundle if entries else None
+    if entries or alias == CHAMPION:
+        return evidence.baseline
+    now = champion(store, suite)
+    today = now.digest if now else None
+    if today not in (evidence.baseline, evidence.subject):
+        measured = f"not {short(evidence.baseline)}" if evidence.baseline else "and this was gated as the first"
+        champion_now = short(today) if today else "none"
+        raise StaleChampionError(
+            f"{alias} of {suite} names nothing yet, and the champion is {champion_now}, {measured}",
+            remedy=f"run `plimsoll gate {suite}` again, so that it measures against today's champion",
+        )
+    return None
 
 
 def promote(
@@ -96,6 +65,7 @@ def promote(
     expected_champion: str | None,
     reason: str = "",
     alias: str = CHAMPION,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Entry:
     """Make the bundle what the alias names.
 
@@ -103,12 +73,14 @@ def promote(
         store: where the registry is kept.
         suite: its name is the registered model's.
         bundle: what is promoted.
-        evidence: the verified attestation of its passing verdict.
+        evidence: the verified attestation of its passing verdict; or what stands in its place by force.
         who: who promotes.
         now: ISO 8601, UTC.
-        expected_champion: the digest of the champion that the gate was measured against; None says that there was none.
+        expected_champion: the digest of what the alias has to name now, as `expected_bundle` says; by force, what it
+            named when the command began. None is nothing.
         reason: why, in the promoter's words.
         alias: which alias.
+        tell: hears what could not be brought up to date.
 
     Raises:
         RefusedVerdictError: the verdict is not a pass.
@@ -117,8 +89,6 @@ def promote(
         TamperedError: what is stored was altered.
         InfrastructureError: the store can't be reached.
     """
-    if evidence.verdict is not Decision.PASS:
-        raise RefusedVerdictError(evidence.verdict, "make the gate pass; `plimsoll gate` says what decided")
     if evidence.subject != bundle.digest:
         raise UsageError(
             f"the attestation is about {short(evidence.subject)}, and this target is {short(bundle.digest)} now",
@@ -126,9 +96,8 @@ def promote(
         )
     entries = history(store, suite, alias)
     if _stands(entries, bundle, evidence):
-        _project(store, suite, entries, alias)
-        return entries[-1]
-    _check_champion(suite, entries, evidence, expected_champion)
+        return _followed(store, entries, entries[-1], tell)
+    against = _against(suite, alias, entries, evidence, expected_champion)
     entry = Entry(
         suite=suite,
         alias=alias,
@@ -139,80 +108,30 @@ def promote(
         version=keep_bundle(store, suite, bundle),
         target=evidence.target,
         run=evidence.run,
-        attestation=keep_attestation(store, suite, evidence.envelope),
+        attestation=keep_attestation(store, suite, evidence.envelope) if evidence.envelope is not None else "",
         who=who,
         when=now,
         reason=reason,
         baseline=evidence.baseline,
+        verdict=evidence.verdict.value if evidence.verdict else "",
+        signed_by=evidence.signed_by,
+        attempts=evidence.attempts,
+        commit=evidence.commit,
+        approvals=evidence.approvals,
+        forced=against,
     )
     if not append(store, entry):
         entries = history(store, suite, alias)
         if not _stands(entries, bundle, evidence):
-            _check_champion(suite, entries, evidence, expected_champion)
-            raise _moved(suite, entries[-1] if entries else None)
+            raise _moved(suite, alias, entries, expected_champion, forced=evidence.force)
         entry = entries[-1]
-    _project(store, suite, (*entries[: entry.seq - 1], entry), alias)
-    return entry
+    return _followed(store, (*entries[: entry.seq - 1], entry), entry, tell)
 
 
-def rollback(
-    store: RegistryStore,
-    suite: str,
-    *,
-    who: str,
-    now: str,
-    to: str | None = None,
-    reason: str = "",
-    alias: str = CHAMPION,
-) -> Entry:
-    """Bring back an earlier champion. Needs no new verdict: it had one.
-
-    Args:
-        store: where the registry is kept.
-        suite: its name is the registered model's.
-        who: who decides.
-        now: ISO 8601, UTC.
-        to: a version's number (`3`), an entry of the history (`#2`), or the start of a bundle's digest; None is the
-            champion before the present one.
-        reason: why.
-        alias: which alias.
-
-    Raises:
-        UsageError: there is no such earlier champion.
-        StaleChampionError: the champion moved in the meantime.
-        TamperedError: what is stored was altered.
-        InfrastructureError: the store can't be reached.
-    """
-    entries = history(store, suite, alias)
-    if not entries:
-        raise UsageError(f"{suite} has no {alias} yet", remedy=f"`plimsoll gate {suite} --first`, then promote")
-    wanted = _promotion_before(entries) if to is None else _find(entries, to)
-    if wanted.bundle == entries[-1].bundle:
-        raise UsageError(f"version {wanted.version} is the {alias} already")
-    load_bundle(store, suite, wanted.bundle)
-    entry = Entry(
-        suite=suite,
-        alias=alias,
-        seq=len(entries) + 1,
-        previous=entries[-1].hash,
-        action="rollback",
-        bundle=wanted.bundle,
-        version=wanted.version,
-        target=wanted.target,
-        run=wanted.run,
-        attestation=wanted.attestation,
-        who=who,
-        when=now,
-        reason=reason,
-        baseline=wanted.baseline,
-        restores=wanted.seq,
-    )
-    if not append(store, entry):
-        raise StaleChampionError(
-            f"the {alias} of {suite} moved while it was rolled back",
-            remedy=f"look at `plimsoll history {suite}`, and decide again",
-        )
-    _project(store, suite, (*entries, entry), alias)
+def _followed(store: RegistryStore, entries: tuple[Entry, ...], entry: Entry, tell: Callable[[str], object]) -> Entry:
+    _, note = project(store, entry.suite, entries, entry.alias)
+    if note:
+        tell(note)
     return entry
 
 
@@ -223,86 +142,49 @@ def _stands(entries: tuple[Entry, ...], bundle: Bundle, evidence: Evidence) -> b
     return (entries[-1].bundle, entries[-1].attestation) == (bundle.digest, evidence.digest)
 
 
-def _check_champion(suite: str, entries: tuple[Entry, ...], evidence: Evidence, expected: str | None) -> None:
-    used = next((entry for entry in entries if entry.attestation == evidence.digest), None)
+def _against(
+    suite: str, alias: str, entries: tuple[Entry, ...], evidence: Evidence, expected: str | None
+) -> tuple[str, ...]:
+    """What speaks against the promotion, where it is forced; else the first of it is raised."""
+    found = list(_objections(suite, entries, evidence))
+    if found and not evidence.force:
+        raise found[0]
+    if (entries[-1].bundle if entries else None) != expected:
+        raise _moved(suite, alias, entries, expected, forced=evidence.force)
+    if evidence.doubts and not evidence.force:
+        raise evidence.doubts[0]
+    if evidence.force and not (found or evidence.doubts):
+        raise UsageError(
+            "there is nothing to force: evidence, approvals and champion are in order", remedy="leave --force out"
+        )
+    return tuple(error.message for error in (*evidence.doubts, *found))
+
+
+def _objections(suite: str, entries: tuple[Entry, ...], evidence: Evidence) -> Iterator[PlimsollError]:
+    if evidence.verdict not in (None, Decision.PASS):
+        yield RefusedVerdictError(evidence.verdict, "make the gate pass; `plimsoll gate` says what decided")
+    used = next((entry for entry in entries if evidence.digest and entry.attestation == evidence.digest), None)
     if used is not None:
         # After a rollback, a CI job that is run again would otherwise promote what was just taken back.
-        raise UsageError(
+        yield UsageError(
             f"this attestation was used already, for entry #{used.seq} of the history",
             remedy=f"run `plimsoll gate {suite}` again",
         )
-    if (entries[-1].bundle if entries else None) != expected:
-        raise _moved(suite, entries[-1] if entries else None, expected)
 
 
-def _moved(suite: str, now: Entry | None, expected: str | None = None) -> StaleChampionError:
+def _moved(
+    suite: str, alias: str, entries: tuple[Entry, ...], expected: str | None = None, *, forced: bool
+) -> StaleChampionError:
+    now = entries[-1] if entries else None
     found = f"version {now.version} ({short(now.bundle)}, entry #{now.seq})" if now else "none"
-    measured = f", not {short(expected)}" if expected else ""
-    return StaleChampionError(
-        f"the champion of {suite} is {found}{measured}: the gate measured against another one",
-        remedy=f"run `plimsoll gate {suite}` again, so that it measures against today's champion",
-    )
-
-
-def _promotion_before(entries: tuple[Entry, ...]) -> Entry:
-    """The promotion that the present champion replaced. A second rollback goes further back, never forth again."""
-    by_seq = {entry.seq: entry for entry in entries}
-    present = entries[-1]
-    origin = by_seq[present.restores] if present.restores else present
-    before = by_seq.get(origin.seq - 1)
-    if before is None:
-        raise UsageError(
-            f"version {present.version} was the first {present.alias} of {present.suite}: nothing is before it",
-            remedy="name the version that is wanted, or promote another one",
+    other = f", not {short(expected)}" if expected else ""
+    if forced:
+        return StaleChampionError(
+            f"{called(alias)} of {suite} is {found}{other}: it moved while this was forced",
+            remedy=f"look at `plimsoll history {suite} --alias {alias}`, and decide again",
         )
-    return by_seq[before.restores] if before.restores else before
-
-
-def _find(entries: tuple[Entry, ...], to: str) -> Entry:
-    """The newest promotion of the bundle that `to` names."""
-    digest_start = to.removeprefix(DIGEST_PREFIX)
-    if to.startswith("#"):
-        bundles = {entry.bundle for entry in entries if f"#{entry.seq}" == to}
-    elif to.removeprefix("v").isdecimal() and len(to) < _SHORTEST_DIGEST:
-        bundles = {entry.bundle for entry in entries if to.removeprefix("v") == str(entry.version)}
-    elif len(digest_start) >= _SHORTEST_DIGEST:
-        bundles = {entry.bundle for entry in entries if short(entry.bundle, 64).startswith(digest_start)}
-    else:
-        bundles = set()
-    if len(bundles) > 1:
-        raise UsageError(f"more than one champion's digest starts with {to!r}", remedy="write more of it")
-    if not bundles:
-        known = ", ".join(f"#{entry.seq} (version {entry.version})" for entry in entries)
-        raise UsageError(f"{to!r} never was {entries[-1].alias} of {entries[-1].suite}", remedy=f"these were: {known}")
-    return next(entry for entry in reversed(entries) if entry.bundle in bundles and entry.action == "promote")
-
-
-def _project(
-    store: RegistryStore, suite: str, entries: tuple[Entry, ...], alias: str
-) -> tuple[tuple[Entry, ...], str | None]:
-    """Make mirror and alias follow the ledger; the ledger as it is then, and a note if anything had to be said.
-
-    A store that can't be written is only noted: the ledger has decided already, and who may not write may still read.
-    """
-    try:
-        for _ in range(_ATTEMPTS):
-            mirror_entries(store, suite, entries, alias)
-            head = entries[-1]
-            before = store.aliases(suite).get(alias)
-            if before != head.version:
-                store.set_alias(suite, alias, head.version)
-            # Another process may have moved the ledger between our reading and our setting the alias.
-            entries = history(store, suite, alias)
-            if entries[-1].seq == head.seq:
-                return entries, _note(alias, before, head)
-    except TamperedError:
-        raise
-    except InfrastructureError as error:
-        return entries, f"the alias {alias} could not be brought up to date: {error.message}"
-    return entries, f"the alias {alias} moves faster than it can be followed"
-
-
-def _note(alias: str, before: int | None, head: Entry) -> str | None:
-    if before in (None, head.version):
-        return None
-    return f"the alias {alias} pointed at version {before}; the ledger says {head.version}, and it was put right"
+    again = f"`plimsoll gate {suite}`" if alias == CHAMPION else f"`plimsoll gate {suite} --baseline {alias}`"
+    return StaleChampionError(
+        f"{called(alias)} of {suite} is {found}{other}: the gate measured against another one",
+        remedy=f"run {again} again, so that it measures against today's",
+    )

@@ -29,7 +29,7 @@ def keep_bundle(store: RegistryStore, suite: str, bundle: Bundle) -> int:
         return known
     folder = _bundle_folder(bundle.digest)
     store.put_files(suite, folder, bundle.written())
-    orphans = [entry.number for entry in store.versions(suite) if entry.folder == folder]
+    orphans = [entry.number for entry in store.versions(suite, folder)]
     number = orphans[0] if orphans else store.create_version(suite, folder, {DIGEST_TAG: bundle.digest})
     winner = int(store.create_record(suite, _key(bundle.digest), str(number)))
     if winner != number:

@@ -7,21 +7,46 @@ value differs a little: of such a metric only the few that changed most for the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from plimsoll.reports.cases import expected_text, passes_by, short_input, told_answer
+from plimsoll.reports.closed import shown
 from plimsoll.reports.model import FlippedMetric, FlipRow, Way
 from plimsoll.reports.text import plain
 from plimsoll.stats import PERCENTILES
-from plimsoll.types import Case, CellId, CellRecord, Decision, Direction, Flip, Metric, MetricKind, Report, RuleResult
+from plimsoll.types import (
+    Case,
+    CellId,
+    CellRecord,
+    Decision,
+    Direction,
+    Flip,
+    Metric,
+    MetricKind,
+    Part,
+    Report,
+    RuleResult,
+)
 
 CHANGES_LISTED = 5
 """Of a metric without a condition."""
 
 
-def flip_rows(
-    rules: Sequence[RuleResult], report: Report, baseline: str | None, challenger: str
-) -> tuple[FlipRow, ...]:
+class Flipped(Protocol):
+    """What flip rows are made of: a rule's result, or a metric of a comparison."""
+
+    @property
+    def metric(self) -> str:
+        """Its name."""
+
+    @property
+    def flipped(self) -> Sequence[Flip]:
+        """The cases that flipped by it."""
+
+
+def flip_rows(rules: Sequence[Flipped], report: Report, baseline: str | None, challenger: str) -> tuple[FlipRow, ...]:
     """One row for each case that changed, by `Way`; within these as the rules, and the flips in a rule, have them."""
+    report = shown(report)
     found: dict[str, dict[str, FlippedMetric]] = {}
     for rule in rules:
         conditional = bool(rule.flipped) and is_conditional(rule.metric, report, challenger)
@@ -29,7 +54,7 @@ def flip_rows(
             # Two rules over one metric (one of them on a slice) tell the same of a case.
             change = _flipped(flip, metric_of(rule.metric, report), rule.metric, conditional=conditional)
             found.setdefault(flip.case, {}).setdefault(rule.metric, change)
-    find = report.finder()
+    find = _nothing if report.run.part is Part.HELD_OUT else report.finder()
     rows = [
         _row(
             case,
@@ -107,6 +132,11 @@ def _row(
         before=told_answer(before),
         after=told_answer(after),
     )
+
+
+def _nothing(_: CellId) -> CellRecord | None:
+    """Answers to held-out cases are not shown."""
+    return None
 
 
 def _first_answer(

@@ -14,8 +14,21 @@ import msgspec
 from msgspec import Struct
 
 from plimsoll.errors import ExitCode, PlimsollError
+from plimsoll.reports.compare_form import CompareDocument
 from plimsoll.stats import MetricSummary, Summary, TargetSummary
-from plimsoll.types import Aggregate, Decision, Failure, Report, RuleResult, Skipped, Verdict
+from plimsoll.types import (
+    Aggregate,
+    Attempts,
+    Decision,
+    Failure,
+    Look,
+    Part,
+    Quarantined,
+    Report,
+    RuleResult,
+    Skipped,
+    Verdict,
+)
 
 
 class MetricForm(Struct, frozen=True, kw_only=True):
@@ -54,7 +67,7 @@ class TargetForm(Struct, frozen=True, kw_only=True):
     """One target."""
 
     cells: int
-    """Planned: cases × repeats; the sum of ok, failed and skipped."""
+    """Planned, cases × repeats, of a sequential run those that were due: the sum of ok, failed and skipped."""
     ok: int
     """Cells with an output."""
     failed: int
@@ -111,6 +124,8 @@ class RuleForm(Struct, frozen=True, kw_only=True):
     high: float | None
     n: int
     missing: int
+    confidence: float | None
+    """Of the limits, two-sided; above the policy's at a look of a sequential run."""
     detectable: float | None
     """The smallest difference that so many cases could have shown with 80% power."""
     reason: str
@@ -125,9 +140,25 @@ class GateForm(RunForm, frozen=True, kw_only=True):
 
     target: str
     baseline: str | None
+    anchor: str | None
+    """What nothing may fall below, by its name among the targets; the baseline's own where both are the same."""
     verdict: Decision
     reasons: tuple[str, ...]
     rules: tuple[RuleForm, ...]
+    quarantine: tuple[Quarantined, ...]
+    """Cases that were not counted."""
+    gone: tuple[str, ...]
+    """Cases of the baseline's evidence that the dataset lacks, or has otherwise: they count as missing."""
+    part: Part
+    """Which cases of the dataset it decided on: the whole, or the held-out ones."""
+    attempts: Attempts | None
+    """Which challenger this is on these cases, against this baseline; null where that was not counted."""
+    look: Look | None
+    """Of a sequential run: the look that it was decided at, or was on the way to; null of any other."""
+    cells_saved: int
+    """Cells that were planned and did not have to be run."""
+    requests_saved: int | None
+    """About how many requests they would have taken; null where that is not known."""
     attestation: str | None = None
     """Where the sealed attestation was written; null where none was."""
 
@@ -159,7 +190,11 @@ class GateDocument(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why nothing was measured; absent where there are none."""
 
 
-DOCUMENTS: tuple[tuple[str, type[Struct]], ...] = (("run", RunDocument), ("gate", GateDocument))
+DOCUMENTS: tuple[tuple[str, type[Struct]], ...] = (
+    ("run", RunDocument),
+    ("gate", GateDocument),
+    ("compare", CompareDocument),
+)
 """Command and the type of what it prints."""
 
 
@@ -177,15 +212,31 @@ def run_form(report: Report, summary: Summary, *, mlflow_run_id: str | None = No
     )
 
 
-def gate_form(run: RunForm, verdict: Verdict, *, attestation: str | None = None) -> GateForm:
+def gate_form(
+    run: RunForm,
+    verdict: Verdict,
+    *,
+    part: Part = Part.WHOLE,
+    cells_saved: int = 0,
+    requests_saved: int | None = None,
+    attestation: str | None = None,
+) -> GateForm:
     """One suite's entry for `gate`: the entry of its run, and the verdict."""
     return GateForm(
         **{name: getattr(run, name) for name in RunForm.__struct_fields__},
         target=verdict.target,
         baseline=verdict.baseline,
+        anchor=verdict.anchor,
         verdict=verdict.outcome,
         reasons=verdict.reasons,
         rules=tuple(_rule(rule) for rule in verdict.rules),
+        quarantine=verdict.quarantine,
+        gone=verdict.gone,
+        part=part,
+        attempts=verdict.attempts,
+        look=verdict.look,
+        cells_saved=cells_saved,
+        requests_saved=requests_saved,
         attestation=attestation,
     )
 
@@ -282,6 +333,7 @@ def _rule(rule: RuleResult) -> RuleForm:
         high=_finite(rule.high),
         n=rule.n,
         missing=rule.missing,
+        confidence=_finite(rule.confidence),
         detectable=_finite(rule.detectable),
         reason=rule.reason,
         flipped=flips,

@@ -40,6 +40,9 @@ def render_junit(view: View) -> str:
                 _case(suite, row, row.of(target.name))
     for section in view.verdicts:
         suite = _suite(root, f"{section.suite}.{section.target}.gate", view.header.started)
+        if section.course:
+            told = ET.SubElement(suite, "properties")
+            ET.SubElement(told, "property", name="plimsoll.course", value=f"{section.course}; {section.levels}")
         for rule in section.rules:
             _rule(suite, rule)
         if not section.rules or all(rule.outcome is Decision.PASS for rule in section.rules):

@@ -100,7 +100,7 @@ def _section(section: VerdictSection, view: View, flips_shown: int) -> Iterator[
         yield f"- not applied, since there is no champion yet: {escape(rule)}"
     if section.not_applied:
         yield ""
-    told = f"{escape(baseline_text(section))}; {section.confidence:.0%} intervals; {_coverage(view)}"
+    told = f"{escape(baseline_text(section))}; {section.levels}; {_coverage(view)}"
     told += f"; {_dollars(view.header.cost)} spent on models" if view.header.cost else ""
     yield f"Run `{_code(section.run)}`; {told}."
     yield ""

@@ -14,7 +14,6 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from plimsoll.reports.compare import ChangeRow, Comparison, Signal
 from plimsoll.reports.model import Figure, MetricRow, OverAll, SliceTable, TargetRow, View
 from plimsoll.reports.text import NOTHING, clip, interval, number
 
@@ -73,31 +72,10 @@ def slice_tables(view: View, slices: Sequence[tuple[SliceTable, MetricRow]], wid
     return lay_out(rows, [target.name for target in view.targets], width)
 
 
-def change_tables(comparison: Comparison, width: int) -> list[Table]:
-    """Each metric before and after, with its paired difference and what that says."""
-    names = [comparison.before, comparison.after, "difference", "pairs", "says"]
-    return lay_out([_change_row(row) for row in comparison.rows], names, width)
-
-
-def _change_row(row: ChangeRow) -> Row:
-    found = row.found
-    style = {Signal.BETTER: "bold green", Signal.WORSE: "bold red"}.get(row.signal, "")
-    limits = interval(found.low, found.high, signed=True, precise=True)
-    missing: tuple[Line, ...] = ((f"{found.missing:,} missing", "red"),) if found.missing else ()
-    return Row(
-        ((clip(row.metric + (f" on {found.slice}" if found.slice else ""), NAME_WIDTH), "bold"),),
-        (
-            ((number(row.before, row.unit), ""),),
-            ((number(row.after, row.unit), ""),),
-            ((number(found.estimate, row.unit, signed=True, precise=True), "bold"), (limits, "dim")),
-            ((f"{found.n:,}", ""), *missing),
-            ((row.signal.value, style),),
-        ),
-    )
-
-
 def lay_out(rows: Sequence[Row], names: Sequence[str], width: int) -> list[Table]:
-    """Tables of `rows`, none wider than `width`, with as many targets side by side as fit."""
+    """Tables of `rows`, none wider than `width`, with as many targets side by side as fit; without a row none."""
+    if not rows:
+        return []
     first, *others = _widths(rows, names)
     return [_table(rows, names, panel) for panel in _panels(others, width - first)]
 

@@ -48,8 +48,10 @@ class Header(Struct, frozen=True, kw_only=True):
     """Its first characters."""
     dirty: bool
     complete: bool
+    course: str = ""
+    """How far a sequential run came: `decided at look 2 of 5, after …`; empty of any other."""
     planned: int
-    """Cells: target × case × repeat."""
+    """Cells: target × case × repeat; of a sequential run that was decided, those that were due."""
     answered: int
     failed: int
     unscored: int
@@ -340,6 +342,10 @@ class VerdictSection(Struct, frozen=True, kw_only=True):
     first: bool
     """The first champion: there was none to compare with."""
     confidence: float
+    levels: str
+    """Of the intervals, in words: at a look of a sequential run they are wider."""
+    course: str
+    """How far a sequential run came; empty of any other."""
     headline: str
     """Whether the target may be promoted, in words."""
     reasons: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from plimsoll.reports.changes import MetricChange, RunChanges
@@ -17,8 +17,8 @@ from plimsoll.reports.model import (
     VerdictSection,
     Way,
 )
-from plimsoll.reports.text import count, interval, number
-from plimsoll.types import MetricKind
+from plimsoll.reports.text import count, interval, number, plain
+from plimsoll.types import MetricKind, Verdict
 
 
 class FlipGroup(NamedTuple):
@@ -45,6 +45,26 @@ def estimate_text(rule: RuleRow) -> str:
     what = "difference " if rule.relative else ""
     limits = interval(rule.low, rule.high, signed=rule.relative, precise=True)
     return f"{what}{number(rule.estimate, rule.unit, signed=rule.relative, precise=True)} ({limits})"
+
+
+def attempts_notes(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """From the second attempt on: which one each verdict is of, and what so many mean."""
+    for verdict in verdicts:
+        found = verdict.attempts
+        if found is None or found.number < 2:
+            continue
+        chance = 1 - (1 - (1 - verdict.confidence) / 2) ** found.number
+        against = "" if verdict.baseline is None else f" against this {plain(verdict.baseline)}"
+        yield (
+            f"the {ordinal(found.number)} challenger on these cases{against}, in {count(found.gates, 'gate')}: of "
+            f"{found.number} equal ones, one passes a rule on its line by chance up to {chance:.0%} of the time"
+        )
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    tens, ones = divmod(number % 100, 10)
+    return f"{number:,}{'th' if tens == 1 else {1: 'st', 2: 'nd', 3: 'rd'}.get(ones, 'th')}"
 
 
 def over_all_text(figure: OverAll) -> str:
@@ -133,12 +153,12 @@ def baseline_text(section: VerdictSection) -> str:
 
 
 def coverage_text(header: Header) -> str:
-    """`68 of 72 cells answered, 3 failed, 1 not run, 2 scores missing`."""
+    """`68 of 72 cells answered, 3 failed, 1 not run, 2 scores missing`; of a sequential run how far it came, too."""
     parts = [f"{header.answered:,} of {header.planned:,} cells answered"]
     parts += [f"{header.failed:,} failed"] if header.failed else []
     parts += [f"{header.not_run:,} not run"] if header.not_run else []
     parts += [f"{count(header.unscored, 'score')} missing"] if header.unscored else []
-    return ", ".join(parts)
+    return ", ".join(parts) + (f"; {header.course}" if header.course else "")
 
 
 def who(case: CaseRow) -> str:

@@ -1,4 +1,4 @@
-"""A run, a verdict, a comparison and a list of mistakes on a terminal of any width, with or without colour.
+"""A run, a verdict and a list of mistakes on a terminal of any width, with or without colour.
 
 Promises that a reader sees first whether it is good, bad or incomplete; that words carry every meaning and colour only
 repeats it; and that nothing in a model's text reaches the terminal as a command (texts of the view are plain, and
@@ -7,17 +7,15 @@ are printed as they are, never as markup).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from plimsoll.errors import Mistake, PlimsollError
 from plimsoll.reports.changes import RunChanges, TargetChange
-from plimsoll.reports.compare import Comparison
-from plimsoll.reports.matrix import aggregate_tables, change_tables, metric_tables, slice_tables
+from plimsoll.reports.matrix import aggregate_tables, metric_tables, slice_tables
 from plimsoll.reports.model import FailureGroup, FlipRow, Header, RuleRow, VerdictSection, View
 from plimsoll.reports.phrases import (
     BAD,
@@ -29,23 +27,30 @@ from plimsoll.reports.phrases import (
     facts_beside,
     failing_text,
     flip_groups,
-    flip_text,
     rule_figures,
     who,
 )
+from plimsoll.reports.printing import (
+    FLIPS_SHOWN_BETTER,
+    FLIPS_SHOWN_WORSE,
+    SIDE_WIDTH,
+    indented,
+    more,
+    print_flip,
+    print_notes,
+    say,
+    title,
+)
 from plimsoll.reports.slices import telling_rows
-from plimsoll.reports.text import apart, clip, count, fold, number, one_line, plain, seconds
+from plimsoll.reports.text import clip, count, fold, number, plain, seconds
 from plimsoll.types import Decision
 
 CASES_SHOWN = 5
-FLIPS_SHOWN_WORSE = 5
-FLIPS_SHOWN_BETTER = 2
 _OUTCOME_STYLES = {
     Decision.PASS: "bold green",
     Decision.FAIL: "bold red",
     Decision.INCONCLUSIVE: "bold yellow",
 }
-_SIDE_WIDTH = 16
 _OUTCOME_WIDTH = max(len(outcome) for outcome in Decision)
 
 
@@ -60,7 +65,7 @@ def render_run(view: View, console: Console) -> None:
     _print_slices(view, console)
     _print_failures(view.failures, console)
     _print_cases(view, console)
-    _print_notes(view.notes, console)
+    print_notes(view.notes, console)
 
 
 def render_verdict(view: View, console: Console, *, notes: bool = True) -> None:
@@ -70,25 +75,7 @@ def render_verdict(view: View, console: Console, *, notes: bool = True) -> None:
             console.print()
         _print_section(section, console)
     if notes:
-        _print_notes(view.notes, console)
-
-
-def render_compare(comparison: Comparison, console: Console) -> None:
-    """Both sides of every metric, the paired difference, what it says, and the cases that flipped."""
-    _say(console, f"{comparison.after} against {comparison.before}", "bold")
-    facts = [
-        f"suite {comparison.suite}",
-        f"run {comparison.run}",
-        count(comparison.cases, "case"),
-        f"{comparison.confidence:.0%} intervals of paired differences",
-    ]
-    _say(console, fold(facts, console.width), "dim")
-    for table in change_tables(comparison, console.width):
-        console.print()
-        console.print(table)
-    if comparison.missing:
-        _say(console, f"{count(comparison.missing, 'case')} without a pair: no difference counts them", "red")
-    _print_flips(comparison.flips, comparison.after, console, rest="`--json` lists all")
+        print_notes(view.notes, console)
 
 
 def render_changes(changes: RunChanges, console: Console) -> None:
@@ -98,14 +85,14 @@ def render_changes(changes: RunChanges, console: Console) -> None:
         console.print(Text.assemble((target.target, "bold"), ": ", Text(", ").join(_changed(target))))
         means = [change_text(metric) for metric in target.metrics]
         if means:
-            _indented(console, Text(fold(means, console.width - 2), style="dim"))
+            indented(console, Text(fold(means, console.width - 2), style="dim"))
         hidden = target.worse + target.better
         for group in flip_groups(target.flips):
             shown = group.rows[: FLIPS_SHOWN_WORSE if group.worse else FLIPS_SHOWN_BETTER]
             hidden -= len(shown)
             for flip in shown:
-                _print_flip(flip, ("before", "after"), console, style="red" if group.worse else "green")
-        _more(console, hidden, "flipped cell", compare_command(changes, target.target))
+                print_flip(flip, ("before", "after"), console, style="red" if group.worse else "green")
+        more(console, hidden, "flipped cell", compare_command(changes, target.target))
 
 
 def _changed(target: TargetChange) -> Iterator[Text]:
@@ -131,27 +118,27 @@ def render_mistakes(error: PlimsollError, console: Console) -> None:
     """Every mistake with its place and its remedy."""
     mistakes = error.mistakes
     if len(mistakes) == 1 and mistakes[0].where is None:
-        _say(console, f"error: {plain(mistakes[0].message)}", "bold red")
+        say(console, f"error: {plain(mistakes[0].message)}", "bold red")
         _print_remedy(mistakes[0], console)
         return
-    _say(console, "error" if len(mistakes) == 1 else f"error: {count(len(mistakes), 'mistake')}", "bold red")
+    say(console, "error" if len(mistakes) == 1 else f"error: {count(len(mistakes), 'mistake')}", "bold red")
     for mistake in mistakes:
         if mistake.where:
             # Never wrapped: terminals and editors make a link of it.
             console.print(Text(plain(str(mistake.where)), style="bold"), soft_wrap=True)
-        _indented(console, Text(plain(mistake.message)))
+        indented(console, Text(plain(mistake.message)))
         _print_remedy(mistake, console)
 
 
 def _print_remedy(mistake: Mistake, console: Console) -> None:
     if mistake.remedy:
-        _indented(console, Text.assemble(("help: ", "green"), plain(mistake.remedy)))
+        indented(console, Text.assemble(("help: ", "green"), plain(mistake.remedy)))
 
 
 def _print_header(header: Header, console: Console) -> None:
     console.print(Text.assemble((header.suite, "bold"), f"  run {header.run}"))
     word = header.state if header.whole else header.state.upper()
-    _say(console, f"{word}: {coverage_text(header)}", "green" if header.whole else "bold red")
+    say(console, f"{word}: {coverage_text(header)}", "green" if header.whole else "bold red")
     facts = [
         f"{count(header.cases, 'case')} of {header.dataset} ({header.dataset_digest})",
         *([f"{header.repeats} repeats"] if header.repeats > 1 else []),
@@ -161,7 +148,7 @@ def _print_header(header: Header, console: Console) -> None:
         seconds(header.seconds),
         *([f"commit {header.commit}{' with changes' if header.dirty else ''}"] if header.commit else []),
     ]
-    _say(console, fold(facts, console.width), "dim")
+    say(console, fold(facts, console.width), "dim")
 
 
 def _print_legend(view: View, console: Console) -> None:
@@ -170,57 +157,57 @@ def _print_legend(view: View, console: Console) -> None:
         told.append("best: its interval lies clear of all others")
     if any(row.judged for row in view.metrics):
         told.append("judged: a model gave the score")
-    _say(console, "; ".join(told), "dim")
+    say(console, "; ".join(told), "dim")
 
 
 def _print_aggregates(view: View, console: Console) -> None:
     if not view.aggregates:
         return
-    _title(console, "Over all cells")
+    title(console, "Over all cells")
     for table in aggregate_tables(view, console.width):
         console.print(table)
     for row in view.aggregates:
         for figure in row.figures:
             if figure is not None and figure.why:
                 style = "red" if figure.applies else "dim"
-                _indented(console, Text(f"{row.name}, {figure.target}: {figure.why}", style=style))
+                indented(console, Text(f"{row.name}, {figure.target}: {figure.why}", style=style))
 
 
 def _print_slices(view: View, console: Console) -> None:
     found = telling_rows(view)
     if not found.rows and not found.hidden:
         return
-    _title(console, found.title)
+    title(console, found.title)
     for place, table in enumerate(slice_tables(view, found.rows, console.width)):
         if place:
             console.print()
         console.print(table)
-    _more(console, found.hidden, "row")
+    more(console, found.hidden, "row")
 
 
 def _print_failures(groups: Sequence[FailureGroup], console: Console) -> None:
     if not groups:
         return
-    _title(console, f"Failures ({sum(group.count for group in groups):,})")
+    title(console, f"Failures ({sum(group.count for group in groups):,})")
     for group in groups:
         where = "no answer" if group.of == "answer" else f"no {group.of}"
         targets = ", ".join(f"{name} {amount:,}" if len(group.targets) > 1 else name for name, amount in group.targets)
         console.print(Text.assemble((f"{group.count:,} × {where}: {group.kind}", "red"), f" ({targets})"))
         for cell, message in group.examples[:1]:
-            _indented(console, Text(clip(f"e.g. {cell}: {message}", 2 * console.width - 20)))
-        _indented(console, Text.assemble(("help: ", "green"), group.remedy))
+            indented(console, Text(clip(f"e.g. {cell}: {message}", 2 * console.width - 20)))
+        indented(console, Text.assemble(("help: ", "green"), group.remedy))
 
 
 def _print_cases(view: View, console: Console) -> None:
     bad = sum(view.standings[standing] for standing in BAD)
     if not bad:
         return
-    _title(console, f"Cases that did not pass ({bad:,} of {len(view.cases):,}), worst first")
+    title(console, f"Cases that did not pass ({bad:,} of {len(view.cases):,}), worst first")
     for case in view.cases[: min(bad, CASES_SHOWN)]:
         line = Text.assemble((case.id, "bold"), f"  {case.short}")
         console.print(line, no_wrap=True, overflow="ellipsis")
-        _indented(console, Text(who(case), style="red"))
-    _more(console, bad - CASES_SHOWN, "case")
+        indented(console, Text(who(case), style="red"))
+    more(console, bad - CASES_SHOWN, "case")
 
 
 def _print_section(section: VerdictSection, console: Console) -> None:
@@ -233,11 +220,12 @@ def _print_section(section: VerdictSection, console: Console) -> None:
         f"suite {section.suite}",
         f"run {section.run}",
         baseline_text(section),
-        f"{section.confidence:.0%} intervals",
+        section.levels,
+        *([section.course] if section.course else []),
     ]
     head.add_row("", Text(fold(facts, console.width - _OUTCOME_WIDTH - 2), style="dim"))
     console.print(head)
-    _title(console, "Rules")
+    title(console, "Rules")
     rules = _beside(console)
     for rule in section.rules:
         rules.add_row(
@@ -261,55 +249,13 @@ def _rule(rule: RuleRow, width: int) -> Text:
     return Text("\n").join(line for line in lines if line)
 
 
-def _print_flips(flips: Sequence[FlipRow], after: str, console: Console, *, rest: str = "in the HTML report") -> None:
+def _print_flips(flips: Sequence[FlipRow], after: str, console: Console) -> None:
     for group in flip_groups(flips):
-        _title(console, f"{group.title.capitalize()} ({count(len(group.rows), 'case')})")
+        title(console, f"{group.title.capitalize()} ({count(len(group.rows), 'case')})")
         shown = FLIPS_SHOWN_WORSE if group.worse else FLIPS_SHOWN_BETTER
         for flip in group.rows[:shown]:
-            _print_flip(flip, ("baseline", clip(after, _SIDE_WIDTH)), console)
-        _more(console, len(group.rows) - shown, "case", rest)
-
-
-def _print_flip(flip: FlipRow, names: tuple[str, str], console: Console, style: str = "") -> None:
-    line = Text.assemble((flip.case, "bold"), "  ", (flip_text(flip), style))
-    console.print(line, no_wrap=True, overflow="ellipsis")
-    both = Table.grid(padding=(0, 2, 0, 0))
-    both.add_column(no_wrap=True)
-    both.add_column()
-    # Two lines each at the most: what changed is seen at once, the whole is in the HTML report.
-    for name, text in _sides(flip, names, 2 * (console.width - _SIDE_WIDTH - 8)):
-        both.add_row(Text(name, style="dim"), Text(text))
-    console.print(Padding(both, (0, 0, 0, 2), expand=False))
-
-
-def _sides(flip: FlipRow, names: tuple[str, str], limit: int) -> Iterable[tuple[str, str]]:
-    if flip.short:
-        yield "case", one_line(flip.short, limit)
-    if flip.expected is not None:
-        yield "expected", one_line(flip.expected, limit)
-    if flip.before is None or flip.after is None:
-        for name, text in zip(names, (flip.before, flip.after), strict=True):
-            yield name, "not at hand" if text is None else one_line(text, limit)
-    elif flip.before == flip.after:
-        yield "answer", one_line(flip.after, limit) + "  (the same)"
-    else:
-        yield from zip(names, apart(flip.before, flip.after, limit), strict=True)
-
-
-def _print_notes(notes: Sequence[str], console: Console) -> None:
-    if not notes:
-        return
-    _title(console, "Notes")
-    for note in notes:
-        console.print(_hanging("-", Text(note)))
-
-
-def _hanging(mark: str, text: Text) -> Table:
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column()
-    grid.add_row(mark, text)
-    return grid
+            print_flip(flip, ("baseline", clip(after, SIDE_WIDTH)), console)
+        more(console, len(group.rows) - shown, "case")
 
 
 def _beside(console: Console) -> Table:
@@ -317,22 +263,3 @@ def _beside(console: Console) -> Table:
     grid.add_column(no_wrap=True, min_width=_OUTCOME_WIDTH)
     grid.add_column(max_width=max(console.width - _OUTCOME_WIDTH - 2, 20))
     return grid
-
-
-def _title(console: Console, title: str) -> None:
-    console.print()
-    _say(console, title, "bold")
-
-
-def _more(console: Console, hidden: int, what: str, rest: str = "in the HTML report") -> None:
-    if hidden > 0:
-        between = " " if rest.startswith("in ") else ": "
-        _indented(console, Text(f"{count(hidden, f'more {what}')}{between}{rest}", style="dim"))
-
-
-def _indented(console: Console, text: Text) -> None:
-    console.print(Padding(text, (0, 0, 0, 2), expand=False))
-
-
-def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style=style))

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from plimsoll.canonical import short
 from plimsoll.reports.flips import flip_rows, is_conditional, is_worse, metric_of, worth_listing
+from plimsoll.reports.looks import level_text
 from plimsoll.reports.model import RuleRow, VerdictSection
 from plimsoll.reports.text import one_line, plain
 from plimsoll.types import Decision, Direction, Report, RuleResult, Verdict
@@ -20,10 +21,12 @@ _HEADLINES = {
 }
 
 
-def verdict_section(verdict: Verdict, report: Report) -> VerdictSection:
-    """The verdict as shown, with both sides' answers out of the report's cells."""
+def verdict_section(verdict: Verdict, report: Report, course: str = "") -> VerdictSection:
+    """The verdict as shown, with both sides' answers out of the report's cells; `course` as `course_text` has it."""
     rules = sorted(verdict.rules, key=lambda rule: _DECIDING[rule.outcome])
-    listed = [replace(rule, flipped=worth_listing(rule, report, verdict.target)) for rule in rules]
+    # What changed since the anchor is not shown beside the baseline's answers.
+    beside = [rule for rule in rules if rule.against in (None, verdict.baseline)]
+    listed = [replace(rule, flipped=worth_listing(rule, report, verdict.target)) for rule in beside]
     target = plain(verdict.target)
     return VerdictSection(
         outcome=verdict.outcome,
@@ -34,6 +37,8 @@ def verdict_section(verdict: Verdict, report: Report) -> VerdictSection:
         baseline_digest=None if verdict.baseline_digest is None else short(verdict.baseline_digest),
         first=verdict.first,
         confidence=verdict.confidence,
+        levels=level_text(verdict),
+        course=course,
         headline=f"{target} {_HEADLINES[verdict.outcome]}",
         reasons=tuple(_reasons(verdict)),
         rules=tuple(rule_row(rule, report, verdict.target) for rule in rules),
@@ -51,7 +56,7 @@ def rule_row(rule: RuleResult, report: Report, target: str) -> RuleRow:
         slice=None if rule.slice is None else plain(rule.slice),
         rule=one_line(rule.rule),
         outcome=rule.outcome,
-        relative="baseline" in rule.rule,
+        relative="baseline" in rule.rule or "anchor" in rule.rule,
         higher_is_better=metric.direction is Direction.HIGHER,
         unit=plain(metric.unit),
         estimate=rule.estimate,

@@ -14,13 +14,16 @@ from msgspec.structs import replace
 
 from plimsoll.canonical import short
 from plimsoll.reports.cases import CaseRows
+from plimsoll.reports.closed import shown
 from plimsoll.reports.failures import failure_groups
 from plimsoll.reports.flips import metric_of
+from plimsoll.reports.looks import course_text
 from plimsoll.reports.model import AggregateRow, Figure, Header, MetricRow, OverAll, SliceTable, TargetRow, View
+from plimsoll.reports.phrases import attempts_notes
 from plimsoll.reports.text import count, one_line, plain
 from plimsoll.reports.verdicts import verdict_section
 from plimsoll.stats import PERCENTILES, MetricSummary, Summary, TargetSummary
-from plimsoll.types import Aggregate, AggregateFigure, Direction, Failure, MetricKind, Report, Skipped, Verdict
+from plimsoll.types import Aggregate, AggregateFigure, Direction, Failure, MetricKind, Part, Report, Skipped, Verdict
 
 
 def build_view(
@@ -37,7 +40,9 @@ def build_view(
         verdicts: Of gates over this run; the report holds the baseline's cells too.
         notes: What else a reader must know, in sentences; they come before the view's own.
     """
-    header, cases = _header(report, summary), CaseRows(report)
+    report = shown(report)
+    course, report = course_text(report), report.due()
+    header, cases = _header(report, summary, course), CaseRows(report)
     targets = tuple(_target(report, summary.targets[name]) for name in report.run.targets)
     return View(
         header=header,
@@ -48,15 +53,20 @@ def build_view(
         failures=failure_groups(report),
         cases=cases,
         standings=cases.standings,
-        notes=(*(one_line(note) for note in notes), *_own_notes(header, targets)),
-        verdicts=tuple(verdict_section(verdict, report) for verdict in verdicts),
+        notes=(
+            *(one_line(note) for note in notes),
+            *_of_part(report.run.part),
+            *attempts_notes(verdicts),
+            *_own_notes(report, header, targets),
+        ),
+        verdicts=tuple(verdict_section(verdict, report, course) for verdict in verdicts),
         commands=tuple(_commands(report, verdicts)),
         evaluators=tuple((plain(name), short(info.digest)) for name, info in report.run.evaluators.items()),
         aggregates=tuple(_aggregate_rows(summary)),
     )
 
 
-def _header(report: Report, summary: Summary) -> Header:
+def _header(report: Report, summary: Summary, course: str) -> Header:
     run, targets = report.run, summary.targets.values()
     return Header(
         suite=plain(run.suite),
@@ -73,6 +83,7 @@ def _header(report: Report, summary: Summary) -> Header:
         commit=run.git_commit[:10] if run.git_commit else None,
         dirty=bool(run.git_dirty),
         complete=run.complete,
+        course=course,
         planned=sum(target.cells for target in targets),
         answered=sum(target.ok for target in targets),
         failed=sum(target.failed for target in targets),
@@ -205,8 +216,19 @@ def _best(figures: Sequence[Figure], *, higher_is_better: bool) -> int | None:
     return place if clear and not figures[place].lacking else None
 
 
-def _own_notes(header: Header, targets: Sequence[TargetRow]) -> Iterator[str]:
+def _of_part(part: Part) -> Iterator[str]:
+    if part is Part.HELD_OUT:
+        yield "the cases are the held-out ones: ids and scores are shown, what cases and answers say is not"
+    if part is Part.OPEN:
+        yield "the held-out cases are not among these: only `plimsoll gate` opens them"
+
+
+def _own_notes(report: Report, header: Header, targets: Sequence[TargetRow]) -> Iterator[str]:
     """What the report itself knows to be in need of saying."""
+    if report.run.decided_early:
+        yield "the run stopped when it was decided: only the rules' intervals take that into account"
+    if report.run.decided_early and any(info.aggregates for info in report.run.evaluators.values()):
+        yield "no figures over all cells were made: the run was decided before every cell was run"
     if header.not_run or not header.complete:
         yield "the run is not finished: every figure rests on what was measured so far"
     if header.sample is not None:
@@ -229,6 +251,7 @@ def _commands(report: Report, verdicts: Sequence[Verdict]) -> Iterator[str]:
         *([f"--sample {run.sample}"] if run.sample is not None else []),
         *([f"--repeats {run.repeats}"] if run.repeats > 1 else []),
     ]
-    yield " ".join(["plimsoll run", suite, *options])
+    again = ["plimsoll gate", suite, f"--sequential --looks {run.looks}"] if run.looks else ["plimsoll run", suite]
+    yield " ".join([*again, *options])
     for verdict in verdicts:
         yield f"plimsoll gate --run {shlex.quote(plain(verdict.run))} --target {shlex.quote(plain(verdict.target))}"

@@ -7,6 +7,7 @@ from here, not from the journal.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ _SECONDS = 0.25
 _MOST = 16 * _BATCH
 """Cells that wait for another process's long transaction before this one waits too."""
 
-_GET = "SELECT value, used, id FROM kept WHERE key = ? AND kind = ?"
+_GET = "SELECT value, used, id, created FROM kept WHERE key = ? AND kind = ?"
 _PUT = """
 INSERT INTO kept (kind, key, value, cell, parts, created, used) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET
@@ -60,6 +61,12 @@ class _Row(NamedTuple):
     used: int
 
 
+class _Found(NamedTuple):
+    value: bytes
+    created: int
+    """Seconds since 1970."""
+
+
 class CellCache:
     """Outputs by generation key, scores by score key. A context manager."""
 
@@ -75,6 +82,8 @@ class CellCache:
         self._file = CacheFile(path, wait=wait)
         self._clock = clock
         self._puts: dict[bytes, _Row] = {}
+        self.too_old = 0
+        """Outputs that were there, and older than whoever asked would take."""
         self._uses: set[int] = set()
         """Ids of rows that were not used before today."""
         self._written = 0.0
@@ -105,10 +114,18 @@ class CellCache:
         finally:
             self._file.close()
 
-    def output(self, key: str) -> Output | None:
-        """The output of a generation key, without latency."""
+    def output(self, key: str, not_before: float = -math.inf) -> Output | None:
+        """The output of a generation key, without latency.
+
+        Args:
+            key: The generation's.
+            not_before: Seconds since 1970: one that was kept earlier is too old, and is counted in `too_old`.
+        """
         found = self._get(OUTPUT, key)
-        return None if found is None else _readable(read_output, found)
+        if found is not None and found.created < not_before:
+            self.too_old += 1
+            return None
+        return None if found is None else _readable(read_output, found.value)
 
     def keep_output(self, key: str, output: Output, cell: str, parts: Mapping[str, str]) -> None:
         """Keep an output.
@@ -127,7 +144,7 @@ class CellCache:
     def scores(self, key: str) -> dict[str, Score] | None:
         """The scores of a score key, without a pass or fail: that is for the threshold of today."""
         found = self._get(SCORE, key)
-        return None if found is None else _readable(_scores_decoder.decode, found)
+        return None if found is None else _readable(_scores_decoder.decode, found.value)
 
     def keep_scores(self, key: str, scores: dict[str, Score], cell: str, parts: Mapping[str, str]) -> None:
         """Keep an evaluator's scores, if it gave every one of them; `cell` and `parts` as of an output."""
@@ -146,22 +163,22 @@ class CellCache:
         """
         self._flush(patient=True)
 
-    def _get(self, kind: str, key: str) -> bytes | None:
+    def _get(self, kind: str, key: str) -> _Found | None:
         raw = raw_key(key)
         waiting = self._puts.get(raw)
         if waiting is not None:
-            return waiting.value
+            return _Found(waiting.value, waiting.created)
         try:
             row = self._file.database.execute(_GET, (raw, kind)).fetchone()
         except sqlite3.Error as error:
             raise self._file.told(error) from error
         if row is None:
             return None
-        value, used, number = row
+        value, used, number, created = row
         if used != self._today():
             self._uses.add(number)
             self._flush_if_due()
-        return bytes(value)
+        return _Found(bytes(value), created)
 
     def _put(self, kind: str, key: str, value: bytes, cell: str, parts: Mapping[str, str]) -> None:
         raw, now = raw_key(key), self._clock()

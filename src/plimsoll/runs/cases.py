@@ -153,3 +153,39 @@ class _Items(ItemsView[str, Case]):
 
     def __iter__(self) -> Iterator[tuple[str, Case]]:
         return ((case.id, case) for case in self._cases.read_all())
+
+
+class ChosenCases(Mapping[str, Case]):
+    """Some of the stored cases, in the file's order; read as they are asked for."""
+
+    def __init__(self, cases: StoredCases, places: array[int]) -> None:
+        """Choose cases.
+
+        Args:
+            cases: All that are stored.
+            places: Of the chosen ones, from 0, rising.
+        """
+        self._cases, self._places = cases, places
+
+    def ordinal(self, case: str) -> int:
+        """The case's place among the chosen, from 0.
+
+        Raises:
+            KeyError: it is not one of them.
+        """
+        wanted = self._cases.ordinal(case)
+        at = bisect_left(self._places, wanted)
+        if at == len(self._places) or self._places[at] != wanted:
+            raise KeyError(case)
+        return at
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[str]:
+        chosen = set(self._places)
+        return (case.id for place, case in enumerate(self._cases.read_all()) if place in chosen)
+
+    def __getitem__(self, case: str) -> Case:
+        self.ordinal(case)
+        return self._cases[case]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan
 from plimsoll.targets.contract import RunnableTarget
 from plimsoll.targets.conversation import answer
-from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Outcome, Output, Score, Scored, Usage
+from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Look, Outcome, Output, Score, Scored, Usage
 
 SCORED_AT_ONCE = 32
 """Answers in scoring where nothing says how many a judge takes."""
@@ -66,6 +67,9 @@ class Job:
     """What earlier sessions of the run have finished."""
     reuse: bool = True
     """Take outputs and scores from the cache; they are kept there in any case."""
+    not_before: float = -math.inf
+    """Seconds since 1970: an output that was kept earlier is generated again; infinity takes none. Scores of an output
+    that comes out the same are taken all the same."""
     owed: Callable[[int], bool] | None = None
     """Which cells, by number, this session may work on; None is all that are owed."""
     stop: Callable[[], str | None] = lambda: None
@@ -85,6 +89,10 @@ class Tally:
     """Lane → why it was given up."""
     stopped: str | None = None
     """Why no further cell was begun."""
+    look: Look | None = None
+    """Of a sequential run: where it was decided, or what it was on the way to."""
+    due: int | None = None
+    """Of a sequential run: cells that were due up to there."""
 
     @property
     def complete(self) -> bool:
@@ -213,7 +221,7 @@ class _Execution:
                 generation = target.generation(case)
                 if generation is not None:
                     key = self._keys.generation(generation, cell.repeat)
-                    kept = self.job.cache.output(key) if self.job.reuse else None
+                    kept = self.job.cache.output(key, self.job.not_before) if self.job.reuse else None
                     if kept is not None:
                         return _Answered(cell, place, case, key, kept, cached=True)
                 output = await answer(target, case)

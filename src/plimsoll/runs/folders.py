@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from plimsoll.errors import ConfigError, UsageError, near_match
 from plimsoll.runs.journal import read_end
-from plimsoll.runs.plan import JOURNAL_FILE, PLAN_FILE, load_plan
+from plimsoll.runs.plan import JOURNAL_FILE, PLAN_FILE, Plan, load_plan
 
 
 def new_run_id(suite: str, now: datetime) -> str:
@@ -40,14 +40,14 @@ def find_run(runs: Path, run_id: str) -> Path:
     raise UsageError(f"no run {run_id!r}", remedy=near_match(run_id, list(known)[:20]) or "there are no runs yet")
 
 
-def newest_run(runs: Path, suite: str, *, without: str) -> Path:
-    """The folder of a suite's newest run, complete or not, that has no target named `without`.
+def newest_run(runs: Path, suite: str, *, wanted: Callable[[Plan], bool]) -> Path:
+    """The folder of a suite's newest run, complete or not, whose plan is `wanted`.
 
     Raises:
         UsageError: there is none.
     """
     for folder in run_folders(runs, suite):
-        if without not in load_plan(folder).targets:
+        if wanted(load_plan(folder)):
             return folder
     raise UsageError(f"suite {suite!r} has no run yet", remedy=f"plimsoll run {suite}")
 

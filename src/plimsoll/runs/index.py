@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from plimsoll.runs.journal import EndLine, damaged, whole_lines
 from plimsoll.runs.plan import Plan
-from plimsoll.types import Aggregate, CellId
+from plimsoll.types import Aggregate, CellId, Look
 
 _NOWHERE = -1
 
@@ -56,6 +56,8 @@ class _Glance(Struct):
     complete: bool = False
     cost: float | None = None
     stopped: str | None = None
+    look: Look | None = None
+    due: int | None = None
 
 
 _glance = msgspec.json.Decoder(_Glance)
@@ -91,6 +93,11 @@ class JournalIndex:
         """Planned cells."""
         return len(self._outcomes)
 
+    @property
+    def complete(self) -> bool:
+        """The last session ended with nothing owed, and every cell that was due is there."""
+        return self.ended and self.ends[-1].complete and self.finished == (self.ends[-1].due or self.size)
+
     def place(self, cell: CellId) -> int:
         """A cell's number.
 
@@ -104,6 +111,18 @@ class JournalIndex:
         if not 0 <= repeat < self._repeats:
             raise KeyError(repeat)
         return (self._targets[target] * self._cases + case) * self._repeats + repeat
+
+    def case(self, case: str) -> int:
+        """A case's place in the plan.
+
+        Raises:
+            KeyError: it is not planned.
+        """
+        return self._numbers.ordinal(case)
+
+    def case_of(self, place: int) -> int:
+        """The place in the plan of a cell's case."""
+        return place // self._repeats % self._cases
 
     def of_target(self, target: str) -> range:
         """The numbers of a target's cells; none where it is not planned."""
@@ -186,6 +205,8 @@ class JournalIndex:
                     complete=line.complete,
                     cost=line.cost,
                     stopped=line.stopped,
+                    look=line.look,
+                    due=line.due,
                 )
             )
         elif line.kind == "output" and line.cell is not None and line.outcome is not None:

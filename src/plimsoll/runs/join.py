@@ -12,7 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import overload
 
-from plimsoll.runs.cases import StoredCases
+from msgspec.structs import replace
+
+from plimsoll.errors import ConfigError, Mistake, Where
+from plimsoll.runs.cases import ChosenCases, StoredCases
 from plimsoll.runs.index import JournalIndex, index_journal
 from plimsoll.runs.journal import JournalReader
 from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan
@@ -54,6 +57,10 @@ class StoredCells(Sequence[CellRecord]):
         """One target's."""
         return self._read(self._index.of_target(target))
 
+    def case_places(self) -> array[int]:
+        """The places in the plan of the cases with a finished cell, rising."""
+        return array("q", sorted({self._index.case_of(number) for number in self._numbers}))
+
     def failed(self) -> Iterator[CellRecord]:
         """Those without an output, or with a score that failed."""
         return self._read([number for number in range(self._index.size) if self._index.is_failed(number)])
@@ -85,8 +92,14 @@ class StoredCells(Sequence[CellRecord]):
 class StoredReport(Report, frozen=True, kw_only=True):
     """A report whose cells are read as they are asked for."""
 
-    cases: StoredCases
+    cases: StoredCases | ChosenCases
     cells: StoredCells
+
+    def due(self) -> StoredReport:
+        """The report without the cases that a sequential run did not come to; the same where it came to all."""
+        if not self.run.decided_early or isinstance(self.cases, ChosenCases):
+            return self
+        return replace(self, cases=ChosenCases(self.cases, self.cells.case_places()))
 
     def of_target(self, target: str) -> Iterator[CellRecord]:
         """One target's cells, without a look at the others'."""
@@ -119,6 +132,9 @@ def read_report(folder: Path) -> StoredReport:
         ConfigError: plan, cases or journal are missing or damaged.
     """
     plan, cases = load_plan(folder), StoredCases(folder / CASES_FILE)
+    if len(cases) != plan.cases:
+        mistake = f"{len(cases)} cases, and {plan.cases} are planned"
+        raise ConfigError([Mistake(mistake, Where(folder / CASES_FILE), "start a new run")])
     index = index_journal(folder / JOURNAL_FILE, plan, cases)
     return StoredReport(
         run=_record(plan, index), cases=cases, cells=StoredCells(index), aggregates=_aggregates(plan, index)
@@ -159,13 +175,17 @@ def _record(plan: Plan, index: JournalIndex) -> RunRecord:
         requests=sum(end.requests for end in ends),
         cost=_sum([end.cost for end in ends]) if index.ended else None,
         stopped=ends[-1].stopped if index.ended else None,
-        complete=index.ended and ends[-1].complete and index.finished == plan.size,
+        complete=index.complete,
+        looks=plan.looks,
+        look=ends[-1].look if index.ended else None,
+        saved=index.size - index.finished if index.complete else 0,
         git_commit=plan.git_commit,
         git_dirty=plan.git_dirty,
         seed=plan.seed,
         repeats=plan.repeats,
         sample=plan.sample,
         filters=plan.filters,
+        part=plan.part,
     )
 
 

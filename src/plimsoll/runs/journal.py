@@ -23,11 +23,11 @@ from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
-from plimsoll.types import Aggregate, CellId, Outcome, Score
+from plimsoll.types import Aggregate, CellId, Look, Outcome, Score
 
 _SYNC_SECONDS = 0.5
 _LONGEST_END = 512
-"""Bytes that hold any `EndLine`: three numbers, a truth value and a sentence."""
+"""Bytes that hold any `EndLine`: a few numbers, a truth value and a sentence."""
 
 
 class OutputLine(Struct, frozen=True, kw_only=True, tag="output", tag_field="kind"):
@@ -69,6 +69,10 @@ class EndLine(Struct, frozen=True, kw_only=True, tag="end", tag_field="kind"):
     """USD that the requests took; None where it is not known of all of them."""
     stopped: str | None = None
     """Why no further cell was begun."""
+    look: Look | None = None
+    """Of a sequential run: where it was decided; where it is not complete, what it was on the way to."""
+    due: int | None = None
+    """Of a sequential run that is complete: how many cells that took; None is all of the plan."""
 
 
 Line: TypeAlias = OutputLine | ScoreLine | AggregateLine | EndLine

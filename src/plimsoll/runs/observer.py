@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from plimsoll.runs.plan import Plan
-from plimsoll.types import CellRecord, Usage
+from plimsoll.types import CellRecord, Decision, Look, Usage
 
 
 class Observer(Protocol):
@@ -26,6 +26,10 @@ class Observer(Protocol):
         """
         ...
 
+    def looked(self, look: Look, outcome: Decision) -> None:
+        """A sequential run came to a look, and it was decided there or not."""
+        ...
+
 
 class Silent:
     """Shows nothing."""
@@ -34,4 +38,7 @@ class Silent:
         """Ignored."""
 
     def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
+        """Ignored."""
+
+    def looked(self, look: Look, outcome: Decision) -> None:
         """Ignored."""

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from plimsoll import canonical
 from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
-from plimsoll.types import Case, EvaluatorInfo, TargetInfo
+from plimsoll.types import Case, EvaluatorInfo, Part, TargetInfo
 
 PLAN_FILE = "plan.json"
 CASES_FILE = "cases.jsonl"
@@ -24,7 +24,7 @@ JOURNAL_FILE = "journal.jsonl"
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """Everything that a run's cells depend on. The cells owed are targets × cases × repeats."""
+    """Everything that a run's cells depend on. The cells owed are targets × cases × repeats, or until it is decided."""
 
     run: str
     suite: str
@@ -44,8 +44,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     seed: int = 0
     epoch: str = ""
     """Names the drawing of samples: another epoch reuses no generation."""
+    max_age: float | None = None
+    """Seconds: answers that were kept for longer are generated again; 0 takes none; None takes them however old."""
     sample: int | None = None
     filters: tuple[tuple[str, str], ...] = ()
+    part: Part = Part.WHOLE
+    """Of the dataset; sample and filters are within it."""
+    looks: int = 0
+    """Of a sequential run: into how many blocks its cases are drawn, to be decided after any of them; 0 is none."""
     git_commit: str | None = None
     git_dirty: bool | None = None
 

@@ -9,8 +9,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from plimsoll.errors import InfrastructureError
-from plimsoll.tracking.contract import ModelVersion, refuse_longer
+from plimsoll.tracking.contract import ModelVersion, PromptText, PromptVersion, refuse_longer
 
 
 @dataclass(slots=True)
@@ -24,11 +26,18 @@ class _Model:
     """Versions ever made: a number is never given twice."""
 
 
+@dataclass(slots=True)
+class _Prompt:
+    versions: dict[int, PromptVersion] = field(default_factory=dict)
+    aliases: dict[str, int] = field(default_factory=dict)
+
+
 class MemoryRegistryStore:
     """Everything in one process's memory."""
 
     def __init__(self) -> None:
         self._models: dict[str, _Model] = {}
+        self._prompts: dict[str, _Prompt] = {}
         self._lock = threading.Lock()
 
     def create_record(self, model: str, key: str, value: str) -> str:
@@ -66,10 +75,11 @@ class MemoryRegistryStore:
         with self._lock:
             self._read(model).versions.pop(number, None)
 
-    def versions(self, model: str) -> tuple[ModelVersion, ...]:
-        """Every version, oldest first."""
+    def versions(self, model: str, folder: str | None = None) -> tuple[ModelVersion, ...]:
+        """Every version, or those of the folder; oldest first."""
         with self._lock:
-            return tuple(version for _, version in sorted(self._read(model).versions.items()))
+            found = [version for _, version in sorted(self._read(model).versions.items())]
+        return tuple(version for version in found if folder in (None, version.folder))
 
     def set_alias(self, model: str, alias: str, number: int) -> None:
         """Point an alias at a version."""
@@ -98,6 +108,49 @@ class MemoryRegistryStore:
         """The models that this store keeps records of."""
         with self._lock:
             return tuple(sorted(self._models))
+
+    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str]) -> int:
+        """A new version of a prompt; its number."""
+        with self._lock:
+            versions = self._prompts.setdefault(prompt, _Prompt()).versions
+            number = max(versions, default=0) + 1
+            versions[number] = PromptVersion(number=number, content=content, tags=dict(tags))
+            return number
+
+    def rewrite_prompt(self, prompt: str, number: int, content: PromptText) -> None:
+        """Give a version the content that it should have."""
+        with self._lock:
+            versions = self._prompts[prompt].versions
+            versions[number] = replace(versions[number], content=content)
+
+    def delete_prompt(self, prompt: str, number: int) -> None:
+        """Remove a version of a prompt, and the aliases that name it."""
+        with self._lock:
+            found = self._prompts.get(prompt, _Prompt())
+            found.versions.pop(number, None)
+            found.aliases = {alias: named for alias, named in found.aliases.items() if named != number}
+
+    def prompts(self, prompt: str, tags: Mapping[str, str] | None = None) -> tuple[PromptVersion, ...]:
+        """Every version of a prompt, or those with these tags; oldest first."""
+        with self._lock:
+            found = [version for _, version in sorted(self._prompts.get(prompt, _Prompt()).versions.items())]
+        return tuple(version for version in found if (tags or {}).items() <= version.tags.items())
+
+    def set_prompt_alias(self, prompt: str, alias: str, number: int | None) -> None:
+        """Point a prompt's alias at a version, or take it away."""
+        with self._lock:
+            found = self._prompts.get(prompt, _Prompt())
+            if number is None:
+                found.aliases.pop(alias, None)
+            elif number not in found.versions:
+                raise InfrastructureError(f"setting the alias {alias}: {prompt} has no version {number}")
+            else:
+                found.aliases[alias] = number
+
+    def prompt_alias(self, prompt: str, alias: str) -> int | None:
+        """The version that a prompt's alias names."""
+        with self._lock:
+            return self._prompts.get(prompt, _Prompt()).aliases.get(alias)
 
     def _open(self, model: str) -> _Model:
         return self._models.setdefault(model, _Model())

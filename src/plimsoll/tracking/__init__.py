@@ -4,7 +4,7 @@ MLflow takes seconds to import. Nothing here loads it before `open_store` (or `l
 by `MlflowWriter`, which never loads it into this process.
 """
 
-from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion, RegistryStore
+from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion, PromptText, PromptVersion, RegistryStore
 from plimsoll.tracking.loading import load_mlflow
 from plimsoll.tracking.location import URI_VARIABLE, Location, locate
 from plimsoll.tracking.log import Attachments, LoggedRun, attach, log_run
@@ -26,6 +26,8 @@ __all__ = [
     "MlflowWriter",
     "ModelVersion",
     "Patience",
+    "PromptText",
+    "PromptVersion",
     "Redactor",
     "RegistryStore",
     "StoredBaseline",

@@ -35,11 +35,29 @@ class ModelVersion(Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = field(default_factory=dict)
 
 
-class RegistryStore(Protocol):
-    """A registered model's records, files, versions and aliases. Every method is safe to repeat.
+class PromptText(Struct, frozen=True):
+    """What a prompt says."""
 
-    A model that doesn't exist reads as empty, and begins to exist with the first write. All methods raise
-    InfrastructureError where the store can't be reached or refuses.
+    text: str
+    """The template; of a chat, the canonical JSON of its messages."""
+    chat: bool = False
+    """Whether it is a list of messages, each with role and content."""
+
+
+class PromptVersion(Struct, frozen=True, kw_only=True):
+    """A numbered version of a prompt. Anybody with access may rewrite it."""
+
+    number: int
+    content: PromptText
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class RegistryStore(Protocol):
+    """A registered model's records, files, versions and aliases, and prompts for people to read.
+
+    A model or prompt that doesn't exist reads as empty, and begins to exist with the first write. Every method but
+    those that make a version is safe to repeat. All raise InfrastructureError where the store can't be reached or
+    refuses.
     """
 
     def create_record(self, model: str, key: str, value: str) -> str:
@@ -70,8 +88,8 @@ class RegistryStore(Protocol):
         """Remove a version; one that isn't there is no mistake."""
         ...
 
-    def versions(self, model: str) -> tuple[ModelVersion, ...]:
-        """Every version, oldest first."""
+    def versions(self, model: str, folder: str | None = None) -> tuple[ModelVersion, ...]:
+        """Every version, or those whose files are those of the folder; oldest first."""
         ...
 
     def set_alias(self, model: str, alias: str, number: int) -> None:
@@ -92,4 +110,32 @@ class RegistryStore(Protocol):
 
     def models(self) -> tuple[str, ...]:
         """The models that this store keeps records of, sorted."""
+        ...
+
+    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str]) -> int:
+        """A new version of a prompt; its number, higher than that of any version that there is.
+
+        Raises:
+            UsageError: the server has something of that name which we did not make.
+        """
+        ...
+
+    def rewrite_prompt(self, prompt: str, number: int, content: PromptText) -> None:
+        """Give a version the content that it should have."""
+        ...
+
+    def delete_prompt(self, prompt: str, number: int) -> None:
+        """Remove a version; one that isn't there is no mistake."""
+        ...
+
+    def prompts(self, prompt: str, tags: Mapping[str, str] | None = None) -> tuple[PromptVersion, ...]:
+        """Every version of a prompt, or those with these tags; oldest first."""
+        ...
+
+    def set_prompt_alias(self, prompt: str, alias: str, number: int | None) -> None:
+        """Point a prompt's alias at a version; None takes it away."""
+        ...
+
+    def prompt_alias(self, prompt: str, alias: str) -> int | None:
+        """The version that a prompt's alias names."""
         ...

@@ -153,6 +153,8 @@ def run_tags(report: Report, more: Mapping[str, str]) -> dict[str, str]:
         "mlflow.source.name": f"plimsoll run {run.suite}",
         "mlflow.source.type": "LOCAL",
     }
+    if run.look is not None:
+        tags["plimsoll.look"] = f"{run.look.number} of {run.look.of}"
     if run.git_commit:
         tags["mlflow.source.git.commit"] = run.git_commit
     tags |= {key if "." in key else f"plimsoll.{key}": value for key, value in more.items()}

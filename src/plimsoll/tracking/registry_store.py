@@ -16,12 +16,13 @@ from typing import Any
 
 from plimsoll.errors import InfrastructureError, UsageError
 from plimsoll.tracking.contract import ModelVersion, refuse_longer
+from plimsoll.tracking.prompt_versions import PromptVersions
 from plimsoll.tracking.store import AlreadyExistsError, MissingError, TrackingStore
 
 LEDGER_TAG = "plimsoll.ledger"
 
 
-class MlflowRegistryStore:
+class MlflowRegistryStore(PromptVersions):
     """A `RegistryStore` over an open tracking store."""
 
     def __init__(self, store: TrackingStore) -> None:
@@ -85,28 +86,18 @@ class MlflowRegistryStore:
         with suppress(MissingError):
             self._call("removing a version", self._client.delete_model_version, model, str(number))
 
-    def versions(self, model: str) -> tuple[ModelVersion, ...]:
-        """Every version, oldest first."""
+    def versions(self, model: str, folder: str | None = None) -> tuple[ModelVersion, ...]:
+        """Every version, or those of the folder; oldest first."""
         run = self._find(model)
         if run is None:
             return ()
         root = f"{self._artifacts(run)}/"
-        found: list[Any] = []
-        token = None
-        while True:
-            page = self._call(
-                "listing versions", self._client.search_model_versions, f"name='{model}'", 200, page_token=token
-            )
-            found += page
-            token = page.token
-            if not token:
-                break
-        numbered = sorted(found, key=lambda version: int(version.version))
+        only = f" AND source_path='{root}{folder}'" if folder is not None else ""
         return tuple(
             ModelVersion(
                 number=int(version.version), folder=version.source.removeprefix(root), tags=dict(version.tags or {})
             )
-            for version in numbered
+            for version in self._numbered(f"name='{model}'{only}")
         )
 
     def set_alias(self, model: str, alias: str, number: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from plimsoll.tracking.contract import ModelVersion, RegistryStore, refuse_longer
+from plimsoll.tracking.contract import ModelVersion, PromptText, PromptVersion, RegistryStore, refuse_longer
 from plimsoll.tracking.requests import to_json
 
 Ask = Callable[[str, list[Any]], Any]
@@ -63,9 +63,9 @@ class RemoteRegistryStore:
         """Remove a version."""
         self._ask("delete_version", [model, number])
 
-    def versions(self, model: str) -> tuple[ModelVersion, ...]:
-        """Every version, oldest first."""
-        return msgspec.convert(self._ask("versions", [model]), tuple[ModelVersion, ...])
+    def versions(self, model: str, folder: str | None = None) -> tuple[ModelVersion, ...]:
+        """Every version, or those of the folder; oldest first."""
+        return msgspec.convert(self._ask("versions", [model, folder]), tuple[ModelVersion, ...])
 
     def set_alias(self, model: str, alias: str, number: int) -> None:
         """Point an alias at a version."""
@@ -86,3 +86,28 @@ class RemoteRegistryStore:
     def models(self) -> tuple[str, ...]:
         """The models that the store keeps records of."""
         return msgspec.convert(self._ask("models", []), tuple[str, ...])
+
+    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str]) -> int:
+        """A new version of a prompt; its number."""
+        return int(self._ask("create_prompt", [prompt, to_json(content), dict(tags)]))
+
+    def rewrite_prompt(self, prompt: str, number: int, content: PromptText) -> None:
+        """Give a version the content that it should have."""
+        self._ask("rewrite_prompt", [prompt, number, to_json(content)])
+
+    def delete_prompt(self, prompt: str, number: int) -> None:
+        """Remove a version of a prompt."""
+        self._ask("delete_prompt", [prompt, number])
+
+    def prompts(self, prompt: str, tags: Mapping[str, str] | None = None) -> tuple[PromptVersion, ...]:
+        """Every version of a prompt, or those with these tags; oldest first."""
+        asked = None if tags is None else dict(tags)
+        return msgspec.convert(self._ask("prompts", [prompt, asked]), tuple[PromptVersion, ...])
+
+    def set_prompt_alias(self, prompt: str, alias: str, number: int | None) -> None:
+        """Point a prompt's alias at a version, or take it away."""
+        self._ask("set_prompt_alias", [prompt, alias, number])
+
+    def prompt_alias(self, prompt: str, alias: str) -> int | None:
+        """The version that a prompt's alias names."""
+        return msgspec.convert(self._ask("prompt_alias", [prompt, alias]), int | None)

@@ -9,7 +9,7 @@ from plimsoll.types.case import Case, Turn
 from plimsoll.types.chat import ChatReply, ChatRequest, Message, Usage, message_text
 from plimsoll.types.metric import Direction, Metric, MetricKind
 from plimsoll.types.output import Failure, Output, Span, encodable
-from plimsoll.types.record import CellId, CellRecord, EvaluatorInfo, Outcome, Report, RunRecord, TargetInfo
+from plimsoll.types.record import CellId, CellRecord, EvaluatorInfo, Outcome, Part, Report, RunRecord, TargetInfo
 from plimsoll.types.score import Failed, Score, Scored, ScoreValue, Skipped
 from plimsoll.types.verdict import Attempts, Decision, Flip, Look, Quarantined, RuleResult, Verdict
 
@@ -35,6 +35,7 @@ __all__ = [
     "MetricKind",
     "Outcome",
     "Output",
+    "Part",
     "Quarantined",
     "Report",
     "RuleResult",

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from plimsoll.types.aggregate import Aggregate
 from plimsoll.types.case import Case
 from plimsoll.types.metric import Metric
 from plimsoll.types.output import Failure, Output
 from plimsoll.types.score import Failed, Score
+from plimsoll.types.verdict import Look
 
 Outcome: TypeAlias = Output | Failure
+
+
+class Part(StrEnum):
+    """Which cases of a dataset a run is over."""
+
+    WHOLE = "whole"
+    """The dataset has no other part."""
+    OPEN = "open"
+    """All but the held-out ones."""
+    HELD_OUT = "held out"
+    """Those that only a gate opens."""
 
 
 class CellId(Struct, frozen=True, order=True, array_like=True):
@@ -95,7 +109,12 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     stopped: str | None = None
     """Why it was ended with cells still owed: its spend cap was reached. None where it was not."""
     complete: bool = False
-    """Every planned cell is finished (with an output or a failure)."""
+    """Every planned cell is finished (with an output or a failure); of a sequential run, every one that was due."""
+    looks: int = 0
+    """Of a sequential run: into how many blocks its cases were to be drawn; 0 where it is none."""
+    look: Look | None = None
+    """Of a sequential run: where it was decided; where it is not complete, what it was on the way to, if that is
+    known."""
     git_commit: str | None = None
     git_dirty: bool | None = None
     seed: int = 0
@@ -104,6 +123,15 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     """How many cases were drawn, where not all."""
     filters: tuple[tuple[str, str], ...] = ()
     """FIELD, VALUE pairs that cases had to satisfy."""
+    saved: int = 0
+    """Of a sequential run that was decided: cells that were planned and did not have to be run."""
+    part: Part = Part.WHOLE
+    """Of the dataset; sample and filters are within it."""
+
+    @property
+    def decided_early(self) -> bool:
+        """It is a sequential run that did not have to come to all of its cells."""
+        return self.saved > 0
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -122,6 +150,13 @@ class Report(Struct, frozen=True, kw_only=True):
     def metrics(self) -> dict[str, Metric]:
         """Every metric that the run's evaluators declare, by name."""
         return {metric.name: metric for info in self.run.evaluators.values() for metric in info.metrics}
+
+    def due(self) -> Report:
+        """The report without the cases that a sequential run did not come to; the same where it came to all."""
+        if not self.run.decided_early:
+            return self
+        come_to = {record.cell.case for record in self.cells}
+        return replace(self, cases={name: case for name, case in self.cases.items() if name in come_to})
 
     def of_target(self, target: str) -> Iterator[CellRecord]:
         """One target's cells, in order."""

@@ -129,8 +129,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     anchor_digest: str | None = None
     quarantine: tuple[Quarantined, ...] = ()
     """Cases that were not counted."""
+    gone: tuple[str, ...] = ()
+    """Cases that the baseline's evidence has and this dataset lacks, or has with other content: they count as
+    missing."""
     look: Look | None = None
-    """Of a sequential run; None where every case was run."""
+    """Of a sequential run: where it was decided; None of any other, which runs every case."""
     attempts: Attempts | None = None
     """None where they were not counted."""
     not_applied: tuple[str, ...] = ()

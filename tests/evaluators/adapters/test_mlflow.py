@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.evaluators.adapters.library import one_library
 from tests.evaluators.adapters.parts import kind, message, needs
 
 from plimsoll.errors import PlimsollError
@@ -72,7 +73,6 @@ def test_calls_at_once_are_told_apart(bench):
         ({"evaluator": "Correctness"}, {"question": "How much?", "expected": "£12"}),
         ({"evaluator": "Equivalence"}, {"expected": "£12"}),
         ({"evaluator": "ExpectationsGuidelines"}, {"question": "How much?", "guidelines": ["Names a price."]}),
-        ({"evaluator": "Guidelines", "arguments": {"guidelines": "Names a price."}}, {"question": "How much?"}),
         ({"evaluator": "Completeness"}, {"question": "How much?"}),
         ({"evaluator": "Fluency"}, {}),
         ({"evaluator": "Safety"}, {}),
@@ -89,6 +89,13 @@ def test_each_judge_asks_the_suites_model(bench, settings, fields):
     assert found.usage.total_tokens
 
 
+def test_a_judge_is_given_its_arguments(mlflow):
+    values = {"inputs": "How much?", "outputs": "It is £12."}
+    found = mlflow.judged("Guidelines", values, judged("yes"), guidelines="Names a price.")
+    assert found == {"value": True, "reason": "It answers the question."}
+    assert "Names a price." in json.dumps(mlflow.requests[-1].json)
+
+
 def test_what_needs_no_model_asks_none(bench):
     before = len(bench.requests)
     entry = {"mlflow": {"evaluator": "RegexMatch", "arguments": {"pattern": "£[0-9]+"}}}
@@ -102,7 +109,6 @@ def test_what_needs_no_model_asks_none(bench):
     [
         ({"evaluator": "RelevanceToQuerry"}, "did you mean 'RelevanceToQuery'"),
         ({"evaluator": "RetrievalGroundedness"}, "reads a trace"),
-        ({"evaluator": "Guidelines"}, "needs `arguments: {guidelines: …}`"),
         ({"evaluator": "evaluators/none.py:scorer"}, "no such file"),
     ],
 )
@@ -110,6 +116,10 @@ def test_settings_that_do_not_fit_are_told(bench, settings, told):
     with pytest.raises(PlimsollError) as error:
         bench.build({"mlflow": settings})
     assert told in str(error.value)
+
+
+def test_arguments_that_it_needs_are_told(mlflow):
+    assert "needs `arguments: {guidelines: …}`" in mlflow.refusal("Guidelines")
 
 
 OWN = """
@@ -158,16 +168,32 @@ def plain(outputs) -> bool:
 """
 
 
+FILE = "evaluators/own_mlflow.py"
+
+
+def write_own(root):
+    (root / FILE).parent.mkdir(exist_ok=True)
+    (root / FILE).write_text(OWN)
+
+
 @pytest.fixture
 def own(bench):
-    (bench.root / "evaluators").mkdir(exist_ok=True)
-    (bench.root / "evaluators" / "own_mlflow.py").write_text(OWN)
-    return lambda which, **more: {"mlflow": {"evaluator": f"evaluators/own_mlflow.py:{which}", **more}}
+    write_own(bench.root)
+    return lambda which, **more: {"mlflow": {"evaluator": f"{FILE}:{which}", **more}}
 
 
-def test_a_scorer_of_ones_own_runs_as_it_is(bench, own):
-    assert bench.value(own("is_brief"), "one two three") is True
-    assert bench.value(own("is_brief"), "one two three four") is False
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory):
+    """One worker for what asks the library itself: the bench starts one to describe each evaluator."""
+    home = tmp_path_factory.mktemp("home")
+    write_own(home)
+    with one_library("mlflow", home) as found:
+        yield found
+
+
+def test_a_scorer_of_ones_own_runs_as_it_is(mlflow):
+    assert mlflow.value(f"{FILE}:is_brief", {"outputs": "one two three"}) is True
+    assert mlflow.value(f"{FILE}:is_brief", {"outputs": "one two three four"}) is False
 
 
 def test_a_feedback_has_a_reason_and_the_suite_says_what_it_is(bench, own):
@@ -190,8 +216,8 @@ def test_of_two_feedbacks_of_one_name_neither_is_taken(bench, own):
     assert found["twice.b"].value == 0.5
 
 
-def test_a_feedback_with_an_error_is_a_failure(bench, own):
-    assert "no idea" in message(bench.score(own("broken"), "x"))
+def test_a_feedback_with_an_error_is_a_failure(mlflow):
+    assert "no idea" in mlflow.failure(f"{FILE}:broken", {"outputs": "x"})
 
 
 def test_a_judge_of_ones_own_asks_the_suites_model(bench, own):
@@ -203,7 +229,5 @@ def test_a_judge_of_ones_own_asks_the_suites_model(bench, own):
 
 
 @pytest.mark.parametrize(("name", "told"), [("words", "does not say what it gives"), ("plain", "put @scorer on")])
-def test_code_of_ones_own_that_can_not_be_used_is_told(bench, own, name, told):
-    with pytest.raises(PlimsollError) as error:
-        bench.build(own(name))
-    assert told in str(error.value)
+def test_code_of_ones_own_that_can_not_be_used_is_told(mlflow, name, told):
+    assert told in mlflow.refusal(f"{FILE}:{name}")

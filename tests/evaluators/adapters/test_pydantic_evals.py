@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.evaluators.adapters.library import one_library
 from tests.evaluators.adapters.parts import kind, needs
 
 from plimsoll.errors import PlimsollError
@@ -82,17 +83,19 @@ def test_both_of_its_values_are_parts(bench):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"evaluator": "Contain", "arguments": {"value": "x"}}, "did you mean 'Contains'"),
         ({"evaluator": "Contains"}, "needs `arguments: {value: …}`"),
-        ({"evaluator": "Contains", "arguments": {"value": "x", "case": 1}}, "no argument of Contains named 'case'"),
-        ({"evaluator": "LLMJudge", "arguments": {"rubric": "x", "model": "gpt"}}, "filled by the harness"),
-        ({"evaluator": "HasMatchingSpan", "arguments": {"query": {}}}, "reads how a task ran"),
+        ({"evaluator": "Contains", "value": "x", "case": 1}, "no argument of Contains named 'case'"),
+        ({"evaluator": "LLMJudge", "rubric": "x", "model": "gpt"}, "filled by the harness"),
+        ({"evaluator": "HasMatchingSpan", "query": {}}, "reads how a task ran"),
     ],
 )
-def test_settings_that_do_not_fit_are_told(bench, settings, told):
-    with pytest.raises(PlimsollError) as error:
-        bench.build({"pydantic_evals": settings})
-    assert told in str(error.value)
+def test_settings_that_do_not_fit_are_told(pydantic_evals, settings, told):
+    assert told in pydantic_evals.refusal(**settings)
+
+
+def test_a_library_that_has_no_such_evaluator_tells_it_to_who_builds_the_suite(bench):
+    with pytest.raises(PlimsollError, match="did you mean 'Contains'"):
+        bench.build({"pydantic_evals": {"evaluator": "Contain", "arguments": {"value": "x"}}})
 
 
 OWN = """
@@ -117,17 +120,32 @@ class Counts(Evaluator):
 """
 
 
+FILE = "evaluators/own_pydantic.py"
+
+
+def write_own(root):
+    (root / FILE).parent.mkdir(exist_ok=True)
+    (root / FILE).write_text(OWN)
+
+
 @pytest.fixture
 def own(bench):
-    (bench.root / "evaluators").mkdir(exist_ok=True)
-    (bench.root / "evaluators" / "own_pydantic.py").write_text(OWN)
-    return lambda which, **more: {"pydantic_evals": {"evaluator": f"evaluators/own_pydantic.py:{which}", **more}}
+    write_own(bench.root)
+    return lambda which, **more: {"pydantic_evals": {"evaluator": f"{FILE}:{which}", **more}}
 
 
-def test_a_subclass_of_ones_own_runs_as_it_is(bench, own):
-    entry = own("AtMost", arguments={"words": 2})
-    assert bench.value(entry, "one two") is True
-    assert bench.value(entry, "one two three") is False
+@pytest.fixture(scope="module")
+def pydantic_evals(tmp_path_factory):
+    """One worker for what asks the library itself: the bench starts one to describe each evaluator."""
+    home = tmp_path_factory.mktemp("home")
+    write_own(home)
+    with one_library("pydantic_evals", home) as found:
+        yield found
+
+
+def test_a_subclass_of_ones_own_runs_as_it_is(pydantic_evals):
+    assert pydantic_evals.value(f"{FILE}:AtMost", {"output": "one two"}, words=2) is True
+    assert pydantic_evals.value(f"{FILE}:AtMost", {"output": "one two three"}, words=2) is False
 
 
 def test_what_it_is_not_given_it_does_not_see_and_a_value_that_is_missing_is_failed(bench, own):

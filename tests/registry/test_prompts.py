@@ -1,0 +1,159 @@
+"""The prompt registry follows the ledger: text or messages, once for each bundle, put right where it was rewritten."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.registry.parts import NOW, ONE, SUITE, TWO, Altered, bundle, evidence, move
+
+from plimsoll.config import ModelSettings, TargetSettings, Workspace
+from plimsoll.errors import InfrastructureError, UsageError
+from plimsoll.registry import Bundle, champion, history, promote, prompt_name, rollback
+from plimsoll.registry.prompts import prompt_text
+from plimsoll.testing.store import MemoryRegistryStore
+from plimsoll.tracking import MlflowRegistryStore, open_store
+from plimsoll.tracking.contract import PromptText, RegistryStore
+
+NAME = prompt_name(SUITE)
+CHAT = "# system:\nBe brief.\n\n# user:\n{{ question }}\n{% if page %}{{ page }}{% endif %}\n"
+PROMPTY = f"---\nname: desk\nmodel:\n  api: chat\n---\n{CHAT}"
+MESSAGES = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "{{ question }}\n{% if page %}{{ page }}{% endif %}"},
+]
+
+
+@pytest.fixture(params=["memory", pytest.param("mlflow", marks=pytest.mark.mlflow)])
+def store(request: pytest.FixtureRequest) -> Iterator[RegistryStore]:
+    if request.param == "memory":
+        yield MemoryRegistryStore()
+        return
+    workspace: Workspace = request.getfixturevalue("workspace")
+    with open_store(None, workspace, dict(os.environ)) as tracking:
+        yield MlflowRegistryStore(tracking)
+
+
+def chat(text: str, name: str = "p.jinja2") -> Bundle:
+    settings = TargetSettings(prompt=name, model="main", parameters={"temperature": 0.2})
+    models = {"main": ModelSettings(provider="openai", model="m-1", api_key="${OPENAI_API_KEY}")}
+    return Bundle.of(settings, models, {name: text.encode()})
+
+
+def said(store: RegistryStore) -> tuple[list[str], int | None]:
+    return [version.content.text for version in store.prompts(NAME)], store.prompt_alias(NAME, "champion")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "messages"),
+    [
+        (CHAT, "p.jinja2", MESSAGES),
+        (PROMPTY, "p.prompty", MESSAGES),
+        ("Answer {{ question }}", "p.jinja2", None),
+        ("{% for m in messages %}\n{{ m.role }}:\n{{ m.content }}\n{% endfor %}", "p.jinja2", None),
+        ("{% if page %}\nsystem:\nUse the page.\n{% endif %}\nuser:\n{{ question }}", "p.jinja2", None),
+        ("system:\n{% if page %}\nuser:\n{{ question }}\n{% endif %}", "p.jinja2", None),
+        ("user:\n{{ question }}\ntool:\n## tool_call_id:\n1\n", "p.jinja2", None),
+    ],
+)
+def test_messages_are_those_that_stand_by_themselves_and_else_it_is_one_text(
+    text: str, name: str, messages: list[dict[str, str]] | None
+) -> None:
+    found = prompt_text(chat(text, name))
+    assert found is not None
+    assert found.chat == (messages is not None)
+    assert (json.loads(found.text) if found.chat else found.text) == (messages or text)
+
+
+def test_a_path_that_is_written_otherwise_is_found_and_a_flow_is_no_prompt() -> None:
+    written = Bundle.of(TargetSettings(prompt="./a/../p.jinja2"), {}, {"p.jinja2": b"x"})
+    assert prompt_text(written) == PromptText("x")
+    assert prompt_text(Bundle.of(TargetSettings(flow="f"), {}, {"f/flow.dag.yaml": b"x"})) is None
+
+
+def test_a_promoted_prompt_is_a_version_with_its_digest_model_and_commit_and_the_alias_follows(
+    store: RegistryStore,
+) -> None:
+    new = chat(CHAT)
+    given = replace(evidence(new, None), commit="abc123")
+    promote(store, SUITE, new, given, who="ann", now=NOW, expected_champion=None)
+    [version] = store.prompts(NAME)
+    assert (version.content.chat, json.loads(version.content.text)) == (True, MESSAGES)
+    wanted = {"plimsoll.digest": new.digest, "plimsoll.target": "v", "plimsoll.commit": "abc123"}
+    assert wanted.items() <= version.tags.items()
+    assert json.loads(version.tags["plimsoll.models"])["main"]["model"] == "m-1"
+    assert json.loads(version.tags["plimsoll.parameters"]) == {"temperature": 0.2}
+    assert store.prompt_alias(NAME, "champion") == 1
+
+
+def test_it_is_no_new_version_when_nothing_changed_and_a_rollback_moves_the_alias_back(store: RegistryStore) -> None:
+    move(store, ONE, None)
+    move(store, TWO, ONE)
+    rollback(store, SUITE, who="bob", now=NOW)
+    assert said(store) == (["one", "two"], 1)
+    move(store, TWO, ONE, attempt=1)
+    assert said(store) == (["one", "two"], 2)
+
+
+def test_what_somebody_rewrote_deleted_or_moved_is_put_right_when_it_is_read(store: RegistryStore) -> None:
+    move(store, ONE, None)
+    move(store, TWO, ONE)
+    store.rewrite_prompt(NAME, 2, PromptText("evil"))
+    found = champion(store, SUITE)
+    assert found is not None
+    assert found.note == f"version 2 of the prompt {NAME} had been rewritten, and was put right"
+    assert said(store) == (["one", "two"], 2)
+    store.set_prompt_alias(NAME, "champion", 1)
+    assert champion(store, SUITE).note is None  # type: ignore[union-attr]
+    assert said(store) == (["one", "two"], 2)
+    store.delete_prompt(NAME, 2)
+    assert champion(store, SUITE) is not None
+    first, again = store.prompts(NAME)
+    assert (first.number, again.content) == (1, PromptText("two"))
+    assert store.prompt_alias(NAME, "champion") == again.number
+
+
+def test_a_champion_that_is_no_prompt_has_no_alias_there() -> None:
+    store = MemoryRegistryStore()
+    move(store, ONE, None)
+    flow = Bundle.of(TargetSettings(flow="f"), {}, {"f/flow.dag.yaml": b"x"})
+    move(store, flow, ONE)
+    assert said(store) == (["one"], None)
+    rollback(store, SUITE, who="bob", now=NOW)
+    assert said(store) == (["one"], 1)
+
+
+class Refusing(MemoryRegistryStore):
+    """A server whose prompt registry does not work."""
+
+    error: Exception = InfrastructureError("out of order")
+
+    def create_prompt(self, *args: Any) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [InfrastructureError("out of order"), UsageError("somebody else's")])
+def test_a_prompt_registry_that_fails_stops_no_promotion_and_is_told(error: Exception) -> None:
+    store = Refusing()
+    notes: list[str] = []
+    store.error = error
+    move(store, ONE, None, tell=notes.append)
+    assert notes == [f"the prompt registry could not be brought up to date: {error}"]
+    found = champion(store, SUITE)
+    assert found is not None
+    assert (found.digest, found.note, len(history(store, SUITE))) == (ONE.digest, notes[0], 1)
+
+
+def test_a_prompt_is_put_right_from_the_bundle_alone_and_never_from_an_altered_one() -> None:
+    store = Altered()
+    move(store, ONE, None)
+    store.rewrite_prompt(NAME, 1, PromptText("evil"))
+    store.alter_files(lambda files: files.update({path: b"evil" for path in files if path.endswith("p.jinja2")}))
+    found = champion(store, SUITE)
+    assert found is not None
+    assert "could not be brought up to date: the stored bundle" in str(found.note)
+    assert bundle("one") == ONE
