@@ -55,9 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("backends", nargs="*", metavar="BACKEND", choices=[[], *BACKENDS], help="default both")
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument(
-        "--limit", type=float, default=1200, help="seconds for each backend (default 1200)"
-    )
+    parser.add_argument("--limit", type=float, default=1200, help="seconds for each backend (default 1200)")
     return parser.parse_args()
 
 

@@ -91,15 +91,17 @@ def promote(
     attestation: str | Path | None = None,
     reason: str = "",
     who: str | None = None,
+    alias: str = "champion",
     workspace: str | Path | None = None,
 ) -> Entry:
-    """Make what a passing attestation is about the suite's champion.
+    """Make what a passing attestation is about what the suite's alias names.
 
     Args:
         suite: Its name or path.
         attestation: The evidence; None is the suite's newest passing one.
         reason: Why, for the history.
         who: Who, for the history.
+        alias: Where to: `champion`, `challenger`, or one of the project's environments.
         workspace: A folder inside the workspace; None is the current one.
 
     Raises:
@@ -108,7 +110,7 @@ def promote(
     from plimsoll import api
 
     path = None if attestation is None else Path(attestation)
-    return api.promote_suite(_workspace(workspace), suite, attestation=path, reason=reason, who=who)
+    return api.promote_suite(_workspace(workspace), suite, attestation=path, reason=reason, who=who, alias=alias)
 
 
 def _workspace(folder: str | Path | None) -> Any:

@@ -16,7 +16,7 @@ from plimsoll.gates import Grounds, PolicyError, VerificationError, decide, seal
 from plimsoll.types import Decision
 
 JUDGE = digest("relevance")
-BUNDLE = digest("bundle")
+BUNDLE = digest("v2")
 RULES = policy([{"metric": "relevance", "at_least": 0.5}], baseline="none", judges="certified")
 REPORT = make_report({"v2": {"relevance": [0.9, 0.8, 0.95, 0.85] * 10}})
 

@@ -36,7 +36,8 @@ def verdicts(sensitivity: Figure, specificity: Figure) -> Agreement:
 
 
 def held(metric: str, agreement: Agreement, **changed: object) -> Certificate:
-    return certificate(metric, digest(metric), figures=figures(agreement=agreement), **changed)
+    made: dict[str, object] = {"threshold": "== true", **changed}
+    return certificate(metric, digest(metric), figures=figures(agreement=agreement), **made)
 
 
 def judged(report: Report, name: str, **changed: object) -> Report:
@@ -73,7 +74,7 @@ def test_a_share_is_what_people_would_have_passed() -> None:
 
 
 def test_where_less_is_better_the_correction_is_turned() -> None:
-    calibration = held("correct", verdicts(share(90, 100), share(85, 100)))
+    calibration = held("correct", verdicts(share(90, 100), share(85, 100)), threshold="== false")
     report = judged(make_report({"v2": {"correct": truths(22, 78)}}), "correct", direction=Direction.LOWER)
     found = rule_of(report, certified(metric="correct", at_most=0.5), calibration)
     # Of 78 that were passed, 84 are good: 16 are not.
@@ -145,8 +146,33 @@ def test_a_label_passes_by_what_it_was_certified_for() -> None:
     rules = certified(metric="tone", at_least=0.1)
     agreement = verdicts(share(90, 100), share(85, 100))
     assert rule_of(report, rules, held("tone", agreement, threshold="== kind")).outcome is Decision.PASS
-    with pytest.raises(PolicyError, match="is certified for == curt, and passes by kind"):
+    with pytest.raises(PolicyError, match="is certified for == curt, and passes by == kind"):
         rule_of(report, rules, held("tone", agreement, threshold="== curt"))
+
+
+def test_a_certificate_for_the_other_value_is_refused() -> None:
+    report = judged(make_report({"v2": {"correct": truths(60, 40)}}), "correct")
+    agreement = verdicts(share(90, 100), share(85, 100))
+    with pytest.raises(PolicyError, match="is certified for == false, and passes by == true"):
+        rule_of(report, certified(metric="correct", at_least=0.5), held("correct", agreement, threshold="== false"))
+    # What passes is said by the condition, whatever the metric's own direction: both then mean the same.
+    turned = judged(report, "correct", pass_if="false")
+    found = rule_of(turned, certified(metric="correct", at_most=0.5), held("correct", agreement, threshold="== false"))
+    assert found.estimate == pytest.approx(1 - (0.4 + 0.85 - 1) / 0.75, abs=1e-6)
+
+
+def test_a_certificate_without_bad_answers_corrects_nothing_and_is_refused() -> None:
+    report = judged(make_report({"v2": {"correct": truths(60, 40)}}), "correct")
+    agreement = replace(verdicts(share(90, 100), share(85, 100)), specificity=None)
+    with pytest.raises(PolicyError, match="tells no sensitivity and specificity"):
+        rule_of(report, certified(metric="correct", at_least=0.5), held("correct", agreement))
+
+
+def test_every_case_passes_by_what_the_judge_was_certified_for() -> None:
+    report = judged(make_report({"v2": {"f1": [0.9] * 20}}), "f1")
+    agreement = verdicts(share(90, 100), share(85, 100))
+    with pytest.raises(PolicyError, match=r"certified for >= 0\.9, and passes by >= 0\.6"):
+        rule_of(report, certified(metric="f1", all_pass=True), held("f1", agreement, threshold=">= 0.9"))
 
 
 def test_a_target_on_the_line_passes_no_more_often_than_nominal() -> None:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from plimsoll.api.options import RunOptions
 from plimsoll.api.runs import Ran
 from plimsoll.config import GatePolicy
-from plimsoll.gates.check import OF_TODAY
 from plimsoll.reports.text import count
 from plimsoll.stats import PERCENTILES
+from plimsoll.types import EvaluatorInfo
 
+Evaluators: TypeAlias = Mapping[str, EvaluatorInfo]
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def with_ages(options: RunOptions, policy: GatePolicy) -> RunOptions:
+def with_ages(options: RunOptions, policy: GatePolicy, evaluators: Evaluators) -> RunOptions:
     """The options of a gate's run: none of its answers is older than the policy takes.
 
     Latency and cost tell of the provider on the day: where a rule asks for them, every answer is generated anew. What
     scores an answer that comes out the same is reused all the same.
     """
     limit = None if policy.baseline_max_age == "none" else policy.baseline_max_age
-    return replace(options, max_age=0 if _of_today(policy) else limit)
+    return replace(options, max_age=0 if _of_today(policy, evaluators) else limit)
 
 
 def age_notes(policy: GatePolicy, ran: Ran, *, existing: bool) -> Iterator[str]:
@@ -33,7 +35,7 @@ def age_notes(policy: GatePolicy, ran: Ran, *, existing: bool) -> Iterator[str]:
         ran: The run.
         existing: It was there before: nothing was generated for this gate.
     """
-    today, limit = _of_today(policy), policy.baseline_max_age
+    today, limit = _of_today(policy, ran.plan.evaluators), policy.baseline_max_age
     if existing:
         reused = sum(record.cached for record in ran.report.cells)
         if reused and ran.plan.max_age is None and limit != "none":
@@ -44,10 +46,11 @@ def age_notes(policy: GatePolicy, ran: Ran, *, existing: bool) -> Iterator[str]:
         yield f"{count(ran.too_old, 'answer')} in the cache were older than {_span(limit)}: generated anew"
 
 
-def _of_today(policy: GatePolicy) -> list[str]:
+def _of_today(policy: GatePolicy, evaluators: Evaluators) -> list[str]:
     """The policy's metrics of which no answer of another day is evidence."""
     named = dict.fromkeys(rule.metric for rule in policy.rules)
-    return [name for name in named if PERCENTILES.get(name, (name, None))[0] in OF_TODAY]
+    today = {metric.name for info in evaluators.values() for metric in info.metrics if metric.of_today}
+    return [name for name in named if PERCENTILES.get(name, (name, None))[0] in today]
 
 
 def _span(seconds: float) -> str:

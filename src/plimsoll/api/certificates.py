@@ -21,7 +21,6 @@ from plimsoll.calibration import (
     certificate_file,
     checks_of,
     outcome_of,
-    parse_certificate,
     read_certificate,
     standing_of,
 )
@@ -120,7 +119,7 @@ def stored_certificates(folder: Path) -> dict[str, Certificate]:
     Raises:
         ConfigError: one can't be read.
     """
-    found = (parse_certificate(path.read_bytes(), path) for path in sorted((folder / STORED).glob("*.json")))
+    found = (read_certificate(path, path) for path in sorted((folder / STORED).glob("*.json")))
     return {certificate.metric: certificate for certificate in found}
 
 

@@ -89,7 +89,7 @@ def gate_suite(
                 lambda told: run_targets(
                     prepared,
                     sides.specs,
-                    with_ages(options.run, policy),
+                    with_ages(options.run, policy, prepared.evaluators),
                     told,
                     held_out=True,
                     began=attempts.count,

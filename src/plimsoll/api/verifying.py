@@ -106,6 +106,7 @@ def verify_file(path: Path, trust: Trust, policy: GatePolicy | None = None) -> A
         VerificationError: with everything that differs.
         PlimsollError: the run, the bundle or a certificate is damaged.
     """
+    path = path.resolve()
     folder, run = path.parent, path.parent.parent.parent
     try:
         envelope = path.read_bytes()

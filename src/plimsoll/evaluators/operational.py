@@ -16,7 +16,7 @@ _TURNS = "Of a conversation, what is measured: all turns together, the mean of e
 class Latency(SettingsEvaluator):
     """Seconds that the model, or the target's own code, took for the answer; without waiting in our queue."""
 
-    metric: ClassVar[Metric] = Metric(name="", direction=Direction.LOWER, low=0.0, unit="s")
+    metric: ClassVar[Metric] = Metric(name="", direction=Direction.LOWER, low=0.0, unit="s", of_today=True)
 
     name: str = "latency"
     turns: TurnMode = Field("conversation", exclude=True, description=_TURNS)
@@ -59,7 +59,7 @@ class Tokens(SettingsEvaluator):
 class Cost(SettingsEvaluator):
     """USD that the answer took, by its tokens and the model's price at the time."""
 
-    metric: ClassVar[Metric] = Metric(name="", direction=Direction.LOWER, low=0.0, unit="USD")
+    metric: ClassVar[Metric] = Metric(name="", direction=Direction.LOWER, low=0.0, unit="USD", of_today=True)
 
     name: str = "cost"
     turns: TurnMode = Field("conversation", exclude=True, description=_TURNS)

@@ -76,6 +76,8 @@ def seal(
     wrong = _verdict_difference(verdict, report, policy, certificates)
     if wrong:
         raise VerificationError(f"the verdict can't be sealed: {wrong}")
+    if bundle_digest != verdict.target_digest:
+        raise VerificationError(f"the bundle {bundle_digest} is not what was measured: {verdict.target_digest}")
     predicate = Predicate(
         suite=verdict.suite,
         run=verdict.run,

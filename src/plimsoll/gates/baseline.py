@@ -28,7 +28,7 @@ def with_baseline(report: Report, other: Report, target: str, name: str = "champ
     same = {
         metric.name
         for key, info in mine.items()
-        if key in theirs and theirs[key].digest == info.digest
+        if key in theirs and (theirs[key].digest, theirs[key].metrics) == (info.digest, info.metrics)
         for metric in info.metrics
     }
     # Of the cases that a sequential run was decided without, nothing is held against anything.

@@ -20,8 +20,6 @@ from plimsoll.types import Case, Direction, Metric, MetricKind, Report
 DEFAULT_MARGIN = 0.05
 """Share of a metric's range that it may get worse by, where a rule names no margin: about 340 cases decide it where
 10% of them change by chance."""
-OF_TODAY = frozenset({"latency", "cost"})
-"""Metrics that tell of the provider on the day: an answer of another day is no evidence for them."""
 
 
 class PolicyError(UsageError):
@@ -43,7 +41,8 @@ class Claim:
 
     rule: Rule
     metric: Metric
-    """The metric whose scores are read; a label's values are whether it passes, so more is better."""
+    """The metric whose scores are read; a label's values are whether it passes, so more is better. Of a truth value
+    with a condition, better is what passes."""
     percentile: float | None = None
     """Which percentile of the metric the rule is about; None is its mean."""
     against: str | None = None
@@ -67,11 +66,6 @@ class Claim:
     def words(self) -> str:
         """The rule in words, without its metric."""
         return self.rule.words.replace("baseline", "anchor") if self.anchored else self.rule.words
-
-    @property
-    def of_today(self) -> bool:
-        """Only answers that were generated in this run say anything of it."""
-        return self.metric.name in OF_TODAY
 
     def counts(self, case: Case) -> bool:
         """Whether a case is one that the rule is about."""
@@ -141,19 +135,30 @@ def certificate_mistake(
         return None
     digests = [info.digest for info in report.run.evaluators.values() if metric in info.metrics]
     refusal = certificates.refusal(rule.metric, digests[0] if known else None)
-    return refusal or _other_threshold(metric, certificates.by_metric[rule.metric])
+    return refusal or _unfit_certificate(metric, rule, certificates.by_metric[rule.metric])
 
 
-def _other_threshold(metric: Metric, certificate: Certificate) -> Mistake | None:
-    """Where a label's certificate says how often other labels are told rightly than those that the rule counts."""
-    if metric.kind is not MetricKind.LABEL or metric.pass_if is None or certificate.threshold is None:
+def _unfit_certificate(metric: Metric, rule: Rule, certificate: Certificate) -> Mistake | None:
+    """Where a certificate measured something else than what the rule counts."""
+    again = f"plimsoll judge calibrate {metric.name} --labels FILE"
+    if metric.kind is MetricKind.NUMERIC and rule.kind != "all_pass":
         return None
-    if certificate.threshold == str(parse_condition(metric.pass_if)):
-        return None
-    return Mistake(
-        f"the judge of {metric.name!r} is certified for {certificate.threshold}, and passes by {metric.pass_if}",
-        remedy=f"plimsoll judge calibrate {metric.name} --labels FILE",
-    )
+    passes = _passes(metric)
+    if passes is not None and certificate.threshold != passes:
+        message = f"the judge of {metric.name!r} is certified for {certificate.threshold}, and passes by {passes}"
+        return Mistake(message, remedy=again)
+    found = certificate.figures.agreement
+    if rule.kind != "all_pass" and (found.sensitivity is None or found.specificity is None):
+        message = f"the certificate of {metric.name!r} tells no sensitivity and specificity to correct its judge by"
+        return Mistake(message, remedy=f"label good and bad answers; {again}")
+    return None
+
+
+def _passes(metric: Metric) -> str | None:
+    """What makes a case pass, as a certificate writes it."""
+    if metric.pass_if is not None:
+        return str(parse_condition(metric.pass_if))
+    return f"== {str(metric.direction is Direction.HIGHER).lower()}" if metric.kind is MetricKind.BOOL else None
 
 
 def _refuse_uncertified(
@@ -178,6 +183,8 @@ def _target_mistakes(
         mistakes.append(Mistake(f"{challenger!r} can't be its own baseline", remedy="name another baseline"))
     if anchor == challenger:
         mistakes.append(Mistake(f"{challenger!r} can't be its own anchor", remedy="name another anchor"))
+    if policy.anchor is not None and anchor is None and not first:
+        mistakes.append(Mistake(f"there is no anchor: the policy names {policy.anchor!r}", remedy="--anchor none"))
     if first and anchor is not None:
         mistakes.append(Mistake("the first champion has no anchor", remedy="leave --first or the anchor out"))
     if first and baseline is not None:
@@ -220,8 +227,19 @@ def _claim(report: Report, rule: Rule, policy: GatePolicy, against: str | None) 
     if metric.kind is MetricKind.LABEL:
         metric = replace(metric, direction=Direction.HIGHER, low=0.0, high=1.0)
     elif metric.kind is MetricKind.BOOL:
-        metric = replace(metric, low=0.0, high=1.0)
+        metric = replace(metric, direction=_direction(metric), low=0.0, high=1.0)
     return _with_margin(Claim(rule, metric, percentile, against))
+
+
+def _direction(metric: Metric) -> Direction:
+    """Of a truth value: its condition goes before its own direction."""
+    if metric.pass_if is None:
+        return metric.direction
+    condition = parse_condition(metric.pass_if)
+    passes, fails = condition.holds(True), condition.holds(False)
+    if passes == fails:
+        return metric.direction
+    return Direction.HIGHER if passes else Direction.LOWER
 
 
 def _misfit(report: Report, rule: Rule, policy: GatePolicy, metric: Metric, percentile: float | None) -> Mistake | None:

@@ -42,10 +42,7 @@ class Correction:
         """
         found = self.certificate.figures.agreement
         if self.truth:
-            known = found.sensitivity is not None and found.specificity is not None
-            return (
-                None if known else "its certificate has no answers of one kind to tell sensitivity and specificity by"
-            )
+            return None
         if difference:
             return "a judge that errs alike on both sides errs in neither's favour"
         return None if found.bias else "its certificate was measured on another scale, so its mean error is not known"

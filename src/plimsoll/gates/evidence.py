@@ -59,6 +59,8 @@ class Evidence:
     """(Target, reason) → cells without a value."""
     quarantined: int = 0
     """Cases that a quarantine leaves out."""
+    asked: int = 0
+    """Cases that the rule is about, with those."""
 
     @property
     def coverage(self) -> float:
@@ -110,7 +112,7 @@ def gather(
     pairs: list[Pair] = []
     missing: list[str] = []
     lacks: Counter[tuple[str, str]] = Counter()
-    planned = scored = aside = quarantined = 0
+    planned = scored = aside = quarantined = asked = 0
     nothing = (Lack(LackKind.MISSING, "the case is not in its run"),) * max(1, report.run.repeats)
     for case in (*report.cases, *sorted((ours.keys() | theirs.keys() | set(gone)) - report.cases.keys())):
         row = None if case in gone else report.cases.get(case)
@@ -119,6 +121,7 @@ def gather(
             continue
         if only is not None and case not in only and case not in gone:
             continue
+        asked += 1
         if case in without:
             quarantined += 1
             continue
@@ -135,12 +138,12 @@ def gather(
             missing.append(case)
         if row is not None and taken.challenger:
             pairs.append(_pair(row, taken))
-    return Evidence(tuple(pairs), planned, scored, tuple(missing), aside, lacks, quarantined)
+    return Evidence(tuple(pairs), planned, scored, tuple(missing), aside, lacks, quarantined, asked)
 
 
 def _cells(report: Report, target: str, claim: Claim) -> dict[str, tuple[Cell, ...]]:
     found = readings(report, target, claim.metric)
-    if not claim.of_today:
+    if not claim.metric.of_today:
         return found
     cached = {record.cell for record in report.of_target(target) if record.cached}
     return {

@@ -9,6 +9,7 @@ from plimsoll.gates.correction import Correction
 from plimsoll.gates.evidence import Evidence
 from plimsoll.stats import Estimate, Range, mean_interval, percentile_interval, rate_interval
 from plimsoll.stats.estimate import Interval
+from plimsoll.stats.means import p_above
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,26 @@ def interval_of(claim: Claim, evidence: Evidence) -> Interval:
         return mean
     single = evidence.units == len(values) and len(set(weights)) == 1 and all(value in (0.0, 1.0) for value in values)
     return rate if single else lambda confidence: _wider(rate(confidence), mean(confidence))
+
+
+def p_better(claim: Claim, evidence: Evidence) -> float | None:
+    """The two-sided p-value of a claim of improvement: the interval at 1 − p just touches 0. None of percentiles."""
+    if claim.percentile is not None:
+        return None
+    sign = 1 if claim.higher_is_better else -1
+    span = Range(claim.metric.low, claim.metric.high).contrast()
+    return min(
+        1.0,
+        2
+        * p_above(
+            [sign * (pair.challenger_mean - pair.baseline_mean) for pair in evidence.pairs],
+            0.0,
+            span=span if sign == 1 else span.flipped(),
+            truth=claim.truth,
+            weights=evidence.weights,
+            groups=evidence.groups,
+        ),
+    )
 
 
 def _wider(one: Estimate, other: Estimate) -> Estimate:

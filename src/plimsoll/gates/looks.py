@@ -8,6 +8,7 @@ all looks to stay what the policy names (repeated confidence intervals: Jennison
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +23,8 @@ from plimsoll.types import Case, Look, Report
 Blocks = tuple[tuple[str, ...], ...]
 """Ids of cases, block by block, each in the order of the case table."""
 
+_LEAST_P = 1e-9
+"""No smaller p-value is told apart."""
 CERTAIN = 1 - 1e-12
 """No interval is asked for above this confidence: nothing can be concluded yet."""
 CLOSEST = 0.002
@@ -111,6 +114,20 @@ class Drawn:
         """
         fractions = self._fractions(claim)
         return look_confidence(overall, fractions) if fractions else 1.0
+
+    def overall(self, p_value: float, claim: Claim) -> float:
+        """The p-value over all looks so far, of one that was computed at this look alone: the repeated p-value.
+
+        The smallest at which this look's interval would exclude what `p_value` excludes (Jennison and Turnbull 1989).
+        """
+        low, high = math.log(_LEAST_P), 0.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            if p_value <= 1 - self.confidence(1 - math.exp(middle), claim):
+                high = middle
+            else:
+                low = middle
+        return math.exp(high)
 
     def _fractions(self, claim: Claim) -> tuple[float, ...]:
         """After each look so far, the share of the information that was in; looks that brought none left out.

@@ -14,7 +14,7 @@ from plimsoll.config import GatePolicy
 from plimsoll.gates.check import Claim
 from plimsoll.gates.correction import Correction
 from plimsoll.gates.evidence import Evidence
-from plimsoll.gates.figures import as_people_would, correction_of, interval_of, line_of, mirrored
+from plimsoll.gates.figures import as_people_would, correction_of, interval_of, line_of, mirrored, p_better
 from plimsoll.gates.flips import failing, flips
 from plimsoll.gates.looks import CERTAIN, Drawn, widened
 from plimsoll.gates.words import advice, compared, counted, measured, percent, shown
@@ -55,7 +55,10 @@ class Finding:
         """Of a claim of improvement, two-sided; 1 where it can't be decided."""
         if self.interval is None or self.hindrance is not None:
             return 1.0
-        return p_value_above(self.interval if self.claim.higher_is_better else mirrored(self.interval), 0.0)
+        direct = None if self.corrected else p_better(self.claim, self.evidence)
+        if direct is None:
+            return p_value_above(self.interval if self.claim.higher_is_better else mirrored(self.interval), 0.0)
+        return direct if self.drawn is None else self.drawn.overall(direct, self.claim)
 
 
 def find(
@@ -71,7 +74,7 @@ def find(
         drawn: Of a sequential run: how far it had come.
     """
     everyone = claim.rule.kind == "all_pass"
-    hindrance = _hole(evidence, 1.0 if everyone else policy.coverage) or hindrance
+    hindrance = _hole(evidence, 1.0 if everyone else policy.coverage) or _too_many(evidence, policy) or hindrance
     if hindrance is None and not everyone and evidence.units < MIN_UNITS:
         what = "group" if evidence.units < len(evidence.pairs) else "pair" if claim.rule.relative else "case"
         hindrance = f"{counted(evidence.units, what)}, and fewer than {MIN_UNITS} tell nothing"
@@ -194,6 +197,14 @@ def _hole(evidence: Evidence, coverage: float) -> str | None:
             f"cells scored and {percent(coverage)} needed: {_lacks(evidence)}"
         )
     return None
+
+
+def _too_many(evidence: Evidence, policy: GatePolicy) -> str | None:
+    """Why the quarantine is too large to decide the rule without its cases."""
+    if evidence.quarantined <= policy.max_quarantined * evidence.asked:
+        return None
+    most = percent(policy.max_quarantined)
+    return f"{evidence.quarantined} of its {counted(evidence.asked, 'case')} are quarantined, and {most} is the most"
 
 
 def _aside(evidence: Evidence) -> str:

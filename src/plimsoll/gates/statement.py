@@ -128,10 +128,10 @@ def read_statement(payload: bytes, signed_by: tuple[str, ...], claims: tuple[str
     if len(statement.subject) != 1 or len(statement.subject[0].digest) != 1:
         raise VerificationError("the attestation needs exactly one subject with one digest")
     subject, predicate = statement.subject[0], statement.predicate
-    contradiction = _contradiction(subject.name, predicate)
+    [(algorithm, value)] = subject.digest.items()
+    contradiction = _contradiction(subject.name, f"{algorithm}:{value}", predicate)
     if contradiction:
         raise VerificationError(f"the attestation contradicts itself: {contradiction}")
-    [(algorithm, value)] = subject.digest.items()
     fields = {name: getattr(predicate, name) for name in predicate.__struct_fields__}
     return Attestation(
         subject=subject.name, bundle=f"{algorithm}:{value}", signed_by=signed_by, claims=claims, **fields
@@ -142,11 +142,12 @@ def _subject_of(predicate: Predicate) -> str:
     return f"{predicate.suite}/{predicate.verdict.target}"
 
 
-def _contradiction(name: str, predicate: Predicate) -> str | None:
+def _contradiction(name: str, bundle: str, predicate: Predicate) -> str | None:
     """What the statement says twice, and not alike."""
     verdict = predicate.verdict
     pairs = (
         ("subject", name, _subject_of(predicate)),
+        ("bundle", bundle, verdict.target_digest),
         ("suite", predicate.suite, verdict.suite),
         ("run", predicate.run, verdict.run),
     )

@@ -110,7 +110,11 @@ class ModelGateway:
 
     def line_url(self, index: int, line: str) -> str:
         """The same for one line alone: whatever is asked there is the line's, and nothing is answered after its end."""
-        return f"{self._url}/{index}/lines/{line}/v1"
+        return f"{self.line_azure_url(index, line)}/v1"
+
+    def line_azure_url(self, index: int, line: str) -> str:
+        """The same for an Azure OpenAI client."""
+        return f"{self._url}/{index}/lines/{line}"
 
     def open_line(self, line: str) -> LineCalls:
         """Begin to note what a line asks."""

@@ -105,7 +105,10 @@ def _p_above(units: Units, threshold: float, span: Range, *, truth: bool) -> flo
         return 1.0
     common, same = units.commonest
     if method is Method.T or (span.low is None and len(units.values) - same >= _FEW):
-        return float(stdtr(units.effective - 1, (threshold - units.mean) / units.standard_error))
+        statistic = (units.mean - threshold) / units.standard_error
+        if truth and span.low is not None and threshold > span.low:
+            statistic = min(statistic, score_statistic(units, span.low, threshold))
+        return float(stdtr(units.effective - 1, -statistic))
     if span.low is None:
         return 1.0
     if method is Method.EXACT:
@@ -121,10 +124,11 @@ def _method(units: Units, *, truth: bool) -> Method:
     count = len(units.values)
     if count < 2:
         return Method.NONE
-    _, same = units.commonest
+    common, same = units.commonest
     if same == count:
         return Method.EXACT
-    return Method.SCORE if 2 * same > count or _single_truths(units, truth=truth) else Method.T
+    mostly = 2 * same > count or units.share_of(common) > 0.5
+    return Method.SCORE if mostly or _single_truths(units, truth=truth) else Method.T
 
 
 def _single_truths(units: Units, *, truth: bool) -> bool:
@@ -151,7 +155,9 @@ def _lower(units: Units, confidence: float, span: Range, *, truth: bool) -> floa
         return None
     t = t_quantile(units.effective - 1, confidence)
     if method is Method.T:
-        return units.mean - t * units.standard_error
+        limit = units.mean - t * units.standard_error
+        # Groups of truth values: one that is lost whole, unseen so far, is not in the spread that was seen.
+        return min(limit, score_limit(units, span.low, t)) if truth and span.low is not None else limit
     common, same = units.commonest
     if span.low is None:
         return units.mean - t * units.standard_error if len(units.values) - same >= _FEW else None

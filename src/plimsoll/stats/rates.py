@@ -68,7 +68,8 @@ def effective_cases(units: Units, share: float, confidence: float) -> float:
     if units.plain and all(value in (0.0, 1.0) for value in units.values):
         return float(units.cases)
     error = units.standard_error
-    if error == 0 or share in (0.0, 1.0) or units.effective <= 1:
+    # By the values: with weights a mean of equal ones may miss them by the last digit.
+    if error == 0 or len(set(units.values)) == 1 or units.effective <= 1:
         return units.effective
     # A spread that came out small by chance does not make cases count for more than there are.
     found = min(share * (1 - share) / error**2, float(units.cases))

@@ -59,6 +59,11 @@ class Units:
         most = max(counts.values())
         return min(value for value, count in counts.items() if count == most), most
 
+    def share_of(self, value: float) -> float:
+        """The share of the whole that has this value."""
+        pairs = zip(self.shares, self.values, strict=True)
+        return math.fsum(share for share, each in pairs if round(each, DIGITS) == value)
+
 
 def units_of(
     values: Sequence[float], weights: Sequence[float] | None = None, groups: Sequence[Hashable] | None = None

@@ -36,6 +36,8 @@ class Metric(Struct, frozen=True, kw_only=True):
     """`s`, `tokens`, `USD`; empty where the value has none."""
     labels: tuple[str, ...] = ()
     """The labels allowed, of a label metric; empty allows any."""
+    of_today: bool = False
+    """It tells of the provider on the day (latency, cost): an answer of another day is no evidence for it."""
     judged: bool = False
     """A model gave the value: it needs calibration before it is believed."""
     pass_if: str | None = None
