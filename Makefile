@@ -59,14 +59,14 @@ docs: install ## the documentation, without warnings, into docs/_build
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: install ## every benchmark, into docs/benchmarks.md (about half an hour; needs nginx with its echo module)
-	@failed=; for part in engine peers groundedness calibration render; do $(BIN)/python -m benchmarks.$$part || failed="$$failed $$part"; done; \
+	@failed=; for part in engine peers groundedness calibration promotion_races render; do $(BIN)/python -m benchmarks.$$part || failed="$$failed $$part"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 schemas: install ## write the published JSON Schemas (schemas/)
 	@$(BIN)/python -m plimsoll.api.schemas schemas
 
 lock: install ## resolve the requirements anew and write the locks
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra promptflow --extra embedded --extra azure --extra text --extra pydantic-evals --group dev --group docs --group weights \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra promptflow --extra embedded --extra azure --extra text --extra pydantic-evals --extra postgres --group dev --group docs --group weights \
 		--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 	@grep -E '^uv==' requirements.lock | cut -d' ' -f1 > .venv/uv.in
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

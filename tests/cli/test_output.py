@@ -75,7 +75,8 @@ def test_what_lists_and_checks_imports_no_client_no_tracking_no_frames_and_no_li
     for found in listed:
         assert found.isdisjoint({*HEAVY, *libraries})
     assert "pydantic" in checked
-    assert checked.isdisjoint(HEAVY)
+    # How many cases a rule takes to decide is computed.
+    assert checked.isdisjoint(set(HEAVY) - {"scipy"})
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *GROUPS, *INNER])

@@ -66,7 +66,7 @@ GATE_EXAMPLES = (
     "\b\nExamples:\n"
     "  plimsoll gate support-qa --target v1 --first   there is no champion yet\n"
     "  plimsoll gate support-qa --target v2           against the champion\n"
-    "  plimsoll gate support-qa --sequential          only as many cases as it takes to decide"
+    "  plimsoll gate support-qa --sequential          no more cases than it takes"
 )
 CACHE_EXAMPLES = (
     "\b\nExamples:\n"

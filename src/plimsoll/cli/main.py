@@ -6,6 +6,7 @@ Nothing heavy is imported here: a command imports what it needs when it runs, so
 from __future__ import annotations
 
 import errno
+import functools
 import gc
 import io
 import os
@@ -86,11 +87,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(int(code))
 
 
+@functools.cache
+def _command() -> Any:
+    """The command line as click runs it: made once, where several commands run in one process."""
+    return typer.main.get_command(app)
+
+
 def _run(words: Sequence[str]) -> ExitCode:
     """The command's exit code, whatever it raises: Python's own for an error is 1, which says «the gate failed»."""
     try:
         # Not standalone: typer itself would end with 1 for a closed pipe and an aborted prompt.
-        ended = app(words, prog_name="plimsoll", standalone_mode=False)
+        ended = _command()(words, prog_name="plimsoll", standalone_mode=False)
         if ended == ExitCode.INTERRUPTED and not isinstance(ended, ExitCode):
             # What typer makes of a Ctrl-C that no command caught.
             return _told(InterruptedRunError("interrupted"), words)
