@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 @functools.cache
-def _command() -> Any:
+def _command_line() -> Any:
     """The command line as click runs it: made once, where several commands run in one process."""
     return typer.main.get_command(app)
 
@@ -97,7 +97,7 @@ def _run(words: Sequence[str]) -> ExitCode:
     """The command's exit code, whatever it raises: Python's own for an error is 1, which says «the gate failed»."""
     try:
         # Not standalone: typer itself would end with 1 for a closed pipe and an aborted prompt.
-        ended = _command()(words, prog_name="plimsoll", standalone_mode=False)
+        ended = _command_line()(words, prog_name="plimsoll", standalone_mode=False)
         if ended == ExitCode.INTERRUPTED and not isinstance(ended, ExitCode):
             # What typer makes of a Ctrl-C that no command caught.
             return _told(InterruptedRunError("interrupted"), words)
