@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 from tests.calibration.parts import NOON, certificate
 from tests.gates.parts import Value, make_report, policy, truths
 
@@ -88,7 +89,11 @@ def write_sealed(folder: Path, *, signed: bool = True, cases: int = 10) -> Seale
         "correct": truths(cases, 0),
         "relevance": [0.75 + place / 100 for place in range(cases)],
     }
-    write_run(folder, make_report({"v2": good, "v1": good}))
+    settings = TargetSettings.model_validate({"prompt": "prompts/v2.jinja2"})
+    bundle = Bundle.of(settings, {}, {"prompts/v2.jinja2": b"Answer: {{ question }}"})
+    made = make_report({"v2": good, "v1": good})
+    targets = {**made.run.targets, "v2": replace(made.run.targets["v2"], digest=bundle.digest)}
+    write_run(folder, replace(made, run=replace(made.run, targets=targets)))
     key = load_private_key(generate_key()[0].decode())
     report = read_report(folder)
     judge = report.run.evaluators["relevance"].digest
@@ -97,8 +102,6 @@ def write_sealed(folder: Path, *, signed: bool = True, cases: int = 10) -> Seale
     verdict = decide(report, "v2", "v1", POLICY, grounds=grounds)
     gate = folder / "gate" / "v2"
     write_atomic(gate / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
-    settings = TargetSettings.model_validate({"prompt": "prompts/v2.jinja2"})
-    bundle = Bundle.of(settings, {}, {"prompts/v2.jinja2": b"Answer: {{ question }}"})
     decided = Decided(POLICY, verdict, certificates)
     write_evidence(gate, decided, report, bundle, key if signed else None)
     return SealedRun(folder, key)

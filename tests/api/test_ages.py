@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime, timedelta
 
 import pytest
 from tests.api.parts import SUITE, Desk, edit
 
 from plimsoll.api import GateOptions, GateRun, RunOptions, gate_suite, run_suite
 from plimsoll.config import Workspace
-from plimsoll.errors import ExitCode
+from plimsoll.errors import ExitCode, UsageError
 from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply
 from plimsoll.types import Decision
@@ -78,6 +79,39 @@ def test_what_can_not_be_generated_again_is_a_failed_cell_never_the_old_answer(w
     decided = gate(workspace)
     assert decided.exit_code == ExitCode.INCONCLUSIVE
     assert "1 case without a value" in decided.verdict.reasons[0]
+
+
+def test_a_run_that_is_older_than_the_policy_takes_is_no_evidence_of_today(workspace: Workspace):
+    decided = gate(workspace)
+    path, run = decided.run.folder / "plan.json", decided.run.report.run
+    plan = path.read_text(encoding="utf-8")
+    for days, sealed in ((6, True), (9, False)):
+        started = datetime.fromisoformat(run.started) - timedelta(days=days)
+        path.write_text(plan.replace(run.started, started.isoformat()), encoding="utf-8")
+        again = gate(workspace, run_id=run.id)
+        assert (again.attestation is not None) is sealed
+    assert again.unsealed == "the run is 9 days old, and the policy takes answers of at most 7 d"
+    edit(workspace.root, "suites/desk.yaml", "  target: v1", "  target: v1\n  baseline_max_age: none")
+    assert gate(workspace, run_id=run.id).attestation is not None
+
+
+def test_a_gates_run_that_is_gone_on_with_takes_no_older_answers_than_the_gate(workspace: Workspace, desk: Desk):
+    gate(workspace)
+    grow_older(workspace, 8)
+    desk.replies[3] = Reply(status=400, body={"error": {"message": "refused"}})
+    cut = gate(workspace)
+    assert cut.attestation is None
+    desk.replies.clear()
+    before = desk.requests
+    grow_older(workspace, 8)
+    run_suite(workspace, "desk", RunOptions(track=False, only_failed=True), Silent())
+    assert desk.requests == before + 2
+
+
+def test_a_run_that_is_evidence_is_not_gone_on_with(workspace: Workspace):
+    assert gate(workspace).attestation is not None
+    with pytest.raises(UsageError, match="has no run yet"):
+        run_suite(workspace, "desk", RunOptions(track=False, resume=True), Silent())
 
 
 @pytest.mark.parametrize(

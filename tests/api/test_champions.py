@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from tests.api.parts import SUITE, Desk, cases, edit, write_cases
 from tests.api.repository import commit
@@ -12,7 +14,9 @@ from tests.api.test_quarantine import quarantine
 from plimsoll.api import GateOptions, GateRun, RunOptions, gate_suite, promote_suite, verify_suite
 from plimsoll.api.champions import entry_of_anchor
 from plimsoll.api.gone import gone_since_gate, measured_lines
+from plimsoll.api.grounding import grounding_of
 from plimsoll.api.prepare import prepare
+from plimsoll.api.sides import Sides
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, PlimsollError, UsageError
 from plimsoll.registry import Entry, TamperedError, history, keep_measured
@@ -96,6 +100,18 @@ def test_baselines_and_anchors_out_of_the_registry_with_their_evidence(
     promote_suite(workspace, "desk", who="somebody", alias="staging")
     staged = gate(workspace, writer, target="v2", baseline="staging")
     assert (staged.verdict.baseline, staged.verdict.baseline_digest) == ("staging", newest.bundle)
+    # It moves that alias, with an anchor or without, and no other; nor does another anchor than the policy's.
+    edit(root, "suites/desk.yaml", "  target: v1", "  target: v1\n  anchor: v1")
+    told = "the policy is another than the one it was decided by"
+    gate(workspace, writer, target="v2", baseline="staging")
+    with pytest.raises(PlimsollError, match=told):
+        promote_suite(workspace, "desk", who="somebody")
+    gate(workspace, writer, target="v2", baseline="staging", anchor="v2")
+    with pytest.raises(PlimsollError, match=told):
+        promote_suite(workspace, "desk", who="somebody", alias="staging")
+    edit(root, "suites/desk.yaml", "\n  anchor: v1", "")
+    gate(workspace, writer, target="v2", baseline="staging", anchor="v2")
+    assert promote_suite(workspace, "desk", who="somebody", alias="staging").seq == 2
 
     # A case that the champion was measured on and that is gone, or was changed, counts as missing.
     write_cases(root, cases(11))
@@ -149,6 +165,36 @@ def test_cases_that_a_gate_was_measured_on_and_that_the_registry_lost_or_altered
     keep_measured(store, "desk", entry.attestation, lines.splitlines(keepends=True)[0])
     with pytest.raises(TamperedError, match=r"the list of cases .* was altered"):
         gone_since_gate(prepared, store, entry)
+
+
+def test_what_changed_since_an_alias_was_gated_is_told_and_what_force_left_unknown(workspace: Workspace):
+    (workspace.root / "suites" / "desk.yaml").write_text(WITHOUT_BASELINE, encoding="utf-8")
+    decided = gate(workspace)
+    assert decided.attestation is not None
+    store = MemoryRegistryStore()
+    entry = _entry(store, decided, forced=("no approval",))
+
+    def notes(entry: Entry) -> tuple[str, ...]:
+        prepared = prepare(workspace, "desk")
+        assert prepared.suite.gate is not None
+        sides = Sides(prepared.targets["v1"], entry=entry)
+        found = grounding_of(prepared, prepared.suite.gate, sides, store, base=None, at=datetime.now(UTC))
+        return tuple(note for note in found.notes if "quarantine" not in note)
+
+    unknown = "nothing is known of the cases that the champion was measured on, it was forced"
+    assert [note.partition(":")[0] for note in notes(entry)] == [unknown]
+    bare = msgspec.structs.replace(entry, attestation="")
+    assert [note.partition(":")[0] for note in notes(bare)] == [unknown]
+    assert "--base REF" in notes(bare)[0]
+
+    keep_measured(store, "desk", entry.attestation, measured_lines(decided.attestation))
+    assert notes(entry) == ()
+    edit(workspace.root, "suites/desk.yaml", "at_least: 0.5", "at_least: 0.1")
+    edit(workspace.root, "evaluators/short.py", "<= 3", "<= 9")
+    assert notes(entry) == (
+        "the suite's gate was edited since the champion was gated: have that reviewed",
+        "evaluators, or models that they ask, were edited (short) since the champion was gated: have that reviewed",
+    )
 
 
 def test_an_anchor_without_a_history_or_a_rule_is_an_error(workspace: Workspace):

@@ -110,7 +110,12 @@ def test_the_whole_road_from_the_first_champion_to_a_rollback(tracked: Workspace
 def test_a_policy_that_was_edited_since_the_gate_is_refused(tracked: Workspace):
     gate(tracked, first=True)
     edit(tracked.root, "suites/desk.yaml", "at_least: 0.5", "at_least: 0.4")
-    assert "the policy is another than the one it was decided by" in refusal(tracked)
+    told = "the policy is another than the one it was decided by"
+    assert f"{told} (plimsoll gate desk)" in refusal(tracked)
+    edit(tracked.root, "suites/desk.yaml", "at_least: 0.4", "at_least: 0.5")
+    # An anchor that the policy has by now was left out when it was decided.
+    edit(tracked.root, "suites/desk.yaml", "  target: v1", "  target: v1\n  anchor: champion")
+    assert told in refusal(tracked)
 
 
 @pytest.mark.parametrize(

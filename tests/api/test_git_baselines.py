@@ -10,7 +10,7 @@ from tests.api.parts import SUITE, Desk, edit, write_workspace
 from tests.api.repository import commit, git
 
 from plimsoll.api import GateOptions, GateRun, RunOptions, gate_suite, verify_suite
-from plimsoll.api.git import files_at
+from plimsoll.api.git import GitState, commit_of, files_at, git_state
 from plimsoll.api.prepare import prepare
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, ExitCode, PlimsollError, UsageError
@@ -219,6 +219,50 @@ def test_dropping_the_regressed_cases_does_not_turn_a_fail_into_a_pass(tmp_path:
     allowed = gate(workspace, "git:main", base="main")
     assert (allowed.verdict.outcome, allowed.verdict.gone) == (Decision.PASS, ())
     assert any("this change edits the suite's gate" in note for note in allowed.run.view.notes)
+
+
+def test_what_decides_and_was_edited_in_the_same_change_is_told(workspace: Workspace):
+    commit(workspace.root)
+    assert not any("this change edits" in note for note in gate(workspace, "git:main").run.view.notes)
+    edit(workspace.root, "suites/desk.yaml", "at_least: 0.5", "at_least: 0.1")
+    edit(workspace.root, "suites/desk.yaml", "evaluators:\n", "max_failed: 0.5\nrepeats: 2\nevaluators:\n")
+    edit(workspace.root, "evaluators/short.py", "<= 3", "<= 9")
+    for options in ({"baseline": "git:main"}, {"baseline": "v2", "base": "main"}):
+        told = [note for note in gate(workspace, **options).run.view.notes if "this change edits" in note]
+        assert [
+            note.partition(", which decides over it, since main (")[0].removeprefix("this change edits ")
+            for note in told
+        ] == [
+            "the suite's gate",
+            "the suite's repeats",
+            "the suite's max_failed",
+            "evaluators/short.py",
+        ]
+        assert all(note.endswith(": have it reviewed") for note in told)
+
+
+def test_files_of_a_commit_that_were_altered_are_read_out_of_git_anew(workspace: Workspace):
+    made = commit(workspace.root)
+    first = gate(workspace, "git:main")
+    prompt = workspace.state / "refs" / made / "prompts" / "v1.jinja2"
+    prompt.write_text("won {{ question }}", encoding="utf-8")
+    (prompt.parent / "more.jinja2").write_text("more", encoding="utf-8")
+    assert gate(workspace, "git:main").verdict.baseline_digest == first.verdict.baseline_digest
+    assert prompt.read_text(encoding="utf-8") == "one {{ question }}"
+    assert sorted(path.name for path in prompt.parent.iterdir()) == ["v1.jinja2", "v2.jinja2"]
+    assert [path.name for path in (workspace.state / "refs").iterdir()] == [made]
+
+
+def test_what_git_sets_for_a_hook_leads_to_no_other_repository(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made = commit(workspace.root)
+    (tmp_path / "other").mkdir()
+    commit(tmp_path / "other")
+    for name, value in (("GIT_DIR", ".git"), ("GIT_WORK_TREE", "."), ("GIT_INDEX_FILE", ".git/index")):
+        monkeypatch.setenv(name, str(tmp_path / "other" / value))
+    assert git_state(workspace.root) == GitState(made, dirty=False, branch="main")
+    assert "suites/desk.yaml" in {held.path for held in files_at(workspace.root, commit_of(workspace.root, "main"))}
 
 
 def test_a_dataset_that_is_not_in_git_has_to_be_let_change(workspace: Workspace):

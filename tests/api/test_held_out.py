@@ -126,6 +126,18 @@ def test_a_gates_run_is_not_gone_on_with_nor_compared_unless_it_is_named(held: W
     assert closed not in (found.before.run, found.after.run)
 
 
+def test_a_gates_run_that_was_cut_short_is_gone_on_with_by_a_gate(held: Workspace):
+    cut = gate(held).run
+    journal = cut.folder / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(
+        b"".join(line for line in lines if min(cut.report.cases).encode() not in line and b"end" not in line)
+    )
+    told = gate(held, run_id=cut.report.run.id).unsealed or ""
+    assert "cells were not run: plimsoll gate desk again" in told
+    assert "plimsoll run" not in told
+
+
 def test_no_report_of_a_gate_shows_what_held_out_cases_and_answers_say(held: Workspace, desk: Desk):
     closed = {int(name[1:]) for name in gate(held).run.report.cases}
     wrong = min(closed)

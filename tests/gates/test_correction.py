@@ -179,7 +179,7 @@ def test_a_target_on_the_line_passes_no_more_often_than_nominal() -> None:
     """A judge that passes 90% of the good and 40% of the bad answers, half of which are good: 0.65 of them by it."""
     draw, passed, uncorrected = random.Random(1), 0, 0
     rules = certified(metric="correct", at_least=0.5)
-    rounds, labels = 120, 100
+    rounds, labels = 60, 100
     for _ in range(rounds):
         good = [draw.random() < 0.5 for _ in range(200)]
         said = [draw.random() < (0.9 if one else 0.4) for one in good]

@@ -92,7 +92,7 @@ def test_groups_that_are_lost_whole_are_seldom_missed() -> None:
         noise = [draw.choice((-1.0, 1.0)) if draw.random() < 0.06 else 0.0 for _ in range(200)]
         values = [-1.0 if lost[place // 10] else noise[place] for place in range(200)]
         found = mean_interval(
-            values, 0.95, span=Range(-1, 1), truth=True, groups=[f"g{place // 10}" for place in range(200)]
+            values, 0.95, span=Range(-1, 1), truth=True, groups=[f"g{place // 10}" for place in range(200)], guard="low"
         )
         assert found.low is not None
         passed += found.low >= -0.06
@@ -115,7 +115,7 @@ def test_the_direct_p_value_is_that_of_the_interval() -> None:
         values = [draw.choice((-1.0, 0.0, 0.0, 1.0, 1.0)) for _ in range(60)]
 
         def interval(confidence: float, values: list[float] = values, groups: list[str] | None = groups):
-            return mean_interval(values, confidence, span=Range(-1, 1), truth=True, groups=groups)
+            return mean_interval(values, confidence, span=Range(-1, 1), truth=True, groups=groups, guard="low")
 
-        direct = 2 * p_above(values, 0.0, span=Range(-1, 1), truth=True, groups=groups)
+        direct = 2 * p_above(values, 0.0, span=Range(-1, 1), truth=True, groups=groups, guarded=True)
         assert direct == pytest.approx(p_value_above(interval, 0.0), rel=1e-4)

@@ -137,10 +137,6 @@ def first(store: Any, suite: str) -> None:
     attempt(store, suite, "first", None)
 
 
-def environment(store: Any, suite: str) -> None:
-    attempt(store, suite, "second", None if champion(store, suite, "staging") is None else "done", alias="staging")
-
-
 def back(store: Any, suite: str) -> None:
     now = champion(store, suite)
     if now is not None and now.entry.action == "promote":
@@ -156,11 +152,10 @@ def approve(store: Any, suite: str) -> None:
 
 MOVES: dict[str, Callable[[Any, str], None]] = {
     "first": first,
-    "environment": environment,
     "rollback": back,
     "approve": approve,
 }
-_BEFORE = {"first": 0, "environment": 1, "rollback": 2, "approve": 0}
+_BEFORE = {"first": 0, "rollback": 2, "approve": 0}
 """Promotions that each begins with."""
 
 
@@ -185,7 +180,7 @@ def finish(workspace: Workspace, suites: dict[str, str], results: Any) -> None:
     with open_store(None, workspace, dict(os.environ)) as tracking:
         store = MlflowRegistryStore(tracking)
         for suite, move in suites.items():
-            alias = "staging" if move == "environment" else "champion"
+            alias = "champion"
             before = len(history(store, suite, alias))
             MOVES[move](store, suite)
             MOVES[move](store, suite)

@@ -200,3 +200,14 @@ def test_an_output_older_than_asked_for_is_not_given_and_is_counted(path):
         assert cache.output(key, now + 1) is None
         assert cache.output(key_of("other"), now + 1) is None
         assert cache.too_old == 1
+
+
+def test_an_output_from_the_future_has_no_age(path):
+    now = 1000.5 * DAY
+    for ahead, given in ((0.9, True), (1.1, False)):
+        with CellCache(path, clock=partial(float, now + ahead * DAY)) as cache:
+            key = keep(cache, 1)
+        with CellCache(path, clock=lambda: now) as cache:
+            assert (cache.output(key, now - 7 * DAY) is not None) is given
+            assert cache.too_old == (not given)
+            assert cache.output(key) is not None

@@ -133,7 +133,7 @@ def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("not a database at all, " * 100)
     (tmp_path / "file").write_text("")
     workspace = Workspace(tmp_path, ProjectSettings())
-    with pytest.raises(InfrastructureError, match=r"notes\.db is no usable SQLite database"):
+    with pytest.raises(InfrastructureError, match=r"notes\.db is no usable SQLite database: .*the champions' history"):
         open_store("sqlite:///notes.db", workspace, dict(os.environ))
     with pytest.raises(InfrastructureError, match=r"file/mlflow\.db can't be opened: .*MLFLOW_TRACKING_URI"):
         open_store("sqlite:///file/mlflow.db", workspace, dict(os.environ))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from plimsoll.api.options import RunOptions
@@ -44,6 +45,14 @@ def age_notes(policy: GatePolicy, ran: Ran, *, existing: bool) -> Iterator[str]:
         yield f"every answer was generated anew: {', '.join(today)} can be told by answers of today only"
     elif ran.too_old and limit != "none":
         yield f"{count(ran.too_old, 'answer')} in the cache were older than {_span(limit)}: generated anew"
+
+
+def age_doubt(policy: GatePolicy, ran: Ran, now: datetime) -> str | None:
+    """Why a run that was there before is too old to be evidence of today; None where it is not."""
+    age, limit = now - datetime.fromisoformat(ran.plan.started), policy.baseline_max_age
+    if limit == "none" or age <= timedelta(seconds=limit):
+        return None
+    return f"the run is {age.days} days old, and the policy takes answers of at most {_span(limit)}"
 
 
 def _of_today(policy: GatePolicy, evaluators: Evaluators) -> list[str]:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plimsoll.api.drawing import refuse_other_draw
+from plimsoll.api.opened import load_suite
 from plimsoll.api.runs import RUNS
 from plimsoll.api.sealing import ATTESTATION_FILE, BUNDLE_FOLDER, GATE_FOLDER
 from plimsoll.api.verifying import Trust, refuse_outdated, trust_of, verify_file
 from plimsoll.config import GatePolicy, Workspace
 from plimsoll.config.policy import NO_BASELINE
+from plimsoll.config.promotion import CHAMPION
 from plimsoll.errors import PlimsollError, UsageError
-from plimsoll.gates import Attestation, load_public_key, verify
+from plimsoll.gates import Attestation, VerificationError, load_public_key, verify
 from plimsoll.registry import Bundle, Evidence, load_folder
 from plimsoll.runs.folders import run_folders
 from plimsoll.runs.plan import PLAN_FILE, Plan, load_plan
@@ -59,7 +62,7 @@ def verify_attestation(
     policy: GatePolicy | None,
     trust: Trust | None = None,
     *,
-    promoting: bool = False,
+    alias: str | None = None,
 ) -> Verified:
     """Check an attestation against cells, bundle, keys, and the policy that should have been applied.
 
@@ -69,17 +72,17 @@ def verify_attestation(
         path: The attestation.
         policy: The one that should have been applied; None is its own.
         trust: Whose signatures count; None is as the workspace says.
-        promoting: Refuse also what has expired, or whose policy is gone.
+        alias: What it is to move: refuse also what has expired, or whose policy is gone.
 
     Raises:
         UsageError: the file is not in a run's `gate/TARGET` folder, or is about another suite.
         VerificationError: with everything that differs.
     """
-    return _verified(workspace, suite, _read(suite, path), policy, trust, promoting=promoting)
+    return _verified(workspace, suite, _read(suite, path), policy, trust, alias=alias)
 
 
 def believe(
-    workspace: Workspace, suite: str, path: Path, policy: GatePolicy | None
+    workspace: Workspace, suite: str, path: Path, policy: GatePolicy | None, alias: str
 ) -> tuple[Verified, tuple[PlimsollError, ...]]:
     """An attestation for a forced promotion: as it is, with what `verify_attestation` says against it.
 
@@ -90,7 +93,7 @@ def believe(
     """
     files = _read(suite, path)
     try:
-        return _verified(workspace, suite, files, policy, promoting=True), ()
+        return _verified(workspace, suite, files, policy, alias=alias), ()
     except PlimsollError as error:
         found = verify(files.envelope)
         _refuse_other(found, suite, path)
@@ -198,13 +201,33 @@ def _verified(
     policy: GatePolicy | None,
     trust: Trust | None = None,
     *,
-    promoting: bool = False,
+    alias: str | None = None,
 ) -> Verified:
-    found = verify_file(files.path, trust or trust_of(workspace), policy)
+    asked = policy if policy is None or alias is None else _as_asked(policy, verify(files.envelope), alias)
+    try:
+        found = verify_file(files.path, trust or trust_of(workspace), asked)
+    except VerificationError as error:
+        raise VerificationError(error.message, remedy=error.remedy or f"plimsoll gate {suite}") from None
     _refuse_other(found, suite, files.path)
-    if promoting:
+    if alias is not None:
         refuse_outdated(found, policy, workspace.settings.attestation_max_age)
+        refuse_other_draw(load_plan(files.run), load_suite(workspace, suite))
     return Verified(files.path, found, files.envelope, files.bundle, _commit(load_plan(files.run)))
+
+
+def _as_asked(policy: GatePolicy, sealed: Attestation, alias: str) -> GatePolicy:
+    """The suite's policy with what `--baseline` and `--anchor` may have put into it for this alias.
+
+    The baseline that was measured is held against what the alias names, whatever the policy calls it. No other name is
+    taken: a target's own files may be those of the champion, and its gate knows nothing of the champion's cases. An
+    anchor may be added; one that the policy has can be neither left out nor exchanged.
+    """
+    changed, anchor = {}, sealed.policy.get("anchor")
+    if sealed.policy.get("baseline") in (alias, CHAMPION):
+        changed["baseline"] = sealed.policy["baseline"]
+    if policy.anchor is None and isinstance(anchor, str):
+        changed["anchor"] = anchor
+    return policy.model_copy(update=changed)
 
 
 def _refuse_other(found: Attestation, suite: str, path: Path) -> None:

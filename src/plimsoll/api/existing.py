@@ -47,8 +47,14 @@ def _changed_since(prepared: Prepared, plan: Plan) -> str | None:
     """What the run was measured with that is another by now, besides its targets."""
     if plan.dataset_digest != prepared.found.digest:
         return "the dataset"
-    if plan.settings.get("held_out") != prepared.suite.held_out:
-        return "what is held out"
+    suite, then = prepared.suite, plan.settings
+    drawn = {
+        "what is held out": then.get("held_out") != suite.held_out,
+        "the seed": plan.seed != suite.seed,
+        "the sample": then.get("sample") != suite.sample,
+    }
+    if any(drawn.values()):
+        return next(name for name, differs in drawn.items() if differs)
     if plan.evaluators.keys() - prepared.evaluators.keys():
         return "the list of evaluators"
     differing = [name for name, info in plan.evaluators.items() if prepared.evaluators[name] != info]

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from plimsoll.api.ages import age_notes, with_ages
 from plimsoll.api.attempts import AttemptCounter
 from plimsoll.api.certificates import certificates_for, refuse_uncertified
+from plimsoll.api.drawing import undrawn
 from plimsoll.api.existing import existing_run
 from plimsoll.api.grounding import Grounding, grounding_of
 from plimsoll.api.options import GateOptions, RunOptions
@@ -112,7 +113,12 @@ def gate_suite(
             *told_applied(verdict.quarantine),
             *age_notes(policy, ran, existing=options.run_id is not None),
         )
-        decided = Decided(policy, verdict, certificates, notes)
+        left_out = (
+            undrawn(prepared, sides, store, base=options.base, ran=ran, gone=grounding.gone)
+            if policy.dataset_changes == "count"
+            else ()
+        )
+        decided = Decided(policy, verdict, certificates, notes, tuple(left_out))
         return seal_and_publish(prepared, sides, decided, options=options, ran=ran, writer=logging)
 
 

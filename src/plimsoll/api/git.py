@@ -6,6 +6,8 @@ neither an attribute (`export-ignore`) nor a filter decides what is in them.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,20 @@ from plimsoll.errors import UsageError, near_match
 SUBMODULE = "160000"
 SYMLINK = "120000"
 """Modes of what is no plain file."""
+_SHA1_LENGTH = 40
+_OF_A_HOOK = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_WORK_TREE",
+    }
+)
+"""What git sets for its hooks, whatever folder they work in: left there, another repository would answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +135,7 @@ def contents(root: Path, files: Sequence[Held]) -> Iterator[bytes]:
     """
     command = ["git", "-C", str(root), "cat-file", "--batch"]
     with subprocess.Popen(  # noqa: S603  # fixed words
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -133,10 +149,19 @@ def contents(root: Path, files: Sequence[Held]) -> Iterator[bytes]:
             yield data[:-1]
 
 
+def is_blob(data: bytes, blob: str) -> bool:
+    """Whether a content is what git calls so."""
+    # Repositories name by SHA-1 or, with the longer names, by SHA-256.
+    kind = "sha1" if len(blob) == _SHA1_LENGTH else "sha256"
+    return hashlib.new(kind, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == blob
+
+
 def _bytes(root: Path, *words: str) -> bytes:
     try:
         command = ["git", "-C", str(root), *words]
-        return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout  # noqa: S603  # fixed words
+        return subprocess.run(  # noqa: S603  # fixed words
+            command, capture_output=True, check=True, timeout=60, env=_environment()
+        ).stdout
     except OSError as error:
         raise UsageError(f"git can't be run: {error.strerror}", remedy="install git") from None
     except subprocess.SubprocessError as error:
@@ -145,5 +170,11 @@ def _bytes(root: Path, *words: str) -> bytes:
 
 def _git(root: Path, *words: str) -> str:
     command = ["git", "-C", str(root), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603  # fixed words
+    done = subprocess.run(  # noqa: S603  # fixed words
+        command, capture_output=True, text=True, check=True, timeout=10, env=_environment()
+    )
     return done.stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}

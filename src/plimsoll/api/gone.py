@@ -37,14 +37,22 @@ def gone_since_commit(prepared: Prepared, suite: SuiteAt) -> tuple[str, ...]:
 def gone_since_gate(prepared: Prepared, store: RegistryStore, entry: Entry) -> tuple[str, ...]:
     """The ids of cases that a ledger's entry was measured on, and that are gone or were changed.
 
-    Nothing may be known of one that was promoted by force.
+    Raises:
+        TamperedError: attestation or list of cases are missing or altered.
+    """
+    return _gone(prepared, lines_of_gate(prepared.suite.name, store, entry))
+
+
+def lines_of_gate(suite: str, store: RegistryStore, entry: Entry) -> list[bytes]:
+    """The lines of the cases that a ledger's entry was measured on.
+
+    Nothing may be known of one that was promoted by force: then there are none.
 
     Raises:
         TamperedError: attestation or list of cases are missing or altered.
     """
     if not entry.attestation:
-        return ()
-    suite = prepared.suite.name
+        return []
     attested = verify(load_attestation(store, suite, entry.attestation))
     lines = load_measured(store, suite, entry.attestation, attested.digests.cases)
     if lines is None and not entry.forced:
@@ -52,7 +60,7 @@ def gone_since_gate(prepared: Prepared, store: RegistryStore, entry: Entry) -> t
             f"the cases that the {entry.alias} of {suite} was measured on are not in the registry",
             remedy="promote it again on a new gate; or write dataset_changes: allow under gate",
         )
-    return _gone(prepared, (lines or b"").splitlines())
+    return (lines or b"").splitlines()
 
 
 def measured_lines(attestation: Path) -> bytes:

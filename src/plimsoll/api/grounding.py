@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
+from pydantic import ValidationError
+
+from plimsoll.api.certificates import identified
 from plimsoll.api.git import find_commit
 from plimsoll.api.gone import gone_since_commit, gone_since_gate
 from plimsoll.api.prepare import Prepared
@@ -14,11 +18,16 @@ from plimsoll.api.refs import Snapshot, SuiteAt, find_suite, snapshot
 from plimsoll.api.sides import Sides
 from plimsoll.canonical import short
 from plimsoll.config import GatePolicy
-from plimsoll.gates import verify
-from plimsoll.registry import load_attestation
+from plimsoll.gates import Attestation, verify
+from plimsoll.registry import load_attestation, load_measured
 from plimsoll.reports.text import count
 from plimsoll.tracking import RegistryStore
 from plimsoll.types import Quarantined
+
+_DECIDING = ("gate", "evaluators", "dataset", "sample", "seed", "repeats", "held_out", "max_failed")
+"""Settings of a suite that what is decided hangs on."""
+_CODE = "evaluators"
+"""Folder of the workspace: evaluators, and the code and prompts that they use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,13 @@ def grounding_of(
         gone.update(*(gone_since_commit(prepared, suite) for suite in (here, sides.ref) if suite is not None))
         if sides.entry is not None and store is not None:
             gone.update(gone_since_gate(prepared, store, sides.entry))
-    notes = (*quarantine.notes, *_gone_notes(gone), *_notes(prepared, policy, sides, files, here))
+    notes = (
+        *quarantine.notes,
+        *_gone_notes(gone),
+        *_notes(policy, sides, files, here),
+        *_edited_since(prepared, here or sides.ref),
+        *(() if base is not None else _against_evidence(prepared, policy, sides, store)),
+    )
     return Grounding(quarantine.entries, tuple(sorted(gone)), notes)
 
 
@@ -89,9 +104,7 @@ def _gone_notes(gone: set[str]) -> Iterator[str]:
         )
 
 
-def _notes(
-    prepared: Prepared, policy: GatePolicy, sides: Sides, base: Snapshot | None, here: SuiteAt | None
-) -> Iterator[str]:
+def _notes(policy: GatePolicy, sides: Sides, base: Snapshot | None, here: SuiteAt | None) -> Iterator[str]:
     if sides.ref is not None:
         yield f"the baseline is what {sides.ref.files.words} has: it was read out of git, and run beside the challenger"
     if sides.anchor is not None:
@@ -101,10 +114,60 @@ def _notes(
         yield f"the anchor {policy.anchor} is not applied: there is no champion yet"
     if base is not None and here is None:
         yield f"the suite is new since {base.words}: nothing there to hold it against"
-    if here is None:
+
+
+def _edited_since(prepared: Prepared, then: SuiteAt | None) -> Iterator[str]:
+    """What a change edits of that which decides over it: it needs a review of its own."""
+    if then is None:
         return
-    # A change that edits what decides over it needs an approval of its own.
-    now, then = prepared.suite, here.suite
-    for what, before, after in (("gate", then.gate, now.gate), ("evaluators", then.evaluators, now.evaluators)):
-        if before != after:
-            yield f"this change edits the suite's {what}, which decide over it: they are others at {here.files.words}"
+    review = f"which decides over it, since {then.files.words}: have it reviewed"
+    for what in _DECIDING:
+        if getattr(prepared.suite, what) != getattr(then.suite, what):
+            yield f"this change edits the suite's {what}, {review}"
+    before, now = _code(then.files.root), _code(prepared.workspace.root)
+    edited = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if edited:
+        yield f"this change edits {', '.join(edited[:5])}{', …' if len(edited) > 5 else ''}, {review}"
+
+
+def _code(root: Path) -> dict[str, bytes]:
+    """The evaluators' files, with the line ends that git may have changed all alike."""
+    found = (path for kind in ("*.py", "*.prompty") for path in (root / _CODE).rglob(kind))
+    return {path.relative_to(root).as_posix(): path.read_bytes().replace(b"\r\n", b"\n") for path in found}
+
+
+def _against_evidence(
+    prepared: Prepared, policy: GatePolicy, sides: Sides, store: RegistryStore | None
+) -> Iterator[str]:
+    """What an alias's evidence was decided by, and is otherwise today; and what is not known of one without."""
+    entry = sides.entry
+    if entry is None or store is None:
+        return
+    suite, attestation = prepared.suite.name, entry.attestation
+    sealed = verify(load_attestation(store, suite, attestation)) if attestation else None
+    known = sealed is not None and load_measured(store, suite, attestation, sealed.digests.cases) is not None
+    if policy.dataset_changes == "count" and not known:
+        # Of one that was not forced the registry has them, or is told to be altered.
+        yield (
+            f"nothing is known of the cases that the {entry.alias} was measured on, it was forced: none that is gone "
+            "since counts as missing; name what the change starts from, with --base REF"
+        )
+    if sealed is None:
+        return
+    since = f"since the {entry.alias} was gated: have that reviewed"
+    if _another_policy(prepared.suite.gate, sealed):
+        yield f"the suite's gate was edited {since}"
+    now = {name: found.digest for name, found in (identified(prepared) or {}).items()}
+    then = sealed.digests.evaluators
+    edited = sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name)) if now else []
+    if edited:
+        yield f"evaluators, or models that they ask, were edited ({', '.join(edited)}) {since}"
+
+
+def _another_policy(policy: GatePolicy | None, sealed: Attestation) -> bool:
+    """Whether an attestation was decided by another policy; baseline and anchor may have been that gate's alone."""
+    try:
+        then = GatePolicy.model_validate(sealed.policy)
+    except ValidationError:
+        return True
+    return policy is None or policy != then.model_copy(update={"baseline": policy.baseline, "anchor": policy.anchor})

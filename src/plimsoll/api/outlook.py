@@ -51,7 +51,9 @@ def outlooks(
     report = without_cells(prepared.evaluators, prepared.found.slices)
     baseline = None if first or policy.baseline == NO_BASELINE else BASELINE
     try:
-        claims, _ = claims_of(report, CHALLENGER, baseline, policy, first=first)
+        # The anchor asks the same of another target.
+        alone = policy.model_copy(update={"anchor": None})
+        claims, _ = claims_of(report, CHALLENGER, baseline, alone, first=first)
     except PolicyError:
         # Whoever decides by it says so.
         return ()

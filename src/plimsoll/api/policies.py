@@ -49,7 +49,7 @@ def rule_mistakes(
     for place, rule in enumerate(policy.rules):
         known = {rule.slice} if slices is None else set(slices)
         report = without_cells(evaluators, known)
-        alone = policy.model_copy(update={"rules": [rule]})
+        alone = policy.model_copy(update={"rules": [rule], "anchor": None})
         baseline = None if policy.baseline == NO_BASELINE else BASELINE
         try:
             claims_of(report, CHALLENGER, baseline, alone, first=False)

@@ -84,7 +84,7 @@ def promote_suite(
     suite = load_suite(workspace, name)
     workspace.settings.promotion.checked(alias)
     _refuse_clash(reason, attestation, target, force=force)
-    case = _case(workspace, name, suite, attestation=attestation, target=target, force=force)
+    case = _case(workspace, name, suite, alias, attestation=attestation, target=target, force=force)
     store = registry_store(workspace)
     counted = approvals_of(workspace, store, suite.name, alias, case.evidence.digest)
     missing = lacking(workspace, suite.name, alias, counted)
@@ -196,15 +196,22 @@ def _refuse_clash(reason: str, attestation: Path | None, target: str | None, *, 
 
 
 def _case(
-    workspace: Workspace, name: str, suite: Suite, *, attestation: Path | None, target: str | None, force: bool
+    workspace: Workspace,
+    name: str,
+    suite: Suite,
+    alias: str,
+    *,
+    attestation: Path | None,
+    target: str | None,
+    force: bool,
 ) -> _Case:
     if target is not None:
         return _bare(workspace, name, target)
     if not force:
         path = attestation or newest_passing(workspace, suite.name)
-        found = verify_attestation(workspace, suite.name, path, suite.gate, promoting=True)
+        found = verify_attestation(workspace, suite.name, path, suite.gate, alias=alias)
         return _Case(found.bundle, found.evidence, measured_lines(found.path))
-    found, doubts = believe(workspace, suite.name, attestation or newest(workspace, suite.name), suite.gate)
+    found, doubts = believe(workspace, suite.name, attestation or newest(workspace, suite.name), suite.gate, alias)
     evidence = dataclasses.replace(found.evidence, doubts=doubts, force=True)
     return _Case(found.bundle, evidence, None if doubts else measured_lines(found.path))
 

@@ -1,7 +1,7 @@
 """The suite as it was at a git commit: its files read out of git, its target bundled, its cases.
 
-A commit's files are written once, under `.plimsoll/refs/COMMIT`; nothing is checked out. What is read there is told as
-git writes it: `main:suites/desk.yaml:3`.
+A commit's files are written once, under `.plimsoll/refs/COMMIT`, and anew where one of them is not what the commit
+holds; nothing is checked out. What is read there is told as git writes it: `main:suites/desk.yaml:3`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from plimsoll.api.champions import BUNDLES, bundle_spec, under_other_names
-from plimsoll.api.git import SUBMODULE, SYMLINK, Held, commit_of, contents, files_at
+from plimsoll.api.git import SUBMODULE, SYMLINK, Held, commit_of, contents, files_at, is_blob
 from plimsoll.api.prepare import DATASETS
 from plimsoll.api.targets import TargetSpec, describe, expand
 from plimsoll.canonical import short
@@ -87,6 +87,8 @@ def snapshot(workspace: Workspace, ref: str) -> Snapshot:
     if not held:
         raise UsageError(f"at {ref} ({commit[:8]}) the workspace has no files", remedy="name a later commit")
     folder = workspace.state / REFS / commit
+    if folder.is_dir() and not _is_whole(held, folder):
+        _set_aside(folder)
     if not folder.is_dir():
         _write(workspace.root, held, folder)
     submodules = tuple(entry.path for entry in held if entry.mode == SUBMODULE)
@@ -183,6 +185,37 @@ def _write(root: Path, held: tuple[Held, ...], folder: Path) -> None:
             raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def _is_whole(held: tuple[Held, ...], folder: Path) -> bool:
+    """Whether a folder still holds the commit's files, each as git names its content, and no other."""
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
+    made = {path for path in there if "__pycache__" in PurePosixPath(path).parts}
+    for entry in held:
+        path = folder / entry.path
+        if entry.mode == SUBMODULE:
+            continue
+        if entry.path in there:
+            link = path.is_symlink()
+            data = os.fsencode(path.readlink()) if link else path.read_bytes()
+            if link != (entry.mode == SYMLINK) or not is_blob(data, entry.blob):
+                return False
+        elif entry.mode != SYMLINK:
+            # A link that leads out of the workspace was left out.
+            return False
+    return there - made <= {entry.path for entry in held}
+
+
+def _set_aside(folder: Path) -> None:
+    """Take a folder away at once: nobody sees half of it."""
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        folder.rename(aside / folder.name)
+    except FileNotFoundError:
+        # Another process was quicker.
+        pass
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _refuse_outside(held: list[Held]) -> None:

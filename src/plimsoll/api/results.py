@@ -244,10 +244,15 @@ def problem_of(ran: Ran, max_failed: float) -> Problem | None:
     if stopped is None:
         return None
     again = f"plimsoll run {suite} --resume --max-cost USD"
-    if not of_suite_alone(ran.plan) or ran.plan.looks:
+    if _of_gate(ran.plan):
         again = f"plimsoll gate {suite} with a higher --max-cost; what is finished is taken from the cache"
     done = f"{_finished(ran):,} of {ran.plan.size:,} cells are finished"
     return Problem(f"{stopped}; {done}; to go on: {again}", ExitCode.INCONCLUSIVE)
+
+
+def _of_gate(plan: Plan) -> bool:
+    """Whether only a gate can go on with the run's work."""
+    return not of_suite_alone(plan) or plan.looks > 0
 
 
 def unscored_problem(summary: Summary, verdicts: Sequence[Verdict]) -> Problem | None:
@@ -299,11 +304,12 @@ def _infrastructure_problem(ran: Ran, max_failed: float) -> str | None:
         reasons = "; ".join(sorted(set(ran.given_up.values())))
         return f"gave up before all cells were run: {reasons}"
     if not ran.report.run.complete and ran.report.run.stopped is None:
+        suite = ran.plan.suite
+        again = f"plimsoll gate {suite} again" if _of_gate(ran.plan) else f"plimsoll run {suite} --resume"
         missing = ran.plan.size - _finished(ran)
         if not missing:
-            again = f"plimsoll run {ran.plan.suite} --resume"
             return f"the run, or that of its baseline, is not complete: some cells were not scored ({again})"
-        return f"{missing} of {ran.plan.size} cells were not run: plimsoll run {ran.plan.suite} --resume"
+        return f"{missing} of {ran.plan.size} cells were not run: {again}"
     return infrastructure_failure(ran.report, tuple(ran.plan.targets), max_failed)
 
 

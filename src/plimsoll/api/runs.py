@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 RUNS = "runs"
 CACHE = "cache.db"
+_SEALED = "gate/*/attestation.json"
+"""In the folder of a run that is a gate's evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +207,25 @@ def as_planned(prepared: Prepared, options: RunOptions) -> tuple[RunOptions, Pat
     if not (options.resume or options.only_failed):
         return options, None
     _refuse_clash(options)
-    folder = newest_run(prepared.workspace.state / RUNS, prepared.suite.name, wanted=of_suite_alone)
+    runs = prepared.workspace.state / RUNS
+
+    def wanted(plan: Plan) -> bool:
+        # Cells that were added would make an attestation one of another run.
+        return of_suite_alone(plan) and not any((runs / plan.run).glob(_SEALED))
+
+    folder = newest_run(runs, prepared.suite.name, wanted=wanted)
     plan = load_plan(folder)
     # A target that the suite had and the run left out stays out; one that is new is a change to be told.
     before = set(_target_names(plan.settings))
     targets = tuple(name for name in prepared.targets if name in plan.targets or name not in before)
-    chosen = replace(options, sample=plan.sample or 0, filters=plan.filters, repeats=plan.repeats, targets=targets)
+    chosen = replace(
+        options,
+        sample=plan.sample or 0,
+        filters=plan.filters,
+        repeats=plan.repeats,
+        targets=targets,
+        max_age=plan.max_age,
+    )
     return chosen, folder
 
 
@@ -301,7 +316,6 @@ def _plan(
     options: RunOptions,
 ) -> Plan:
     suite, git, now = prepared.suite, git_state(prepared.workspace.root), datetime.now(UTC)
-    size = suite.sample if options.sample is None else options.sample
     return Plan(
         run=new_run_id(suite.name, now),
         suite=suite.name,
@@ -317,12 +331,25 @@ def _plan(
         seed=suite.seed,
         epoch=secrets.token_hex(8) if options.fresh else "",
         max_age=options.max_age,
-        sample=size if size and size < prepared.found.cases else None,
+        sample=_sample(prepared, cases, options),
         filters=options.filters,
         part=cases.part,
         git_commit=git.commit,
         git_dirty=git.dirty,
     )
+
+
+def _sample(prepared: Prepared, cases: Selection, options: RunOptions) -> int | None:
+    """How many cases were drawn; None where those are all of the part."""
+    suite = prepared.suite
+    size = suite.sample if options.sample is None else options.sample
+    if not size or size > len(cases):
+        return None
+    whole = prepared.found.cases
+    if suite.held_out is not None:
+        split = Split(suite.held_out, suite.seed, cases.part)
+        whole = sum(case in split for case in prepared.dataset)
+    return size if size < whole else None
 
 
 def _settings(prepared: Prepared) -> dict[str, Any]:

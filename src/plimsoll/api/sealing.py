@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from plimsoll.api.ages import age_doubt
 from plimsoll.api.certificates import STORED, store_certificates
 from plimsoll.api.options import GateOptions
 from plimsoll.api.prepare import Prepared
@@ -81,6 +82,8 @@ class Decided:
     certificates: Certificates
     notes: tuple[str, ...] = ()
     """What else a reader must know, in sentences."""
+    undrawn: tuple[str, ...] = ()
+    """Cases of the baseline's evidence that the run's sample left out, in sentences: they make it no evidence."""
 
 
 def seal_and_publish(
@@ -108,7 +111,7 @@ def seal_and_publish(
     verdict = decided.verdict
     folder = ran.folder / GATE_FOLDER / sides.challenger.name
     write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
-    unsealed = next(_doubts(prepared, sides, ran), None)
+    unsealed = next(_doubts(prepared, sides, decided, ran), None)
     run = publish(
         prepared,
         ran,
@@ -192,7 +195,7 @@ def _as_they_are(folder: Path) -> dict[str, SealedFile]:
     }
 
 
-def _doubts(prepared: Prepared, sides: Sides, ran: Ran) -> Iterator[str]:
+def _doubts(prepared: Prepared, sides: Sides, decided: Decided, ran: Ran) -> Iterator[str]:
     """Why a promotion can't rest on the verdict."""
     problem, record, suite = problem_of(ran, prepared.suite.max_failed), ran.report.run, prepared.suite
     if problem is not None:
@@ -208,3 +211,7 @@ def _doubts(prepared: Prepared, sides: Sides, ran: Ran) -> Iterator[str]:
         yield f"{record.repeats} answers for each case, and the suite asks for {suite.repeats}"
     if record.sample is not None and (suite.sample is None or record.sample < suite.sample):
         yield f"only {record.sample} cases were drawn, fewer than the suite asks for"
+    yield from decided.undrawn
+    too_old = age_doubt(decided.policy, ran, decided.certificates.at)
+    if too_old is not None:
+        yield too_old

@@ -21,6 +21,8 @@ from plimsoll.gates import Attestation
 from plimsoll.registry import Entry, called
 
 _INDENT = 4
+_WIDTH = 80
+"""Columns of a sentence, however wide the terminal is."""
 
 
 def note(text: str) -> None:
@@ -115,7 +117,9 @@ def verify(suite: str, attestation: Path | None, keys: Sequence[Path], *, as_jso
     console.print(f"  {seal.subject}, {seal.verdict.outcome.value}, decided {seal.time} over run {seal.run}")
     if seal.commit:
         console.print(f"  from commit {seal.commit}")
-    console.print(f"  {_worth(seal)}", soft_wrap=True)
+    for part in Text(_worth(seal)).wrap(console, min(console.width, _WIDTH) - 2):
+        part.rstrip()
+        console.print(Text("  ").append_text(part))
 
 
 def _workspace_here() -> Workspace | None:

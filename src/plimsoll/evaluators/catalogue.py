@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
@@ -223,12 +222,6 @@ def builtin_evaluators() -> Registry[Factory]:
     return Registry("evaluator", {**parts, **built_in_judges(), **named})
 
 
-@cache
-def _installed() -> tuple[EntryPoint, ...]:
-    """The evaluators of installed packages: what is installed does not change while a command runs."""
-    return tuple(entry_points(group=GROUP))
-
-
 def discover(root: Path | None, installed: Iterable[EntryPoint] | None = None) -> Registry[Factory]:
     """The built-in evaluators, installed packages' and the workspace's; runs none of their code.
 
@@ -241,7 +234,7 @@ def discover(root: Path | None, installed: Iterable[EntryPoint] | None = None) -
         UsageError: a package takes a name that is taken.
     """
     registry = _with_judges(builtin_evaluators(), root)
-    found = _installed() if installed is None else installed
+    found = entry_points(group=GROUP) if installed is None else installed
     for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
         registry = registry.with_parts({entry.name: PackageFactory(entry)})
     functions = functions_of(root) if root else {}

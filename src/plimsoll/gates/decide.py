@@ -12,7 +12,7 @@ from functools import cached_property
 
 from plimsoll.config import GatePolicy
 from plimsoll.gates.check import Claim, claims_of
-from plimsoll.gates.evidence import gather
+from plimsoll.gates.evidence import Cells, gather
 from plimsoll.gates.grounds import Grounds
 from plimsoll.gates.looks import Drawn
 from plimsoll.gates.rules import Finding, find, result_of
@@ -54,7 +54,8 @@ def decide(
     claims, left_out = claims_of(
         report, challenger, baseline, policy, first=first, anchor=anchor, certificates=grounds.certificates
     )
-    case = _Case(report, challenger, baseline, policy, grounds)
+    cells = Cells(report, [claim.metric for claim in claims])
+    case = _Case(report, cells, challenger, baseline, policy, grounds)
     findings = [case.finding(claim) for claim in claims]
     improvements = [place for place, claim in enumerate(claims) if claim.rule.kind == "better_than"]
     corrected = dict(zip(improvements, holm([findings[place].p_value for place in improvements]), strict=True))
@@ -88,6 +89,7 @@ class _Case:
     """One decision, with all that it rests on."""
 
     report: Report
+    cells: Cells
     challenger: str
     baseline: str | None
     policy: GatePolicy
@@ -132,6 +134,7 @@ class _Case:
         everyone = claim.rule.kind == "all_pass"
         evidence = gather(
             self.report,
+            self.cells,
             self.challenger,
             claim.against or self.baseline,
             claim,

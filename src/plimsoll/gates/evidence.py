@@ -7,12 +7,13 @@ scored only where each side has a usable value; leaving a case out on one side m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from plimsoll.gates.check import Claim
-from plimsoll.stats import Cell, Lack, LackKind, Reading, readings
-from plimsoll.types import Case, CellId, Report
+from plimsoll.stats import Cell, Lack, LackKind, Reading
+from plimsoll.stats.readings import all_readings
+from plimsoll.types import Case, CellId, Metric, Report
 
 _NOT_PLANNED = "the case is not among the run's"
 _OLD = Lack(LackKind.MISSING, "the answer is an earlier run's, which says nothing of today: gate with --fresh")
@@ -83,8 +84,38 @@ class Evidence:
         return len({pair.unit for pair in self.pairs})
 
 
+class Cells:
+    """What the cells of a report say of the metrics of a policy: each target's read once for all of them."""
+
+    def __init__(self, report: Report, metrics: Iterable[Metric]) -> None:
+        self._report = report
+        self._metrics = tuple(dict.fromkeys(metrics))
+        self._read: dict[str, dict[Metric, dict[str, tuple[Cell, ...]]]] = {}
+
+    def of(self, target: str, metric: Metric) -> dict[str, tuple[Cell, ...]]:
+        """Case → one entry for each planned repeat."""
+        if target not in self._read:
+            found = dict(zip(self._metrics, all_readings(self._report, target, self._metrics), strict=True))
+            today = [each for each in found if each.of_today]
+            if today:
+                cached = {record.cell for record in self._report.of_target(target) if record.cached}
+                found |= {each: _of_today(found[each], target, cached) for each in today}
+            self._read[target] = found
+        return self._read[target][metric]
+
+
+def _of_today(
+    cells: Mapping[str, tuple[Cell, ...]], target: str, cached: Container[CellId]
+) -> dict[str, tuple[Cell, ...]]:
+    return {
+        case: tuple(_OLD if CellId(target, case, repeat) in cached else cell for repeat, cell in enumerate(entries))
+        for case, entries in cells.items()
+    }
+
+
 def gather(
     report: Report,
+    cells: Cells,
     challenger: str,
     baseline: str | None,
     claim: Claim,
@@ -99,7 +130,8 @@ def gather(
     a metric that does not apply to a case from one that the challenger escaped.
 
     Args:
-        report: The cells.
+        report: Its cases.
+        cells: What its cells say.
         challenger: A target of the report.
         baseline: What it is compared with, or shown beside.
         claim: The rule.
@@ -107,8 +139,8 @@ def gather(
         only: Cases that a sequential run has come to; None is all.
         gone: Cases of the baseline's evidence that the dataset lacks, or has otherwise: they are missing.
     """
-    ours = _cells(report, challenger, claim)
-    theirs = {} if baseline is None else _cells(report, baseline, claim)
+    ours = cells.of(challenger, claim.metric)
+    theirs = {} if baseline is None else cells.of(baseline, claim.metric)
     pairs: list[Pair] = []
     missing: list[str] = []
     lacks: Counter[tuple[str, str]] = Counter()
@@ -139,17 +171,6 @@ def gather(
         if row is not None and taken.challenger:
             pairs.append(_pair(row, taken))
     return Evidence(tuple(pairs), planned, scored, tuple(missing), aside, lacks, quarantined, asked)
-
-
-def _cells(report: Report, target: str, claim: Claim) -> dict[str, tuple[Cell, ...]]:
-    found = readings(report, target, claim.metric)
-    if not claim.metric.of_today:
-        return found
-    cached = {record.cell for record in report.of_target(target) if record.cached}
-    return {
-        case: tuple(_OLD if CellId(target, case, repeat) in cached else cell for repeat, cell in enumerate(cells))
-        for case, cells in found.items()
-    }
 
 
 @dataclass(slots=True)

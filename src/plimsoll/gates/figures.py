@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from plimsoll.gates.check import Claim
 from plimsoll.gates.correction import Correction
@@ -61,8 +62,10 @@ def interval_of(claim: Claim, evidence: Evidence) -> Interval:
         values = [pair.challenger_mean - factor * pair.baseline_mean for pair in evidence.pairs]
         truth = claim.truth and factor == 1.0
         room = span.contrast(factor)
+        # Groups may be lost whole: on the side that decides a pass, one that was not seen yet is reckoned with.
+        guard: Literal["low", "high"] | None = ("low" if line_of(claim).above else "high") if truth else None
         return lambda confidence: mean_interval(
-            values, confidence, span=room, truth=truth, weights=weights, groups=groups
+            values, confidence, span=room, truth=truth, weights=weights, groups=groups, guard=guard
         )
     values = [pair.challenger_mean for pair in evidence.pairs]
 
@@ -94,6 +97,7 @@ def p_better(claim: Claim, evidence: Evidence) -> float | None:
             truth=claim.truth,
             weights=evidence.weights,
             groups=evidence.groups,
+            guarded=claim.truth,
         ),
     )
 

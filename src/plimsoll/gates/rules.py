@@ -74,7 +74,7 @@ def find(
         drawn: Of a sequential run: how far it had come.
     """
     everyone = claim.rule.kind == "all_pass"
-    hindrance = _hole(evidence, 1.0 if everyone else policy.coverage) or _too_many(evidence, policy) or hindrance
+    hindrance = _hole(evidence, 1.0 if everyone else policy.coverage) or hindrance or _too_many(evidence, policy)
     if hindrance is None and not everyone and evidence.units < MIN_UNITS:
         what = "group" if evidence.units < len(evidence.pairs) else "pair" if claim.rule.relative else "case"
         hindrance = f"{counted(evidence.units, what)}, and fewer than {MIN_UNITS} tell nothing"

@@ -32,6 +32,8 @@ _WAIT = 30.0
 _BATCH = 256
 _SECONDS = 0.25
 """A batch is written when it has so many cells, or is so old."""
+_CLOCKS_DIFFER = 86400
+"""Seconds by which the clocks of two machines that share a file may differ."""
 _MOST = 16 * _BATCH
 """Cells that wait for another process's long transaction before this one waits too."""
 
@@ -119,13 +121,18 @@ class CellCache:
 
         Args:
             key: The generation's.
-            not_before: Seconds since 1970: one that was kept earlier is too old, and is counted in `too_old`.
+            not_before: Seconds since 1970: one that was kept earlier, or in the future, is too old, and is
+                counted in `too_old`. By default any is given.
         """
         found = self._get(OUTPUT, key)
-        if found is not None and found.created < not_before:
+        if found is not None and not_before > -math.inf and not self._is_of(found, not_before):
             self.too_old += 1
             return None
         return None if found is None else _readable(read_output, found.value)
+
+    def _is_of(self, found: _Found, not_before: float) -> bool:
+        """Whether it was kept since then. Of one from the future, but for clocks that differ, no age is known."""
+        return not_before <= found.created <= self._clock() + _CLOCKS_DIFFER
 
     def keep_output(self, key: str, output: Output, cell: str, parts: Mapping[str, str]) -> None:
         """Keep an output.

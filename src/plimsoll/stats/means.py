@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from plimsoll.stats.estimate import Estimate, Method, t_quantile
 from plimsoll.stats.score import score_limit, score_statistic
@@ -42,6 +43,7 @@ def mean_interval(
     truth: bool = False,
     weights: Sequence[float] | None = None,
     groups: Sequence[Hashable] | None = None,
+    guard: Literal["low", "high"] | None = None,
 ) -> Estimate:
     """The weighted mean with its two-sided interval.
 
@@ -59,11 +61,13 @@ def mean_interval(
         truth: Values are 0 or 1, or differences of such.
         weights: Of the cases. Default: all alike.
         groups: Cases of one group are one unit. Default: each on its own.
+        guard: The side on which t's limit is not believed alone, as a loss that no unit shows is not in the spread that
+            was seen: the outer one of it and the score limit is taken.
     """
     units = units_of(values, weights, groups)
-    low = _lower(units, confidence, (span or Range()), truth=truth)
+    low = _lower(units, confidence, (span or Range()), truth=truth, guarded=guard == "low")
     mirrored = replace(units, values=tuple(-value for value in units.values))
-    high = _lower(mirrored, confidence, (span or Range()).flipped(), truth=truth)
+    high = _lower(mirrored, confidence, (span or Range()).flipped(), truth=truth, guarded=guard == "high")
     return Estimate(
         value=units.mean,
         low=low,
@@ -83,20 +87,22 @@ def p_above(
     truth: bool = False,
     weights: Sequence[float] | None = None,
     groups: Sequence[Hashable] | None = None,
+    guarded: bool = False,
 ) -> float:
     """The one-sided p-value of "the mean lies above `threshold`": α where `mean_interval` at 1 − 2α just touches it.
 
-    1 where `mean_interval` could state no lower limit. The other arguments are those of `mean_interval`.
+    1 where `mean_interval` could state no lower limit. The other arguments are those of `mean_interval`; `guarded` is
+    with a guard on the low side.
     """
     units, possible = units_of(values, weights, groups), span or Range()
     if _method(units, truth=truth) is Method.EXACT or threshold <= units.mean:
-        return _p_above(units, threshold, possible, truth=truth)
+        return _p_above(units, threshold, possible, truth=truth, guarded=guarded)
     mirrored = replace(units, values=tuple(-value for value in units.values))
     other = _p_above(mirrored, -threshold, possible.flipped(), truth=truth)
     return 1 - other if other < 1 else 1.0
 
 
-def _p_above(units: Units, threshold: float, span: Range, *, truth: bool) -> float:
+def _p_above(units: Units, threshold: float, span: Range, *, truth: bool, guarded: bool = False) -> float:
     """As `p_above`, for a threshold that is not above the mean."""
     from scipy.special import stdtr
 
@@ -106,7 +112,7 @@ def _p_above(units: Units, threshold: float, span: Range, *, truth: bool) -> flo
     common, same = units.commonest
     if method is Method.T or (span.low is None and len(units.values) - same >= _FEW):
         statistic = (units.mean - threshold) / units.standard_error
-        if truth and span.low is not None and threshold > span.low:
+        if guarded and span.low is not None and threshold > span.low:
             statistic = min(statistic, score_statistic(units, span.low, threshold))
         return float(stdtr(units.effective - 1, -statistic))
     if span.low is None:
@@ -149,15 +155,14 @@ def truth_degrees(cases: float) -> float:
     return cases / 2
 
 
-def _lower(units: Units, confidence: float, span: Range, *, truth: bool) -> float | None:
+def _lower(units: Units, confidence: float, span: Range, *, truth: bool, guarded: bool = False) -> float | None:
     method = _method(units, truth=truth)
     if method is Method.NONE:
         return None
     t = t_quantile(units.effective - 1, confidence)
     if method is Method.T:
         limit = units.mean - t * units.standard_error
-        # Groups of truth values: one that is lost whole, unseen so far, is not in the spread that was seen.
-        return min(limit, score_limit(units, span.low, t)) if truth and span.low is not None else limit
+        return min(limit, score_limit(units, span.low, t)) if guarded and span.low is not None else limit
     common, same = units.commonest
     if span.low is None:
         return units.mean - t * units.standard_error if len(units.values) - same >= _FEW else None

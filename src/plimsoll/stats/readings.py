@@ -7,6 +7,7 @@ missing.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -55,18 +56,27 @@ def readings(report: Report, target: str, metric: Metric) -> dict[str, tuple[Cel
     Raises:
         UsageError: the report holds a cell twice.
     """
-    records: dict[CellId, CellRecord] = {}
+    return all_readings(report, target, (metric,))[0]
+
+
+def all_readings(report: Report, target: str, metrics: Sequence[Metric]) -> tuple[dict[str, tuple[Cell, ...]], ...]:
+    """The readings of each metric, in one pass over the target's cells.
+
+    Raises:
+        UsageError: the report holds a cell twice.
+    """
+    found: dict[CellId, tuple[Cell, ...]] = {}
     for record in report.of_target(target):
-        if record.cell in records:
+        if record.cell in found:
             raise UsageError(f"the report holds the cell {record.cell} twice", remedy="run the suite again")
-        records[record.cell] = record
-    strangers = sorted({cell.case for cell in records} - report.cases.keys())
-    return {
-        case: tuple(
-            read_cell(records.get(CellId(target, case, repeat)), metric) for repeat in range(max(1, report.run.repeats))
-        )
-        for case in (*report.cases, *strangers)
-    }
+        found[record.cell] = tuple(read_cell(record, metric) for metric in metrics)
+    missing = tuple(read_cell(None, metric) for metric in metrics)
+    repeats = range(max(1, report.run.repeats))
+    cases = (*report.cases, *sorted({cell.case for cell in found} - report.cases.keys()))
+    rows = {case: [found.get(CellId(target, case, repeat), missing) for repeat in repeats] for case in cases}
+    return tuple(
+        {case: tuple(cell[place] for cell in row) for case, row in rows.items()} for place in range(len(metrics))
+    )
 
 
 def read_cell(record: CellRecord | None, metric: Metric) -> Cell:

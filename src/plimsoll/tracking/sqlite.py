@@ -73,7 +73,8 @@ def _check(path: Path, patience: float) -> None:
     except sqlite3.DatabaseError as error:
         raise InfrastructureError(
             f"the tracking database {path} is no usable SQLite database: {error}",
-            remedy="move the file away: a new one is made; runs and their cells are still in .plimsoll/runs",
+            remedy="restore it from a backup: the champions' history is in it; without one, move the file away: "
+            "a new one is made, and runs and their cells are still in .plimsoll/runs",
         ) from error
 
 
