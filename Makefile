@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full test lint types layers unit adapters docs bench lock schemas wheel clean
+.PHONY: help install demo demo-full test test-all lint types layers unit adapters docs bench lock schemas wheel clean
 
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The first Python on the path that is new enough; `make PYTHON=...` names another.
@@ -10,6 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 # In the order of the files: xdist would put those with few tests last, and they are the slow ones.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# What takes many seconds (races of processes, embedded models as judges, simulations) runs with `make test-all`.
+SELECTED ?= -m "not long"
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,7 +49,7 @@ layers: install ## import-linter: an import goes only down
 	@$(BIN)/lint-imports
 
 unit: install ## the tests; PYTEST_ARGS are passed on
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest $(PYTEST_ARGS) $(SELECTED)
 
 adapters: install ## the tests of adapters whose libraries have environments of their own: .venvs/, from locks/
 	@for lock in locks/*.lock; do name=$$(basename $$lock .lock); \

@@ -27,7 +27,7 @@ from plimsoll.testing.reports import example_report
 from plimsoll.tracking import LoggedRun, LogRequest, MlflowWriter, Patience, open_store
 from plimsoll.types import CellRecord, Usage
 
-pytestmark = pytest.mark.mlflow
+pytestmark = [pytest.mark.long, pytest.mark.mlflow]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and /proc")
 
 

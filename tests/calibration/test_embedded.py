@@ -13,6 +13,8 @@ from plimsoll.api import CalibrationOptions, GateOptions, RunOptions, calibrate,
 from plimsoll.errors import ConfigError
 from plimsoll.runs.observer import Silent
 
+pytestmark = pytest.mark.long
+
 _ROOT = Path(__file__).resolve().parents[2]
 _BEGIN = Path(os.environ.get("PLIMSOLL_SHARED") or _ROOT.parent / "shared") / "data" / "begin" / "begin_dev_wow.tsv"
 SUITE = """\

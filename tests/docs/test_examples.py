@@ -126,6 +126,7 @@ def test_the_first_python_example_prints_what_the_page_says(printed):
     assert sorted(line.split()[0] for line in wrong.splitlines()) == ["case", "closing", "deposit", "opening"]
 
 
+@pytest.mark.long
 @pytest.mark.mlflow
 def test_the_other_python_examples_run(tmp_path, tmp_path_factory, printed, monkeypatch):
     init_workspace(tmp_path / "tour", "openai")

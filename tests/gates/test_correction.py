@@ -175,6 +175,7 @@ def test_every_case_passes_by_what_the_judge_was_certified_for() -> None:
         rule_of(report, certified(metric="f1", all_pass=True), held("f1", agreement, threshold=">= 0.9"))
 
 
+@pytest.mark.long
 def test_a_target_on_the_line_passes_no_more_often_than_nominal() -> None:
     """A judge that passes 90% of the good and 40% of the bad answers, half of which are good: 0.65 of them by it."""
     draw, passed, uncorrected = random.Random(1), 0, 0

@@ -204,6 +204,7 @@ def passes(better: int, worse: int, cases: int, level: float) -> bool:
     return Line(-MARGIN, above=True).good(mean_interval(changes, level, span=Range(-1, 1), truth=True))
 
 
+@pytest.mark.long
 def test_stopping_early_lets_no_more_through_than_the_policy_allows() -> None:
     """A true difference on the margin itself: at most 2.5%, where five looks at 95% would let more than 4% through."""
     generator = np.random.default_rng(7)

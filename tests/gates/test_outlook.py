@@ -83,6 +83,7 @@ def test_as_many_cases_as_the_share_needs_pass_when_all_are_true() -> None:
     assert "71 cases can't pass it even where all are true; 72 can" in str(told(71, metric="correct", at_least=0.95))
 
 
+@pytest.mark.long
 def test_the_chance_that_is_told_is_the_gates_own() -> None:
     draw, rounds, left = random.Random(7), 400, 0
     policy = rule(metric="correct", not_worse_than="baseline", margin=0.1)

@@ -18,6 +18,7 @@ from plimsoll.prompts import load_prompt
 from plimsoll.prompts.chat import ChatFormatError, parse_chat
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.promptflow,
     pytest.mark.skipif(find_spec("promptflow") is None, reason="promptflow is not installed (extra: promptflow)"),
 ]

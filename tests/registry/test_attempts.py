@@ -81,6 +81,7 @@ def test_of_threads_that_count_at_once_each_gets_a_number_of_its_own() -> None:
     assert sorted(found) == [(n, n) for n in range(1, 13)]
 
 
+@pytest.mark.long
 @pytest.mark.mlflow
 @pytest.mark.skipif(sys.platform == "win32", reason="the racers fork, to import MLflow only once")
 def test_two_processes_that_race_on_a_real_store_are_both_counted(workspace: Workspace) -> None:

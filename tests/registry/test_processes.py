@@ -16,6 +16,7 @@ from plimsoll.testing.mlflow_template import workspace_with_store
 from plimsoll.testing.postgres import NoPostgresError, postgres_server
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.mlflow,
     pytest.mark.skipif(sys.platform == "win32", reason="the racers fork, to import MLflow only once"),
 ]

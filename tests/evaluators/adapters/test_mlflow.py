@@ -12,7 +12,7 @@ from plimsoll.types import Failed, Scored
 
 needs("mlflow")
 
-pytestmark = pytest.mark.mlflow
+pytestmark = [pytest.mark.long, pytest.mark.mlflow]
 
 RELEVANT = {"mlflow": {"evaluator": "RelevanceToQuery", "model": "judge"}}
 

@@ -10,6 +10,8 @@ from plimsoll.errors import PlimsollError
 from plimsoll.testing import Reply
 from plimsoll.types import Output, Scored
 
+pytestmark = pytest.mark.long
+
 needs("pydantic_evals")
 
 

@@ -16,6 +16,8 @@ from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply, ScriptedEndpoint
 from plimsoll.types import Scored
 
+pytestmark = pytest.mark.long
+
 needs("pydantic_evals")
 
 OWN = '''

@@ -13,6 +13,8 @@ from plimsoll.errors import FailureKind
 from plimsoll.models import open_models
 from plimsoll.types import Failed, Score, Scored
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.embedded
 def test_a_weak_model_gives_a_checked_score_or_a_failed_one() -> None:

@@ -205,6 +205,7 @@ def test_finding_judges_reads_none_and_loads_no_template_engine(tmp_path: Path) 
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.long
 @pytest.mark.promptflow
 def test_promptflow_loads_every_built_in_prompt_and_asks_the_same(tmp_path: Path) -> None:
     values = {

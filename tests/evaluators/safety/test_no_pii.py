@@ -185,6 +185,7 @@ def test_a_card_in_printed_groups_is_found_among_other_numbers(before: str, afte
     assert score(f"{before} 4111 1111 1111 1111 {after}").value is False
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not _DATA.is_dir(), reason="no labelled data: set PLIMSOLL_SHARED to the folder that holds data/")
 def test_clean_texts_are_not_flagged() -> None:
     texts = json.loads((_DATA / "xquad" / "xquad.en.json").read_text(encoding="utf-8"))["data"]

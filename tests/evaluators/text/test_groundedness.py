@@ -163,6 +163,7 @@ def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not _DATA.is_dir(), reason="no labelled data: set PLIMSOLL_SHARED to the folder that holds data/")
 def test_it_separates_labelled_answers_at_least_as_well_as_the_overlap_baselines() -> None:
     done = benchmark("--data", str(_DATA))
