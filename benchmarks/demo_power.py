@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from plimsoll.config import Workspace
 from plimsoll.gates import decide
 from plimsoll.runs.folders import run_folders
-from plimsoll.runs.join import read_report
+from plimsoll.runs.join import held, read_report
 from plimsoll.types import Decision, Report
 
 PAIRS = (("v2", "v1"), ("brief", "v2"), ("dag", "v2"), ("flex", "v2"))
@@ -46,7 +46,7 @@ def main() -> None:
     suite, _ = workspace.load_suite(workspace.find_suite("support-qa"))
     assert suite.gate is not None
     assert suite.sample is not None
-    report = whole_report(workspace)
+    report = held(whole_report(workspace))
     names = list(report.cases)
     generator = np.random.default_rng(SEED)
     print(f"{draws} draws of {suite.sample} of {len(names)} cases, run {report.run.id}, seed {SEED}\n")
