@@ -27,6 +27,9 @@ test: install ## everything that CI checks
 	@$(MAKE) --no-print-directory -j 2 types lint layers docs
 	@$(MAKE) --no-print-directory unit
 
+test-all: ## the same with the tests that take long (races, embedded judges, simulations)
+	@$(MAKE) --no-print-directory test SELECTED=
+
 install: .venv/installed ## make .venv from the hash-locked requirements
 
 .venv/installed: requirements.lock requirements-uv.lock pyproject.toml
