@@ -10,11 +10,11 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from plimsoll.config import Workspace
+from plimsoll.config import TrackingPolicy, Workspace
 from plimsoll.stats.summary import summarise
 from plimsoll.targets.conversation import joined
 from plimsoll.testing.reports import example_report
-from plimsoll.tracking import Attachments, TraceSettings, log_run, open_store
+from plimsoll.tracking import Attachments, log_run, open_store
 from plimsoll.tracking.redact import Redactor
 from plimsoll.tracking.tables import rows, write_parquet
 from plimsoll.types import CellRecord, Output, Report, Turn, Usage
@@ -43,8 +43,8 @@ def conversation() -> Report:
 def test_a_trace_has_a_span_for_each_turn_and_what_went_on_in_it(workspace: Workspace, tmp_path: Path) -> None:
     report = conversation()
     with open_store(None, workspace, dict(os.environ)) as store:
-        settings = TraceSettings(which="all", limit=1)
-        logged = log_run(store, report, summarise(report), Attachments({}, "", {}), trace=settings)
+        settings = TrackingPolicy(traces="all", traces_limit=1)
+        logged = log_run(store, report, summarise(report), Attachments({}, "", {}), policy=settings)
         (trace,) = store.client.search_traces(locations=[store.experiment_id], run_id=logged.targets["v1"])
     root, *steps = trace.data.spans
     assert root.inputs["turns"] == [{"user": "Open today?"}, {"user": "And tomorrow?", "page": "p"}]

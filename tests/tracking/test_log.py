@@ -12,7 +12,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from plimsoll.config import Workspace
+from plimsoll.config import TrackingPolicy, Workspace
 from plimsoll.errors import FailureKind, InfrastructureError, UsageError
 from plimsoll.stats.summary import summarise
 from plimsoll.testing.reports import example_report
@@ -20,7 +20,6 @@ from plimsoll.tracking import (
     Attachments,
     LoggedRun,
     TraceCount,
-    TraceSettings,
     TrackingStore,
     attach,
     log_run,
@@ -122,11 +121,11 @@ def test_failures_leave_a_trace_with_scores_as_assessments_and_the_row_first(
 
 def test_how_many_traces_is_a_setting(store: TrackingStore, tmp_path: Path) -> None:
     report = example_report(cases=10, targets=("v1", "v2"))
-    counts = log(store, report, tmp_path, trace=TraceSettings("all", limit=3)).traces
+    counts = log(store, report, tmp_path, policy=TrackingPolicy(traces="all", traces_limit=3)).traces
     assert counts["v1"].wanted == len(list(report.of_target("v1")))
     assert (counts["v1"].sent, counts["v1"].arrived) == (3, 3)
     other = msgspec.structs.replace(report, run=msgspec.structs.replace(report.run, id="another"))
-    assert log(store, other, tmp_path, trace=TraceSettings("none")).traces["v1"] == TraceCount()
+    assert log(store, other, tmp_path, policy=TrackingPolicy(traces="none")).traces["v1"] == TraceCount()
 
 
 def test_logging_a_run_twice_gives_no_duplicate(store: TrackingStore, tmp_path: Path) -> None:
@@ -140,7 +139,7 @@ def test_logging_a_run_twice_gives_no_duplicate(store: TrackingStore, tmp_path: 
 def test_what_was_cut_short_is_completed_by_logging_again(store: TrackingStore, tmp_path: Path) -> None:
     report = example_report(cases=6, targets=("v1", "v2"))
     ticks = iter(range(10_000))
-    cut = log(store, report, tmp_path, budget=17.0, clock=lambda: float(next(ticks)))
+    cut = log(store, report, tmp_path, policy=TrackingPolicy(wait=17.0), clock=lambda: float(next(ticks)))
     assert cut.unsynced is not None
     assert "the time for logging is used up" in cut.unsynced
     whole = log(store, report, tmp_path)
@@ -190,10 +189,10 @@ class LosingStore(TrackingStore):
 def test_a_lost_trace_is_counted_told_and_written_the_next_time(store: TrackingStore, tmp_path: Path) -> None:
     report = example_report(cases=5, targets=("v1",), hostile=False)
     losing = LosingStore(store.location, store.experiment, store.redactor)
-    first = log(losing, report, tmp_path, trace=TraceSettings("all"))
+    first = log(losing, report, tmp_path, policy=TrackingPolicy(traces="all"))
     assert first.unsynced is not None
     assert re.search(r"v1: \d of \d traces and \d+ of \d+ assessments arrived", first.unsynced)
-    again = log(store, report, tmp_path, trace=TraceSettings("all"))
+    again = log(store, report, tmp_path, policy=TrackingPolicy(traces="all"))
     assert again.unsynced is None
     assert again.traces["v1"].lost is None
 
@@ -247,7 +246,7 @@ def test_an_api_key_is_in_nothing_that_is_written(store: TrackingStore, workspac
     quoted = Failure(kind=FailureKind.AUTH, message=f"Incorrect API key provided: {KEY}", remedy="check it")
     first, *rest = report.cells
     whole = msgspec.structs.replace(report, cells=(msgspec.structs.replace(first, outcome=quoted, scores={}), *rest))
-    logged = log(store, whole, tmp_path, trace=TraceSettings("all"))
+    logged = log(store, whole, tmp_path, policy=TrackingPolicy(traces="all"))
     assert logged.unsynced is None
     store.close()
     written = [path for path in workspace.state.rglob("*") if path.is_file()]
@@ -263,7 +262,7 @@ def test_an_api_key_is_in_nothing_that_is_written(store: TrackingStore, workspac
 
 def test_a_table_that_is_not_whole_says_so(store: TrackingStore, tmp_path: Path) -> None:
     report = example_report(cases=SHOWN_ROWS + 1, targets=("v1",), flawless=True)
-    run = store.client.get_run(log(store, report, tmp_path, trace=TraceSettings("none")).targets["v1"])
+    run = store.client.get_run(log(store, report, tmp_path, policy=TrackingPolicy(traces="none")).targets["v1"])
     assert run.data.tags["mlflow.note.content"] == (
         "eval_results_table.json shows the first 1000 of 1001 cells; cells.parquet has all."
     )

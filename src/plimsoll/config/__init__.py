@@ -4,6 +4,7 @@ from plimsoll.config.calibration import CalibrationPolicy
 from plimsoll.config.document import Document, Strict, mistakes_of, parse_yaml, read_text, read_yaml, validate
 from plimsoll.config.environment import environment, substitute
 from plimsoll.config.policy import GatePolicy, Rule
+from plimsoll.config.privacy import PrivacyPolicy
 from plimsoll.config.project import STATE_FOLDER, ProjectSettings, Workspace
 from plimsoll.config.promotion import PromotionPolicy
 from plimsoll.config.quantities import Bound, Condition, parse_bound, parse_bytes, parse_condition, parse_seconds
@@ -17,6 +18,7 @@ from plimsoll.config.suite import (
     TargetSettings,
     TransformStep,
 )
+from plimsoll.config.tracking import TrackingPolicy
 
 __all__ = [
     "STATE_FOLDER",
@@ -30,12 +32,14 @@ __all__ = [
     "HttpSettings",
     "ModelSettings",
     "PriceSettings",
+    "PrivacyPolicy",
     "ProjectSettings",
     "PromotionPolicy",
     "Rule",
     "Strict",
     "Suite",
     "TargetSettings",
+    "TrackingPolicy",
     "TransformStep",
     "Workspace",
     "environment",

@@ -12,9 +12,11 @@ from pydantic import Field
 
 from plimsoll.config.calibration import CalibrationPolicy
 from plimsoll.config.document import Document, Strict, read_text, read_yaml, validate
+from plimsoll.config.privacy import PrivacyPolicy
 from plimsoll.config.promotion import PromotionPolicy
 from plimsoll.config.quantities import Seconds
 from plimsoll.config.suite import PriceEntry, Suite
+from plimsoll.config.tracking import TrackingPolicy
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where, near_match
 
 STATE_FOLDER = ".plimsoll"
@@ -26,6 +28,12 @@ class ProjectSettings(Strict):
     experiment: str | None = Field(None, description="MLflow experiment. Default: the workspace folder's name.")
     tracking_uri: str | None = Field(
         None, description="Default: MLFLOW_TRACKING_URI, else SQLite inside the workspace."
+    )
+    tracking: TrackingPolicy = Field(
+        default_factory=TrackingPolicy, description="What of a run is logged to MLflow, and how long that may take."
+    )
+    privacy: PrivacyPolicy = Field(
+        default_factory=PrivacyPolicy, description="What is redacted before anything goes to the tracking server."
     )
     trusted_keys: list[str] = Field(
         default_factory=list, description="Files with the public keys (PEM) whose attestations are trusted."

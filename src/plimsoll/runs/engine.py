@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,6 +109,7 @@ class _Answered:
     key: str
     outcome: Outcome
     cached: bool
+    started: float | None = None
     before: bool = False
     """An earlier session of the run finished it."""
 
@@ -182,8 +184,7 @@ class _Execution:
                     # Nothing was sent: the cell is owed as before.
                     self.tally.stopped = self.tally.stopped or self.job.stop()
                     return
-                line = OutputLine(cell=cell, key=answered.key, outcome=answered.outcome, cached=answered.cached)
-                position = self.job.journal.append(line)
+                position = self.job.journal.append(_line_of(answered))
             for waiting in self._answers.arrived(cell, place, position):
                 await self._hand_over(self._read(waiting, self.job.cases[waiting.cell.case]), waiting.position)
             await self._hand_over(answered, position)
@@ -211,11 +212,12 @@ class _Execution:
 
     def _read(self, waiting: _Waiting, case: Case) -> _Answered:
         line = self.job.journal.reader.output(waiting.position)
-        return _Answered(waiting.cell, waiting.place, case, line.key, line.outcome, line.cached, waiting.before)
+        outcome, started = line.outcome, line.started
+        return _Answered(waiting.cell, waiting.place, case, line.key, outcome, line.cached, started, waiting.before)
 
     async def _generate(self, lane: str, cell: CellId, place: int, case: Case) -> _Answered:
         target = self.job.targets[cell.target]
-        key = ""
+        key, began = "", time.time()
         try:
             with boundary(FailureKind.TARGET, f"target {cell.target}"):
                 generation = target.generation(case)
@@ -229,12 +231,14 @@ class _Execution:
             self.tally.requests += error.requests
             if error.down:
                 self.tally.given_up.setdefault(lane, f"{error.message} ({error.remedy})")
-            return _Answered(cell, place, case, key, Failure.of(error), cached=False)
+            return _Answered(cell, place, case, key, Failure.of(error), cached=False, started=began)
         self.tally.requests += output.usage.requests
         if key:
             parts = self._keys.generation_parts(generation or {}, cell.repeat)
             self.job.cache.keep_output(key, output, cell_name(self.job.plan.suite, cell), parts)
-        return _Answered(cell, place, case, key, output, cached=False)
+        # Not before the asking: a request may have waited for its turn.
+        started = time.time() - (output.latency or 0.0)
+        return _Answered(cell, place, case, key, output, cached=False, started=started)
 
     async def _score_all(self) -> None:
         while (answered := await self._next()) is not None:
@@ -261,6 +265,7 @@ class _Execution:
                 key=answered.key,
                 outcome=answered.outcome,
                 cached=answered.cached,
+                started=answered.started,
                 scores=scores,
             ),
             asked,
@@ -337,6 +342,16 @@ async def execute(job: Job, tally: Tally) -> None:
         InfrastructureError: journal or cache can't be written; everything journalled before is kept.
     """
     await _Execution(job, tally).run()
+
+
+def _line_of(answered: _Answered) -> OutputLine:
+    return OutputLine(
+        cell=answered.cell,
+        key=answered.key,
+        outcome=answered.outcome,
+        cached=answered.cached,
+        started=answered.started,
+    )
 
 
 def _asked_for(answered: _Answered) -> list[Usage]:

@@ -86,7 +86,14 @@ class StoredCells(Sequence[CellRecord]):
         line = journal.output(position)
         parts = (journal.scores(where).scores for where in self._index.scores(number))
         scores = {name: score for part in parts for name, score in part.items()}
-        return CellRecord(cell=line.cell, key=line.key, outcome=line.outcome, cached=line.cached, scores=scores)
+        return CellRecord(
+            cell=line.cell,
+            key=line.key,
+            outcome=line.outcome,
+            cached=line.cached,
+            started=line.started,
+            scores=scores,
+        )
 
 
 class StoredReport(Report, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ class OutputLine(Struct, frozen=True, kw_only=True, tag="output", tag_field="kin
     key: str
     outcome: Outcome
     cached: bool = False
+    started: float | None = None
+    """Seconds since 1970, when the target began to answer; None where it was not asked."""
 
 
 class ScoreLine(Struct, frozen=True, kw_only=True, tag="score", tag_field="kind"):

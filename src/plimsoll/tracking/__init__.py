@@ -12,7 +12,7 @@ from plimsoll.tracking.redact import Redactor, secrets_of
 from plimsoll.tracking.registry_store import MlflowRegistryStore
 from plimsoll.tracking.requests import LogRequest, StoredBaseline
 from plimsoll.tracking.store import TrackingStore, open_store
-from plimsoll.tracking.traces import TraceCount, TraceSettings
+from plimsoll.tracking.traces import TraceCount
 from plimsoll.tracking.writer import MlflowWriter, Patience
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "RegistryStore",
     "StoredBaseline",
     "TraceCount",
-    "TraceSettings",
     "TrackingStore",
     "attach",
     "load_mlflow",

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from plimsoll.canonical import digest_lines
+from plimsoll.config import TrackingPolicy
 from plimsoll.errors import InfrastructureError, PlimsollError, UsageError
 from plimsoll.stats.summary import Summary, TargetSummary
 from plimsoll.tracking import tables, traces
@@ -35,7 +36,7 @@ from plimsoll.tracking.records import (
     target_params,
 )
 from plimsoll.tracking.store import TrackingStore
-from plimsoll.tracking.traces import TraceCount, TraceSettings
+from plimsoll.tracking.traces import TraceCount
 from plimsoll.types import Report
 
 if TYPE_CHECKING:
@@ -70,10 +71,6 @@ class Attachments:
     """trigger, branch, pr, …: whatever should make the run findable."""
 
 
-BUDGET = 180.0
-"""Seconds that logging a run may take."""
-
-
 class _TimeUpError(InfrastructureError):
     """Logging has taken as long as it may."""
 
@@ -84,8 +81,7 @@ def log_run(
     summary: Summary,
     attached: Attachments,
     *,
-    trace: TraceSettings | None = None,
-    budget: float = BUDGET,
+    policy: TrackingPolicy | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> LoggedRun:
     """Log a run; one that was logged completely before is only found.
@@ -95,11 +91,10 @@ def log_run(
         report: the run and its cells.
         summary: its figures.
         attached: files, the suite's text, tags.
-        trace: which cells leave a trace.
-        budget: seconds after which what is not written yet is left for another time.
+        policy: which cells leave a trace, and the time after which what is not written yet is left for another.
         clock: for the budget.
     """
-    logger = _Logger(store, report, attached, trace=trace or TraceSettings(), deadline=clock() + budget, clock=clock)
+    logger = _Logger(store, report, attached, policy or TrackingPolicy(), clock)
     try:
         return logger.log(summary)
     except PlimsollError as error:
@@ -179,13 +174,11 @@ class _Logger:
         store: TrackingStore,
         report: Report,
         attached: Attachments,
-        *,
-        trace: TraceSettings,
-        deadline: float,
+        policy: TrackingPolicy,
         clock: Callable[[], float],
     ) -> None:
         self.store, self.report, self.attached = store, report, attached
-        self.trace, self.deadline, self.clock = trace, deadline, clock
+        self.policy, self.deadline, self.clock = policy, clock() + policy.wait, clock
         self.parent: str | None = None
         self.targets: dict[str, str] = {}
         self.counts: dict[str, TraceCount] = {}
@@ -259,7 +252,7 @@ class _Logger:
         self._dataset(run_id)
         self._attach(run_id, self._cells(name))
         self.counts[name] = count = traces.send(
-            self.store, self.report, name, run_id, settings=self.trace, check_time=self._check_time
+            self.store, self.report, name, run_id, policy=self.policy, check_time=self._check_time
         )
         if count.lost:
             self.missing.append(f"{name}: {count.lost}")

@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from plimsoll.canonical import digest, short
+from plimsoll.config import TrackingPolicy
+from plimsoll.config.tracking import Traces
 from plimsoll.tracking.records import RUN_TAG, TARGET_TAG, batches, cut
 from plimsoll.tracking.store import TrackingStore
 from plimsoll.types import Case, CellRecord, Failed, Failure, Metric, Output, Report, Scored, Span
@@ -27,23 +29,11 @@ if TYPE_CHECKING:
     from mlflow.entities import Assessment, TraceInfo
     from mlflow.entities import Span as MlflowSpan
 
-Which = Literal["all", "failures", "none"]
-
 _PREVIEW = 1000
 _LONGEST = 100_000
 """Characters of one text in a span: an image inside a message is longer than anybody reads."""
 _BATCH = 100
 _SPAN_TYPES = {"model": "CHAT_MODEL", "tool": "TOOL", "node": "TASK", "target": "CHAIN", "turn": "CHAIN"}
-
-
-@dataclass(frozen=True, slots=True)
-class TraceSettings:
-    """How many traces a run leaves: they cost about 10 ms each."""
-
-    which: Which = "failures"
-    """`failures`: cells without an output, with a failed score, or with a score below its `pass_if`."""
-    limit: int = 500
-    """For one target; further cells are in the table only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,7 @@ class Traced:
     spans: list[MlflowSpan]
 
 
-def wanted(report: Report, target: str, which: Which) -> Iterator[tuple[int, CellRecord]]:
+def wanted(report: Report, target: str, which: Traces) -> Iterator[tuple[int, CellRecord]]:
     """The cells that get a trace, in the dataset's order, with their places among all of the target's."""
     if which == "none":
         return
@@ -97,7 +87,7 @@ def send(
     target: str,
     run_id: str,
     *,
-    settings: TraceSettings,
+    policy: TrackingPolicy,
     check_time: Callable[[], None],
 ) -> TraceCount:
     """Write a target's traces into its MLflow run, and count them there.
@@ -107,19 +97,19 @@ def send(
         report: the run.
         target: which of its targets.
         run_id: the target's MLflow run.
-        settings: which cells, and how many.
+        policy: which cells, and how many.
         check_time: raises where the time for logging is used up; called between batches.
 
     Raises:
         InfrastructureError: the store failed.
     """
-    cells = wanted(report, target, settings.which)
+    cells = wanted(report, target, policy.traces)
     build = _Builder(store, report, run_id)
     tracing = store.client._tracing_client  # noqa: SLF001  # see the module's docstring
     sent: dict[str, set[str | None]] = {}
     # A server answers several requests at once; a SQLite file takes one writer.
     with ThreadPoolExecutor(max_workers=8 if store.location.remote else 1) as pool:
-        for batch in batches(islice(cells, settings.limit), _BATCH):
+        for batch in batches(islice(cells, policy.traces_limit), _BATCH):
             check_time()
             traced = [build.traced(record, place) for place, record in batch]
             infos = [item.info for item in traced]

@@ -20,7 +20,7 @@ from plimsoll.config import Workspace, environment
 from plimsoll.errors import InfrastructureError, PlimsollError, UsageError
 from plimsoll.tracking.contract import RegistryStore
 from plimsoll.tracking.location import locate
-from plimsoll.tracking.log import BUDGET, LoggedRun
+from plimsoll.tracking.log import LoggedRun
 from plimsoll.tracking.redact import Redactor, secrets_of
 from plimsoll.tracking.remote_registry import RemoteRegistryStore
 from plimsoll.tracking.requests import (
@@ -42,8 +42,8 @@ class Patience:
 
     opening: float = 180.0
     """Until the store is open, from its start on: a new database, and another process that makes it."""
-    logging: float = BUDGET + 90.0
-    """For one run: its own limit, and the last call that it does not interrupt."""
+    logging: float = 90.0
+    """For one run, beyond the project's `wait`: the last call that is not interrupted."""
     asking: float = 120.0
     """For anything else."""
 
@@ -85,7 +85,8 @@ class MlflowWriter:
     def log(self, request: LogRequest) -> LoggedRun:
         """Log a run. What goes wrong is in its `unsynced`, not raised."""
         try:
-            return msgspec.convert(self._ask("log", request, self._patience.logging), LoggedRun)
+            seconds = self._workspace.settings.tracking.wait + self._patience.logging
+            return msgspec.convert(self._ask("log", request, seconds), LoggedRun)
         except PlimsollError as error:
             return LoggedRun(unsynced=f"{error.message} ({error.remedy})" if error.remedy else error.message)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from plimsoll.config import ProjectSettings, Workspace, environment
+from plimsoll.config import ProjectSettings, TrackingPolicy, Workspace, environment
 from plimsoll.gates import with_baseline
 from plimsoll.runs.join import read_report
 from plimsoll.tracking.loading import load_for_writing
@@ -34,6 +34,7 @@ from plimsoll.workers.child import serve
 class _Writer:
     def __init__(self) -> None:
         self._opened: TrackingStore | None = None
+        self._policy = TrackingPolicy()
 
     @property
     def _store(self) -> TrackingStore:
@@ -44,6 +45,7 @@ class _Writer:
         """Import MLflow and open the store."""
         request = msgspec.convert(params, OpenRequest)
         workspace = Workspace(Path(request.root), ProjectSettings.model_validate(request.settings))
+        self._policy = workspace.settings.tracking
         environ = environment(workspace.root)
         with errors_told():
             # First, so that an address that is no store is known before anything is imported.
@@ -60,7 +62,7 @@ class _Writer:
             if request.baseline is not None:
                 report = with_baseline(report, read_report(Path(request.baseline.folder)), request.baseline.target)
             attached = Attachments(files=files, suite_text=request.suite_text, tags=request.tags)
-            return to_json(log_run(self._store, report, request.summary, attached))
+            return to_json(log_run(self._store, report, request.summary, attached, policy=self._policy))
 
     async def attach(self, params: Any) -> str:
         """Add to a run that was logged before."""

@@ -7,6 +7,7 @@ here does I/O or names a layer above.
 from plimsoll.types.aggregate import Aggregate, AggregateFigure, CaseScores
 from plimsoll.types.case import Case, Turn
 from plimsoll.types.chat import ChatReply, ChatRequest, Message, Usage, message_text
+from plimsoll.types.label import EXPECTED, HumanLabel
 from plimsoll.types.metric import Direction, Metric, MetricKind
 from plimsoll.types.output import Failure, Output, Span, encodable
 from plimsoll.types.record import CellId, CellRecord, EvaluatorInfo, Outcome, Part, Report, RunRecord, TargetInfo
@@ -14,6 +15,7 @@ from plimsoll.types.score import Failed, Score, Scored, ScoreValue, Skipped
 from plimsoll.types.verdict import Attempts, Decision, Flip, Look, Quarantined, RuleResult, Verdict
 
 __all__ = [
+    "EXPECTED",
     "Aggregate",
     "AggregateFigure",
     "Attempts",
@@ -29,6 +31,7 @@ __all__ = [
     "Failed",
     "Failure",
     "Flip",
+    "HumanLabel",
     "Look",
     "Message",
     "Metric",

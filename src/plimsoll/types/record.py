@@ -51,6 +51,8 @@ class CellRecord(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     cached: bool = False
     """The outcome was reused: nothing was sent, and its latency is unknown."""
+    started: float | None = None
+    """Seconds since 1970, when the target began to answer; None where it was not asked, or an earlier version ran."""
     scores: dict[str, Score] = field(default_factory=dict)
     """Metric → score."""
 

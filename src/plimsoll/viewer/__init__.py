@@ -1,0 +1,1 @@
+"""The local web viewer: runs in a browser, cases side by side, and a place to label them by hand."""
