@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full test test-all lint types layers unit adapters docs bench lock schemas wheel clean
+.PHONY: help install demo demo-full test test-all checks lint types layers unit adapters docs bench lock schemas wheel clean
 
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The first Python on the path that is new enough; `make PYTHON=...` names another.
@@ -22,10 +22,12 @@ demo: install ## the whole road on a real small model: evaluate, gate, promote, 
 demo-full: install ## the demo's suite over the full dataset (about 8 minutes)
 	@$(BIN)/plimsoll run support-qa --sample 0
 
-# The checks that need one core each go side by side; the tests take both cores.
+# Side by side: the tests wait for processes and sockets now and then, and the checks fill the cores.
 test: install ## everything that CI checks
-	@$(MAKE) --no-print-directory -j 2 types lint layers docs
-	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory -j 2 checks unit
+
+checks: install
+	@$(MAKE) --no-print-directory -j 1 types lint layers docs
 
 test-all: ## the same with the tests that take long (races, embedded judges, simulations)
 	@$(MAKE) --no-print-directory test SELECTED=

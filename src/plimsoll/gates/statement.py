@@ -48,25 +48,6 @@ class Predicate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     suite: str
     run: str
     time: str
-    tool: str
-    commit: str | None
-    dirty: bool | None
-    digests: Digests
-    files: dict[str, SealedFile]
-    policy: dict[str, Any]
-    verdict: Verdict
-
-
-class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An attestation as it was read: the predicate, with the subject and who signed."""
-
-    subject: str
-    """Suite and target: what the bundle is called."""
-    bundle: str
-    """The bundle's tagged digest."""
-    suite: str
-    run: str
-    time: str
     """When it was sealed: ISO 8601, UTC."""
     tool: str
     """Plimsoll's version."""
@@ -80,6 +61,15 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     policy: dict[str, Any]
     """The policy in full, with its defaults."""
     verdict: Verdict
+
+
+class Attestation(Predicate, frozen=True, kw_only=True):
+    """An attestation as it was read: the predicate, with the subject and who signed."""
+
+    subject: str
+    """Suite and target: what the bundle is called."""
+    bundle: str
+    """The bundle's tagged digest."""
     signed_by: tuple[str, ...] = ()
     """Ids of the trusted keys whose signatures were verified; empty is unsigned, or not checked."""
     claims: tuple[str, ...] = ()
