@@ -50,7 +50,7 @@ def answered(folder: Path) -> int:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on a file's size")
-@pytest.mark.parametrize("limit", [20_000, 60_000])
+@pytest.mark.parametrize("limit", [pytest.param(20_000, marks=pytest.mark.long), 60_000])
 def test_a_disk_that_fills_up_ends_the_run_with_a_remedy_and_resume_does_the_rest(
     limit: int, sessions: Sessions, workspace: Workspace, desk: Desk, capsys: pytest.CaptureFixture[str]
 ):
@@ -97,6 +97,7 @@ def test_a_state_folder_that_may_not_be_written_is_infrastructure_and_asks_nothi
     assert "help: check space and permissions there" in said
 
 
+@pytest.mark.long
 def test_a_cache_that_another_program_holds_keeps_no_request_from_being_answered(
     workspace: Workspace, desk: Desk, capsys
 ):

@@ -49,6 +49,7 @@ class Troubled(Desk):
         return answer if fault is None else FAULTS[fault]
 
 
+@pytest.mark.long
 def test_with_faults_in_30_percent_of_the_answers_every_row_ends_scored_or_classified(tmp_path, monkeypatch, capsys):
     desk = Troubled()
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)

@@ -28,7 +28,7 @@ def journalled(folder: Path) -> set[tuple[str, int]]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_however_often_a_run_is_stopped_each_finished_cell_is_kept_and_was_paid_for_once(
     sent: signal.Signals, sessions: Sessions, workspace: Workspace, desk: Desk
 ):

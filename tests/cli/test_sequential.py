@@ -60,7 +60,7 @@ def test_looks_that_make_no_sense_are_refused(many: Workspace, desk: Desk, capsy
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_one_that_is_stopped_in_a_block_decides_nothing_and_its_cells_are_not_paid_for_again(
     sent: signal.Signals, sessions: Sessions, many: Workspace, desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ def test_equal_requests_get_equal_bits_from_every_worker_and_two_names_share_the
     asyncio.run(scenario())
 
 
+@pytest.mark.long
 @pytest.mark.embedded
 def test_a_killed_worker_is_started_again_and_only_its_own_request_sees_a_502():
     async def scenario():

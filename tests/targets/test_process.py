@@ -66,6 +66,7 @@ async def gone(*pids):
     return False
 
 
+@pytest.mark.long
 def test_of_thirty_cases_with_a_killer_at_any_position_only_the_killer_fails_and_nothing_is_left(root):
     async def scenario():
         pids = set()
