@@ -325,27 +325,6 @@ def test_signatures_are_required_given_and_trusted(
     assert len(verify_suite(workspace, "desk").attestation.signed_by) == 1
 
 
-def test_a_planted_key_is_in_nothing_that_was_written(
-    tracked: Workspace, desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-):
-    monkeypatch.setenv("OPENAI_API_KEY", "planted-0123456789")
-    desk.replies[3] = Reply(status=401, body={"error": {"message": "the key planted-0123456789 is not known"}})
-    edit(tracked.root, "suites/desk.yaml", "retries: 0,", 'retries: 0, headers: {X-Desk: "${OPENAI_API_KEY}"},')
-    run = RunOptions(sample=6)
-    decided = gate_suite(tracked, "desk", GateOptions(run=run, first=True), Silent())
-    assert decided.run.logged is not None
-    assert decided.run.logged.parent is not None
-    found = [
-        str(path.relative_to(tracked.root))
-        for path in tracked.root.rglob("*")
-        if path.is_file() and b"planted-0123456789" in path.read_bytes()
-    ]
-    assert found == []
-    assert "planted" not in "".join(capfd.readouterr())
-    journal = (decided.run.folder / "journal.jsonl").read_text(encoding="utf-8")
-    assert "the key *** is not known" in journal
-
-
 def test_a_dataset_with_a_mistake_stops_the_gate_before_anything_is_sent(workspace: Workspace, desk: Desk):
     without_registry(workspace)
     edit(workspace.root, "datasets/desk.jsonl", json.dumps({"id": "c1"})[1:-1], '"id": "c0"')

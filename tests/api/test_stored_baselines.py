@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from tests.api.parts import cases, edit, write_cases
+from tests.api.parts import Desk, cases, edit, write_cases
 
 from plimsoll.api import GateOptions, RunOptions, gate_suite, run_suite
+from plimsoll.api.sealing import GateRun
 from plimsoll.config import Workspace
+from plimsoll.errors import UsageError
 from plimsoll.runs.observer import Silent
 from plimsoll.types import Decision
 
@@ -37,3 +41,49 @@ def test_what_is_not_the_same_on_both_sides_is_missing_never_passed_over(workspa
     relative = verdict.rules[1]
     assert (relative.outcome is Decision.PASS, relative.missing) == (missing == 0, missing)
     assert relative.outcome is not Decision.FAIL
+
+
+def ran(workspace: Workspace, **options: Any) -> str:
+    return run_suite(workspace, "desk", RunOptions(track=False, **options), Silent()).report.run.id
+
+
+def gated(workspace: Workspace, baseline: str, told: list[str], **options: Any) -> GateRun:
+    asked = GateOptions(run=RunOptions(track=False), baseline=baseline, **options)
+    return gate_suite(workspace, "desk", asked, Silent(), tell=told.append)
+
+
+def test_a_run_that_can_decide_nothing_is_refused_before_anything_runs(workspace: Workspace, desk: Desk):
+    run = ran(workspace)
+    journal = workspace.state / "runs" / run / "journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[: whole.rindex(b'{"kind":"end"')])
+    asked = desk.requests
+    with pytest.raises(UsageError, match=f"run {run} is not complete, and a baseline has to be"):
+        gated(workspace, run, [])
+    journal.write_bytes(whole)
+    with pytest.raises(UsageError, match=f"run {run} is the one that is gated"):
+        gated(workspace, run, [], run_id=run)
+    edit(workspace.root, "suites/desk.yaml", "name: desk", "name: other")
+    with pytest.raises(UsageError, match=f"run {run} is one of desk, not of other"):
+        gated(workspace, f"run:{run}", [])
+    edit(workspace.root, "suites/desk.yaml", "name: other", "name: desk\nheld_out: even")
+    with pytest.raises(UsageError, match="is over the whole dataset, and the gate decides on the held-out ones"):
+        gated(workspace, run, [])
+    opened = ran(workspace)
+    with pytest.raises(UsageError, match=f"run {opened} saw the open cases, and the gate decides on the held-out ones"):
+        gated(workspace, opened, [])
+    assert desk.requests == asked
+
+
+def test_what_a_run_lacks_is_told_before_anything_runs_and_counts_as_missing(workspace: Workspace):
+    edit(workspace.root, "suites/desk.yaml", RULE, f"{RULE}\n    - {{metric: latency_p50, at_most: 9 × baseline}}")
+    edit(workspace.root, "suites/desk.yaml", "  - short\n", "  - short\n  - latency\n")
+    run = ran(workspace, sample=5)
+    told: list[str] = []
+    relative = gated(workspace, f"run:{run}:v2", told).verdict.rules[1]
+    assert (relative.outcome, relative.missing) == (Decision.INCONCLUSIVE, 7)
+    assert told[-3].startswith(f"the baseline is v2 of run {run} of ")
+    assert told[-2:] == [
+        f"run {run} drew 5 cases, and others than this gate does: what it lacks counts as missing",
+        f"latency_p50: measured where and when run {run} ran, not beside the challenger",
+    ]

@@ -6,11 +6,24 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from plimsoll.canonical import digest
 from plimsoll.config import ModelSettings, TargetSettings
 from plimsoll.errors import ConfigError, UsageError
-from plimsoll.registry import Bundle, TamperedError, load_folder, make_bundle, materialise, read_bundle
+from plimsoll.registry import (
+    Bundle,
+    TamperedError,
+    load_bundle,
+    load_folder,
+    make_bundle,
+    materialise,
+    read_bundle,
+)
+from plimsoll.registry.model_files import model_files
+from plimsoll.registry.versions import keep_bundle
+from plimsoll.testing.store import MemoryRegistryStore
+from plimsoll.version import __version__
 
 PROMPT = TargetSettings(prompt="prompts/answer.jinja2", model="local")
 MODELS = {"local": ModelSettings(provider="openai", model="m", api_key="${OPENAI_API_KEY}")}
@@ -151,6 +164,34 @@ def test_settings_that_another_version_wrote_keep_their_digest() -> None:
     content["settings"] = {**content["settings"], "timeout": 300.0}
     stored = {"a": b"x", "bundle.json": json.dumps({**content, "digest": digest(content)}).encode()}
     assert read_bundle(stored, digest(content), "here").settings == PROMPT
+
+
+def test_a_bundle_is_stored_as_a_model_whose_environment_has_what_it_needs() -> None:
+    flow = Bundle.of(TargetSettings(flow="f"), {}, {"f/flow.dag.yaml": b"x", "f/requirements.txt": b"numpy"})
+    azure = ModelSettings.model_validate({"provider": "azure", "auth": "default_credential"})
+    asked = Bundle.of(PROMPT, {"a": azure, "b": ModelSettings(provider="embedded")}, {"prompts/answer.jinja2": b"x"})
+    found = model_files(flow)
+    assert {path.removeprefix("bundle/"): data for path, data in found.items() if "/" in path} == flow.written()
+    needed = [model_files(each)["requirements.txt"].decode().splitlines()[1:] for each in (flow, asked)]
+    assert needed == [
+        [f"plimsoll-llm[promptflow]=={__version__}", "-r bundle/f/requirements.txt"],
+        [f"plimsoll-llm[embedded,azure]=={__version__}"],
+    ]
+    model = YAML(typ="safe").load(found["MLmodel"])
+    assert model["flavors"]["python_function"]["config"] == {"digest": flow.digest}
+    assert model["flavors"]["python_function"]["data"] == "bundle"
+
+
+def test_a_version_of_the_first_layout_is_verified_and_kept(tmp_path: Path) -> None:
+    store, bundle = MemoryRegistryStore(), made(tmp_path)
+    folder = f"bundles/{bundle.digest.removeprefix('sha256:')}"
+    store.put_files("desk", folder, bundle.written())
+    store.create_record("desk", folder.replace("bundles/", "version."), str(store.create_version("desk", folder, {})))
+    assert load_bundle(store, "desk", bundle.digest) == bundle
+    assert keep_bundle(store, "desk", bundle) == 1
+    store.put_files("desk", folder, {"prompts/answer.jinja2": b"evil"})
+    with pytest.raises(TamperedError, match=r"answer\.jinja2 \(changed\)"):
+        load_bundle(store, "desk", bundle.digest)
 
 
 @given(st.data())

@@ -13,11 +13,12 @@ from tests.registry.parts import NOW, ONE, SUITE, TWO, Altered, bundle, evidence
 
 from plimsoll.config import ModelSettings, TargetSettings, Workspace
 from plimsoll.errors import InfrastructureError, UsageError
-from plimsoll.registry import Bundle, champion, history, promote, prompt_name, rollback
+from plimsoll.registry import Bundle, champion, history, promote, prompt_draft, prompt_name, rollback
 from plimsoll.registry.prompts import prompt_text
 from plimsoll.testing.store import MemoryRegistryStore
 from plimsoll.tracking import MlflowRegistryStore, open_store
-from plimsoll.tracking.contract import PromptText, RegistryStore
+from plimsoll.tracking.contract import PromptDraft, PromptText, RegistryStore
+from plimsoll.tracking.kept_prompts import KeptPrompt, keep_prompt
 
 NAME = prompt_name(SUITE)
 CHAT = "# system:\nBe brief.\n\n# user:\n{{ question }}\n{% if page %}{{ page }}{% endif %}\n"
@@ -72,6 +73,7 @@ def test_messages_are_those_that_stand_by_themselves_and_else_it_is_one_text(
 def test_a_path_that_is_written_otherwise_is_found_and_a_flow_is_no_prompt() -> None:
     written = Bundle.of(TargetSettings(prompt="./a/../p.jinja2"), {}, {"p.jinja2": b"x"})
     assert prompt_text(written) == PromptText("x")
+    assert prompt_draft(SUITE, "v", Bundle.of(TargetSettings(flow="f"), {}, {"f/flow.dag.yaml": b"x"})) is None
     assert prompt_text(Bundle.of(TargetSettings(flow="f"), {}, {"f/flow.dag.yaml": b"x"})) is None
 
 
@@ -88,6 +90,110 @@ def test_a_promoted_prompt_is_a_version_with_its_digest_model_and_commit_and_the
     assert json.loads(version.tags["plimsoll.models"])["main"]["model"] == "m-1"
     assert json.loads(version.tags["plimsoll.parameters"]) == {"temperature": 0.2}
     assert store.prompt_alias(NAME, "champion") == 1
+
+
+ASKING = """\
+---
+name: desk
+model:
+  api: chat
+  parameters:
+    temperature: 0.5
+    max_completion_tokens: 9
+    tools: ${file:tools.json}
+    user: ${env:DESK_USER}
+---
+user:
+{{ question }}
+"""
+
+
+def draft(made: Bundle, **options: str) -> PromptDraft:
+    found = prompt_draft(SUITE, "v", made, **options)
+    assert found is not None
+    return found
+
+
+def asked(parameters: dict[str, Any], text: str = "x", **model: Any) -> PromptText:
+    settings = TargetSettings(prompt="p.prompty" if text is ASKING else "p.jinja2", model="m", parameters=parameters)
+    made = Bundle.of(settings, {"m": ModelSettings(model="m-1", **model)}, {settings.prompt or "": text.encode()})
+    return draft(made).content
+
+
+def test_what_a_prompt_is_asked_with_has_mlflows_names_and_the_nearest_setting_goes_over_the_others() -> None:
+    form = {"type": "json_object"}
+    found = asked({"temperature": 0.9}, ASKING, temperature=0.1, top_p=0.8, stop="END", seed=7, response_format=form)
+    assert found.configuration == {
+        "provider": "openai",
+        "model_name": "m-1",
+        "temperature": 0.9,
+        "max_tokens": 9,
+        "top_p": 0.8,
+        "stop_sequences": ["END"],
+        "seed": 7,
+        # As they are written: what a variable holds may be a secret.
+        "tools": "${file:tools.json}",
+        "user": "${env:DESK_USER}",
+    }
+    assert found.response_format == form
+
+
+def test_a_parameter_that_mlflow_refuses_keeps_no_version_out(store: RegistryStore) -> None:
+    odd = {"temperature": "hot", "top_p": 3, "max_tokens": 1.5, "stop": [1], "extra_params": {}, "top_k": -1}
+    content = asked({**odd, "seed": 1})
+    assert content.configuration == {"provider": "openai", "model_name": "m-1", "seed": 1}
+    store.create_prompt(NAME, content, {})
+    assert store.prompts(NAME)[0].content == content
+
+
+def test_a_prompt_that_ran_and_is_promoted_then_is_one_version(store: RegistryStore) -> None:
+    new = chat(CHAT)
+    first = keep_prompt(store, draft(new, commit="abc-dirty", message="Shorter"))
+    assert first == KeptPrompt(NAME, 1) == keep_prompt(store, draft(new))
+    assert store.records(SUITE) == {}, "a run makes no registered model"
+    assert said(store)[1] is None
+    move(store, new, None)
+    assert keep_prompt(store, draft(new)) == first
+    [version] = store.prompts(NAME)
+    assert (version.tags["plimsoll.commit"], store.prompt_alias(NAME, "champion")) == ("abc-dirty", 1)
+
+
+def test_the_same_text_asked_of_another_model_is_another_version(store: RegistryStore) -> None:
+    settings = TargetSettings(prompt="p.jinja2", model="m")
+    for model in ("small", "large"):
+        made = Bundle.of(settings, {"m": ModelSettings(model=model)}, {"p.jinja2": b"x"})
+        keep_prompt(store, draft(made))
+    assert [each.content.configuration["model_name"] for each in store.prompts(NAME)] == ["small", "large"]
+
+
+def test_a_run_puts_right_what_was_rewritten_and_says_so_of_the_words(store: RegistryStore) -> None:
+    wanted = draft(chat(CHAT))
+    keep_prompt(store, wanted)
+    store.rewrite_prompt(NAME, 1, PromptText("evil"))
+    found = keep_prompt(store, wanted)
+    assert found.note == f"version 1 of the prompt {NAME} had been rewritten, and was put right"
+    assert store.prompts(NAME)[0].content == wanted.content
+    store.rewrite_prompt(NAME, 1, PromptText(wanted.content.text, chat=True, configuration={"temperature": 2.0}))
+    assert keep_prompt(store, wanted) == KeptPrompt(NAME, 1)
+    assert store.prompts(NAME)[0].content == wanted.content
+
+
+class Overtaken(MemoryRegistryStore):
+    """Another process makes the same version between our looking and our making."""
+
+    others = True
+
+    def create_prompt(self, *args: Any) -> int:
+        if self.others:
+            self.others = False
+            super().create_prompt(*args)
+        return super().create_prompt(*args)
+
+
+def test_of_two_that_log_at_once_both_get_the_one_version() -> None:
+    store = Overtaken()
+    assert keep_prompt(store, draft(chat(CHAT))) == KeptPrompt(NAME, 1)
+    assert [version.number for version in store.prompts(NAME)] == [1]
 
 
 def test_it_is_no_new_version_when_nothing_changed_and_a_rollback_moves_the_alias_back(store: RegistryStore) -> None:

@@ -21,7 +21,7 @@ from plimsoll.tracking.remote_registry import RemoteRegistryStore, answer
 
 def over_a_pipe(store: RegistryStore) -> RegistryStore:
     def ask(method: str, arguments: list[Any]) -> Any:
-        return json.loads(json.dumps(answer(store, method, json.loads(json.dumps(arguments)))))
+        return json.loads(json.dumps(answer(store, RegistryStore, method, json.loads(json.dumps(arguments)))))
 
     return RemoteRegistryStore(ask)
 
@@ -108,6 +108,7 @@ def test_tags_change_and_models_are_apart(store: RegistryStore) -> None:
 
 
 TEXT = PromptText("Answer {{ question }}\n{% if page %}{{ page }}{% endif %}")
+ASKED = PromptText("x", False, {"model_name": "m", "temperature": 0.2, "seed": 7}, {"type": "json_object"})
 CHAT = PromptText('[{"content":"Be brièf.","role":"system"},{"content":"{{ question }}","role":"user"}]', chat=True)
 
 
@@ -120,6 +121,13 @@ def test_a_prompts_versions_come_back_with_text_messages_and_tags(store: Registr
     assert (second.number, second.content, second.tags["plimsoll.bundle"]) == (2, CHAT, "sha256:2")
     assert store.prompts("m.prompt", {"plimsoll.bundle": "sha256:2"}) == (second,)
     assert store.prompts("m.prompt", {"plimsoll.bundle": "sha256:3"}) == ()
+    assert store.create_prompt("m.prompt", ASKED, {"plimsoll.bundle": "sha256:4"}, "Shorter") == 3
+    assert store.prompts("m.prompt", {"plimsoll.bundle": "sha256:4"})[0].content == ASKED
+    store.rewrite_prompt("m.prompt", 3, TEXT)
+    assert [version.content for version in store.prompts("m.prompt")] == [TEXT, CHAT, TEXT]
+    store.rewrite_prompt("m.prompt", 3, ASKED)
+    assert store.prompts("m.prompt")[2].content == ASKED
+    store.delete_prompt("m.prompt", 3)
     store.rewrite_prompt("m.prompt", 1, CHAT)
     assert [version.content for version in store.prompts("m.prompt")] == [CHAT, CHAT]
     store.delete_prompt("m.prompt", 1)

@@ -105,7 +105,9 @@ def test_tokens_requests_latency_and_spans_of_a_line_are_known(everything):
     assert ask.inputs["model"] == "small"
     assert ask.output == "re: Why?"
     call = next(span for span in output.spans if span.kind == "model")
-    assert call.inputs[-1] == {"role": "user", "content": "Why?"}
+    assert call.inputs["messages"][-1] == {"role": "user", "content": "Why?"}
+    assert call.output["choices"][0]["message"]["content"] == "re: Why?"
+    assert call.output["usage"]["total_tokens"] == 5
 
 
 def test_outputs_beside_the_answer_are_kept_and_aggregations_left_out(everything):

@@ -46,6 +46,7 @@ def test_a_trace_has_a_span_for_each_turn_and_what_went_on_in_it(workspace: Work
         settings = TrackingPolicy(traces="all", traces_limit=1)
         logged = log_run(store, report, summarise(report), Attachments({}, "", {}), policy=settings)
         (trace,) = store.client.search_traces(locations=[store.experiment_id], run_id=logged.targets["v1"])
+    assert trace.info.trace_metadata["mlflow.trace.session"] == f"{report.run.id}/{report.cells[0].cell}"
     root, *steps = trace.data.spans
     assert root.inputs["turns"] == [{"user": "Open today?"}, {"user": "And tomorrow?", "page": "p"}]
     assert root.outputs == ["yes", "no"]

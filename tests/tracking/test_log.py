@@ -180,9 +180,10 @@ class LosingStore(TrackingStore):
     lost = False
 
     def call(self, doing: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if doing == "writing a trace" and not self.lost:
+        if doing == "writing traces" and not self.lost:
             self.lost = True
-            return None
+            write, traced = args
+            args = (write, traced[1:])
         return super().call(doing, function, *args, **kwargs)
 
 
@@ -191,7 +192,7 @@ def test_a_lost_trace_is_counted_told_and_written_the_next_time(store: TrackingS
     losing = LosingStore(store.location, store.experiment, store.redactor)
     first = log(losing, report, tmp_path, policy=TrackingPolicy(traces="all"))
     assert first.unsynced is not None
-    assert re.search(r"v1: \d of \d traces and \d+ of \d+ assessments arrived", first.unsynced)
+    assert re.search(r"v1: 3 of 4 traces, \d+ of \d+ assessments and 3 of 4 spans arrived", first.unsynced)
     again = log(store, report, tmp_path, policy=TrackingPolicy(traces="all"))
     assert again.unsynced is None
     assert again.traces["v1"].lost is None

@@ -16,6 +16,7 @@ from plimsoll.api.promotion import history_of, promote_suite, rollback_suite, ve
 from plimsoll.api.results import SuiteRun, run_suite
 from plimsoll.api.sealing import GateRun
 from plimsoll.api.starting import init_workspace
+from plimsoll.api.syncing import Fate, Synced, SyncReport, sync_runs
 from plimsoll.api.trying import try_prompt
 
 __all__ = [
@@ -24,10 +25,13 @@ __all__ = [
     "CalibrationOptions",
     "CompareOptions",
     "Evaluation",
+    "Fate",
     "GateOptions",
     "GateRun",
     "RunOptions",
     "SuiteRun",
+    "SyncReport",
+    "Synced",
     "approve_suite",
     "calibrate",
     "check_workspace",
@@ -42,6 +46,7 @@ __all__ = [
     "promote_suite",
     "rollback_suite",
     "run_suite",
+    "sync_runs",
     "try_prompt",
     "verify_suite",
 ]

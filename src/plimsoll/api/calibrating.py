@@ -58,6 +58,7 @@ from plimsoll.evaluators.traits import closing, is_optional
 from plimsoll.models import open_models
 from plimsoll.reports.disagreements import render_disagreements
 from plimsoll.runs.cache import CellCache
+from plimsoll.runs.scrubbing import Scrub
 from plimsoll.types import Decision, Failed
 from plimsoll.version import __version__
 
@@ -174,6 +175,7 @@ class _Work:
                         kept=Kept(cache, session.token),
                         told=lambda done: told(done, len(plan.questions)),
                         down=lambda: next((why for model in models.values() if (why := model.down)), None),
+                        scrub=Scrub(environ, judge.suite.model_dump(mode="json", exclude_defaults=True)),
                     )
             asked = tuple(sorted({model.connection.model for model in models.values()}))
         _refuse_infrastructure(judge, answers, self.policy)

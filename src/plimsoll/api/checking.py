@@ -17,10 +17,11 @@ from plimsoll.api.runs import RUNS
 from plimsoll.calibration import Certificates
 from plimsoll.calibration.certificate import day
 from plimsoll.config import Workspace
-from plimsoll.errors import ConfigError, Mistake, PlimsollError, Where
+from plimsoll.errors import ConfigError, Mistake, PlimsollError, Where, near_match
 from plimsoll.evaluators import discover
 from plimsoll.runs.folders import is_complete, run_folders
 from plimsoll.runs.plan import load_plan
+from plimsoll.tracking.private_rows import Rules
 
 _RUNS_LISTED = 10
 _SOON = timedelta(days=14)
@@ -87,6 +88,7 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
     today = datetime.now(UTC).date()
     mistakes: list[Mistake] = []
     named: dict[str, str] = {}
+    redacted = Rules.of(workspace.settings.privacy, closed=False)
     for file in files:
         try:
             prepared = prepare(workspace, str(file))
@@ -94,6 +96,7 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
             if quarantined:
                 raise ConfigError(quarantined)
             found = _checked(prepared, today)
+            redacted.look_through(prepared.dataset)
         except PlimsollError as error:
             mistakes += error.mistakes
             continue
@@ -104,9 +107,16 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
         checked.append(found)
     if not names and not mistakes:
         mistakes += stray_files(workspace, named)
+        mistakes += _misspelt(redacted)
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
     return tuple(checked)
+
+
+def _misspelt(redacted: Rules) -> Iterator[Mistake]:
+    for path in redacted.unseen:
+        message = f"[tool.plimsoll.privacy] redact: no case of any suite has {path}: nothing would be redacted"
+        yield Mistake(message, Where("pyproject.toml"), near_match(path, redacted.fields))
 
 
 def _checked(prepared: Prepared, today: date) -> Checked:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from msgspec import structs
 
+from plimsoll.api.fetching import BY_WORD, NamedRun, NoRunError, named_run
+from plimsoll.api.run_words import Server, Word, alias_word, run_word, suite_alone
 from plimsoll.api.runs import RUNS
 from plimsoll.config import Workspace
 from plimsoll.errors import Mistake, UsageError, near_match
@@ -15,10 +17,11 @@ from plimsoll.gates import with_baseline
 from plimsoll.reports.compare import Margin, build_comparison
 from plimsoll.reports.compare_model import Comparison, Side, likeness_of
 from plimsoll.reports.text import count, plain
-from plimsoll.runs.folders import find_run, run_folders
+from plimsoll.runs.folders import run_folders
 from plimsoll.runs.join import read_report
 from plimsoll.runs.plan import Plan, load_plan
-from plimsoll.types import Part, Report
+from plimsoll.tracking import MlflowWriter
+from plimsoll.types import EvaluatorInfo, Part, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +49,52 @@ class _Sides:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """What one of the two words names."""
+
+    written: str
+    run: NamedRun | None = None
+    """None is the newest run that has the target."""
+    target: str | None = None
+    """None is every target of the run."""
+    by_word: bool = False
+    """The run was asked for by something else than its id."""
+
+
 def compare_targets(
-    workspace: Workspace, first: str, second: str, options: CompareOptions | None = None
+    workspace: Workspace,
+    first: str,
+    second: str,
+    options: CompareOptions | None = None,
+    *,
+    server: Server | None = None,
 ) -> tuple[Comparison, ...]:
     """Hold the second against the first: two targets, or every target that two runs have.
 
     Args:
         workspace: Where the runs lie.
-        first: TARGET of the newest run that has it, RUN:TARGET, or RUN (its id or a part of it that no other has).
+        first: TARGET of the newest run that has it, RUN:TARGET, or RUN: its id or a part of it that no other has;
+            `run:ID`, `branch:NAME`, `tag:KEY=VALUE`, `alias:NAME`.
         second: Likewise; a RUN where the first is one.
         options: What else is asked.
+        server: Has runs that are not on this disk; None is a writer of its own, started where it is needed.
 
     Returns:
         One comparison; of two runs one for each target that both have.
 
     Raises:
         UsageError: a run, target, metric or slice isn't there, or there is nothing to compare.
+        TamperedError: what the server has of a run is not what was logged.
+        InfrastructureError: the server can't be asked.
     """
     asked = options or CompareOptions()
-    found = tuple(_sides(workspace, first, second, asked.suite))
+    with nullcontext(server) if server else MlflowWriter(workspace) as there:
+        found = tuple(
+            _sides(
+                workspace, _meant(workspace, first, asked, there), _meant(workspace, second, asked, there), asked.suite
+            )
+        )
     for sides in found:
         _check(sides.report, asked)
     margin = None if asked.margin is None else Margin(asked.margin, asked.metrics or None)
@@ -102,45 +132,63 @@ def _check(report: Report, options: CompareOptions) -> None:
         raise UsageError(mistakes[0].message, remedy=mistakes[0].remedy)
 
 
-def _sides(workspace: Workspace, first: str, second: str, suite: str | None) -> Iterator[_Sides]:
-    runs = [_run_named(workspace, name, suite) for name in (first, second)]
-    if runs[0] is not None and runs[1] is not None:
-        yield from _of_runs(read_report(runs[0]).due(), read_report(runs[1]).due())
+def _sides(workspace: Workspace, first: _Meant, second: _Meant, suite: str | None) -> Iterator[_Sides]:
+    notes = tuple(dict.fromkeys(each.run.told for each in (first, second) if each.run is not None and each.by_word))
+    if first.run is not None and second.run is not None and first.target is None and second.target is None:
+        for place, sides in enumerate(_of_runs(_read(first.run), _read(second.run))):
+            yield replace(sides, notes=(*notes, *sides.notes)) if place == 0 else sides
         return
-    for run, name, other in ((runs[0], first, second), (runs[1], second, first)):
-        if run is not None:
-            message = f"{name!r} is a run, {other!r} is a target"
-            raise UsageError(message, remedy=f"name two runs, two targets, or the run's target: {name}:TARGET")
-    yield _of_targets(workspace, first, second, suite)
+    for one, other in ((first, second), (second, first)):
+        if one.target is None:
+            message = f"{one.written!r} is a run, {other.written!r} is a target"
+            raise UsageError(message, remedy=f"name two runs, two targets, or the run's target: {one.written}:TARGET")
+    sides = _of_targets(workspace, first, second, suite)
+    yield replace(sides, notes=(*notes, *sides.notes))
 
 
-def _run_named(workspace: Workspace, name: str, suite: str | None) -> Path | None:
-    """The run that a word means; None where it means a target. A target goes before a part of a run's id."""
-    if ":" in name:
-        return None
-    targets: set[str] = set()
-    for plan in _plans(workspace, suite):
-        if name in plan.targets:
-            return None
-        targets |= plan.targets.keys()
-    runs = workspace.state / RUNS
-    if not any(name in folder.name for folder in run_folders(runs)):
-        remedy = near_match(name, targets) or "plimsoll run"
-        raise UsageError(f"no run has a target {name!r}, and no run is called so", remedy=remedy)
-    return find_run(runs, name)
+def _meant(workspace: Workspace, written: str, options: CompareOptions, server: Server) -> _Meant:
+    """What a word names. A target goes before a part of a run's id."""
+    word = run_word(written) or alias_word(written, server, lambda: suite_alone(workspace, options.suite))
+    if word is not None:
+        run = named_run(workspace, word, server.stored_runs, suite=options.suite, fit=BY_WORD)
+        return _Meant(written, run, run.target, by_word=True)
+    run_id, _, target = written.rpartition(":")
+    if run_id:
+        return _Meant(written, _by_id(workspace, run_id, server), target)
+    known: set[str] = set()
+    for plan in _plans(workspace, options.suite):
+        if written in plan.targets:
+            return _Meant(written, target=written)
+        known |= plan.targets.keys()
+    try:
+        return _Meant(written, _by_id(workspace, written, server))
+    except NoRunError as error:
+        message = f"no run has a target {written!r}, and no run is called so"
+        raise UsageError(message, remedy=near_match(written, known) or error.remedy) from None
 
 
-def _of_targets(workspace: Workspace, first: str, second: str, suite: str | None) -> _Sides:
-    if first == second:
-        raise UsageError(f"{first} is compared with itself", remedy="name two targets, or RUN:TARGET")
-    if ":" not in first and ":" not in second:
-        report = _newest_with(workspace, (first, second), suite)
-        return _Sides(report, first, second, (_side(report, first), _side(report, second)))
-    before, baseline = _one(workspace, first, suite)
-    after, challenger = _one(workspace, second, suite)
+def _by_id(workspace: Workspace, run: str, server: Server) -> NamedRun:
+    return named_run(workspace, Word("run", run, plain=True), server.stored_runs)
+
+
+def _read(run: NamedRun) -> Report:
+    return read_report(run.folder).due()
+
+
+def _of_targets(workspace: Workspace, first: _Meant, second: _Meant, suite: str | None) -> _Sides:
+    assert first.target is not None
+    assert second.target is not None
+    if first.written == second.written:
+        raise UsageError(f"{first.written} is compared with itself", remedy="name two targets, or RUN:TARGET")
+    if first.run is None and second.run is None:
+        report = _newest_with(workspace, (first.target, second.target), suite)
+        sides = (_side(report, first.target), _side(report, second.target))
+        return _Sides(report, first.target, second.target, sides)
+    before, baseline = _one(workspace, first, first.target, suite)
+    after, challenger = _one(workspace, second, second.target, suite)
     if before.run.id == after.run.id:
         if baseline == challenger:
-            raise UsageError(f"{first} is compared with itself", remedy="name another run or target")
+            raise UsageError(f"{first.written} is compared with itself", remedy="name another run or target")
         return _Sides(after, baseline, challenger, (_side(after, baseline), _side(after, challenger)))
     return _joined(before, baseline, after, challenger)
 
@@ -196,12 +244,17 @@ def _contents(before: Report, after: Report) -> Iterator[str]:
 def _evaluators(before: Report, after: Report) -> Iterator[str]:
     """Metrics that mean something else in the other run, or are not in it."""
     ours, theirs = after.run.evaluators, before.run.evaluators
-    other = [name for name in ours if name in theirs and ours[name].digest != theirs[name].digest]
+    # As `with_baseline` has it: what it leaves out is told here.
+    other = [name for name in ours if name in theirs and not _same(ours[name], theirs[name])]
     if other:
         yield f"{', '.join(other)}: another version of the evaluator scored in {before.run.id}, so nothing is compared"
     for one, names in ((after, ours.keys() - theirs.keys()), (before, theirs.keys() - ours.keys())):
         if names:
             yield f"{', '.join(sorted(names))}: only in {one.run.id}, so nothing is compared"
+
+
+def _same(one: EvaluatorInfo, other: EvaluatorInfo) -> bool:
+    return (one.digest, one.metrics) == (other.digest, other.metrics)
 
 
 def _side(report: Report, target: str, *, apart: bool = False) -> Side:
@@ -216,11 +269,10 @@ def _side(report: Report, target: str, *, apart: bool = False) -> Side:
     )
 
 
-def _one(workspace: Workspace, written: str, suite: str | None) -> tuple[Report, str]:
-    run, _, target = written.rpartition(":")
-    if not run:
+def _one(workspace: Workspace, meant: _Meant, target: str, suite: str | None) -> tuple[Report, str]:
+    if meant.run is None:
         return _newest_with(workspace, (target,), suite), target
-    report = read_report(find_run(workspace.state / RUNS, run)).due()
+    report = _read(meant.run)
     if target not in report.run.targets:
         known = report.run.targets
         remedy = near_match(target, known)

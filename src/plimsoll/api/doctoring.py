@@ -13,6 +13,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from plimsoll.api.loop import run_blocking
+from plimsoll.api.owed import owed_runs
+from plimsoll.api.runs import RUNS
 from plimsoll.config import ModelSettings, Workspace, environment
 from plimsoll.errors import ConfigError, MissingExtraError, PlimsollError, UsageError
 from plimsoll.evaluators.adapters.environment import installed_version, interpreter
@@ -61,6 +63,7 @@ def diagnose(workspace: Workspace | None) -> tuple[Finding, ...]:
     found += _libraries(workspace)
     found += _signing(workspace)
     found.append(_tracking(workspace))
+    found += _owed(workspace)
     found += _models(workspace)
     return tuple(found)
 
@@ -152,6 +155,14 @@ def _tracking(workspace: Workspace) -> Finding:
     except PlimsollError as error:
         return Finding(what="MLflow", state=State.BAD, detail=error.message, remedy=error.remedy)
     return Finding(what="MLflow", state=State.GOOD, detail=store.location.shown)
+
+
+def _owed(workspace: Workspace) -> Iterator[Finding]:
+    """The runs that are not in MLflow, though they were to be."""
+    owed = [folder.name for folder in owed_runs(workspace.state / RUNS)]
+    if owed:
+        detail = f"{len(owed)} not in MLflow, the oldest is {owed[0]}"
+        yield Finding(what="runs", state=State.BAD, detail=detail, remedy="plimsoll sync")
 
 
 def _models(workspace: Workspace) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from plimsoll.api.runs import RUNS
 from plimsoll.api.sealing import ATTESTATION_FILE, BUNDLE_FOLDER, GATE_FOLDER
 from plimsoll.api.verifying import Trust, refuse_outdated, trust_of, verify_file
 from plimsoll.config import GatePolicy, Workspace
-from plimsoll.config.policy import NO_BASELINE
+from plimsoll.config.policy import ALIAS_WORD, NO_BASELINE
 from plimsoll.config.promotion import CHAMPION
 from plimsoll.errors import PlimsollError, UsageError
 from plimsoll.gates import Attestation, VerificationError, load_public_key, verify
@@ -36,6 +36,11 @@ class Verified:
     bundle: Bundle
     commit: str = ""
     """Where the workspace stood when the run was made; empty outside git."""
+
+    @property
+    def run(self) -> Path:
+        """The folder of the run that it rests on."""
+        return self.path.parent.parent.parent
 
     @property
     def evidence(self) -> Evidence:
@@ -223,7 +228,7 @@ def _as_asked(policy: GatePolicy, sealed: Attestation, alias: str) -> GatePolicy
     anchor may be added; one that the policy has can be neither left out nor exchanged.
     """
     changed, anchor = {}, sealed.policy.get("anchor")
-    if sealed.policy.get("baseline") in (alias, CHAMPION):
+    if sealed.policy.get("baseline") in (alias, CHAMPION, ALIAS_WORD + alias, ALIAS_WORD + CHAMPION):
         changed["baseline"] = sealed.policy["baseline"]
     if policy.anchor is None and isinstance(anchor, str):
         changed["anchor"] = anchor

@@ -40,7 +40,7 @@ def existing_run(prepared: Prepared, sides: Sides, options: GateOptions) -> Ran:
         raise UsageError(
             f"{changed} changed since run {folder.name}", remedy="gate without --run: only changes run again"
         )
-    return Ran(folder, plan, read_report(folder), {})
+    return Ran(folder, plan, read_report(folder), {}, specs=sides.specs)
 
 
 def _changed_since(prepared: Prepared, plan: Plan) -> str | None:

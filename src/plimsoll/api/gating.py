@@ -78,7 +78,8 @@ def gate_suite(
     with nullcontext(writer) if writer else MlflowWriter(workspace) as logging:
         if options.run.track:
             logging.start()
-        sides = choose_sides(prepared, policy, challenger, logging.registry, first=options.first)
+        sides = choose_sides(prepared, policy, challenger, logging, options)
+        _warn(sides.notes, tell)
         attempts = AttemptCounter(prepared, sides, options.run, logging)
         store = None if sides.entry is None else logging.registry()
         grounding = grounding_of(prepared, policy, sides, store, base=options.base, at=datetime.now(UTC))
@@ -108,6 +109,7 @@ def gate_suite(
         question = dataclasses.replace(question, certificates=certificates, attempts=attempts.found)
         verdict = question.decided(ran.report)
         notes = (
+            *sides.notes,
             *attempts.notes,
             *grounding.notes,
             *told_applied(verdict.quarantine),
@@ -201,7 +203,7 @@ def _refuse_clash(options: GateOptions) -> None:
     for name in ("baseline", "anchor"):
         if options.first and getattr(options, name) is not None:
             raise UsageError("--first compares with nothing", remedy=f"leave --first or --{name} out")
-    asked = dataclasses.replace(options.run, track=True, trigger="") != RunOptions(trigger="")
+    asked = dataclasses.replace(options.run, track=True, trigger=None) != RunOptions()
     if options.run_id is not None and asked:
         raise UsageError(
             "--run decides over a run that exists, and runs nothing", remedy="leave out what says how to run"

@@ -43,6 +43,7 @@ class GitState:
     dirty: bool | None = None
     """Tracked files differ from the commit."""
     branch: str | None = None
+    """None too where a commit is checked out without one, as in most CI jobs: `api.circumstances` knows it there."""
 
 
 class Held(NamedTuple):
@@ -63,7 +64,15 @@ def git_state(root: Path) -> GitState:
         branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
     except (OSError, subprocess.SubprocessError):
         return GitState()
-    return GitState(commit, dirty, branch)
+    return GitState(commit, dirty, None if branch == "HEAD" else branch)
+
+
+def subject_of(root: Path, commit: str) -> str:
+    """The first line of a commit's message; empty where git can't tell."""
+    try:
+        return _git(root, "log", "-1", "--format=%s", commit, "--")
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def commit_of(root: Path, ref: str) -> str:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, Generic, TypeVar
+
+from plimsoll.errors import UsageError
 
 T = TypeVar("T")
+R = TypeVar("R")
+_CLOSING_SECONDS = 20.0
+"""Given to what is open, once nobody wants it any more; workers end by themselves with our process."""
 
 
 def run_blocking(work: Coroutine[Any, Any, T]) -> T:
@@ -35,3 +42,63 @@ def run_blocking(work: Coroutine[Any, Any, T]) -> T:
 async def _announced(work: Coroutine[Any, Any, T], started: Future[tuple[asyncio.AbstractEventLoop, Any]]) -> T:
     started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
     return await work
+
+
+class HeldOpen(Generic[T]):
+    """An async context that stays open in a thread with a loop of its own, for callers that come and go.
+
+    They may be in any thread, inside a running loop too.
+    """
+
+    def __init__(self, context: AbstractAsyncContextManager[T]) -> None:
+        """Open it, and wait until it is.
+
+        Raises:
+            BaseException: what opening it raised.
+        """
+        self._begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any], T]] = Future()
+        self._thread = threading.Thread(target=self._hold, args=(context,), name="plimsoll-held", daemon=True)
+        self._thread.start()
+        self._loop, self._life, self.opened = self._begun.result()
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        """Run a coroutine in the loop, and wait for it.
+
+        Raises:
+            UsageError: it was closed, or this is a process that was forked since.
+            KeyboardInterrupt: Ctrl-C; the coroutine is cancelled.
+        """
+        if not self._thread.is_alive():
+            work.close()
+            raise UsageError(
+                "what was opened is closed, or was opened by the process that this one was forked from",
+                remedy="open it again, in the process that uses it",
+            )
+        answer = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return answer.result()
+        except BaseException:
+            answer.cancel()
+            raise
+
+    def close(self) -> None:
+        """Leave the context and wait until that is done; once more does nothing."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._life.cancel)
+        self._thread.join(_CLOSING_SECONDS)
+
+    def _hold(self, context: AbstractAsyncContextManager[T]) -> None:
+        with suppress(asyncio.CancelledError):
+            asyncio.run(self._live(context))
+
+    async def _live(self, context: AbstractAsyncContextManager[T]) -> None:
+        loop, life = asyncio.get_running_loop(), asyncio.current_task()
+        assert life is not None
+        try:
+            async with context as opened:
+                self._begun.set_result((loop, life, opened))
+                await loop.create_future()
+        except BaseException as error:
+            if self._begun.done():
+                raise
+            self._begun.set_exception(error)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from plimsoll import canonical
 from plimsoll.api.loop import run_blocking
-from plimsoll.config import Document
+from plimsoll.config import Document, environment
 from plimsoll.datasets import Dataset, Split, from_frame, from_rows, open_dataset, select
 from plimsoll.errors import UsageError
 from plimsoll.evaluators import BuildContext, build_evaluators, discover, evaluator_info, left_out
@@ -33,6 +33,7 @@ from plimsoll.runs.join import held, read_report
 from plimsoll.runs.journal import EndLine, Journal
 from plimsoll.runs.observer import Silent
 from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, save_plan
+from plimsoll.runs.scrubbing import Scrub
 from plimsoll.stats import Summary, summarise
 from plimsoll.targets.function import CallableTarget
 from plimsoll.types import Part, Report, Scored, TargetInfo
@@ -197,6 +198,7 @@ async def _run(
             cache=cache,
             observer=Silent(),
             done=index_journal(run / JOURNAL_FILE, plan, cases),
+            scrub=Scrub(environment(None)),
         )
         async with closing(built):
             await execute(job, tally)

@@ -30,8 +30,8 @@ class RunOptions:
     """USD that the run may spend on models; then it stops. None leaves it to the suite."""
     track: bool = True
     """Log to MLflow."""
-    trigger: str = "local"
-    """Why it runs, as a tag: local, pr, nightly, …"""
+    trigger: str | None = None
+    """Why it runs, as a tag: local, pr, nightly, …; None reads it from the CI system's variables, else local."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from plimsoll.config import (
 from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.datasets import Summary as DatasetSummary
 from plimsoll.errors import ConfigError, Mistake
-from plimsoll.evaluators import compile_transform, evaluator_info
+from plimsoll.evaluators import Evaluator, compile_transform, evaluator_info
 from plimsoll.evaluators.judges.self_judging import self_judging
 from plimsoll.evaluators.judges.unfenced import unfenced
 from plimsoll.evaluators.traits import models_of
@@ -57,6 +57,8 @@ class Prepared:
     """The suite's and the cases' own. A judge's digest does not say which model it asks: that is known when it runs."""
     judges: frozenset[str]
     """Names of the models that evaluators ask."""
+    judged_by: Mapping[str, str]
+    """Judged metric → the models that give it, as their providers call them."""
     notes: tuple[str, ...]
     """What is worth knowing of the evaluators, and no mistake."""
 
@@ -93,8 +95,19 @@ def prepare(workspace: Workspace, name: str) -> Prepared:
         targets=parts.targets,
         evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in evaluators},
         judges=frozenset(model.name for evaluator in evaluators for model in models_of(evaluator)),
+        judged_by=_judged_by(evaluators, suite),
         notes=tuple(note for evaluator in evaluators if (note := unfenced(evaluator))),
     )
+
+
+def _judged_by(evaluators: Sequence[Evaluator], suite: Suite) -> dict[str, str]:
+    """Judged metric → the models that give it, as their providers call them."""
+    return {
+        metric.name: ", ".join(suite.models[model.name].model or model.name for model in models_of(evaluator))
+        for evaluator in evaluators
+        for metric in evaluator.metrics
+        if metric.judged and models_of(evaluator)
+    }
 
 
 def self_judged(prepared: Prepared) -> tuple[str, ...]:

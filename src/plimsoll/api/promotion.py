@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from plimsoll.api.approving import approvals_of, lacking
-from plimsoll.api.evidence import Verified, believe, newest, newest_passing, verify_attestation
+from plimsoll.api.evidence import Verified, attestations, believe, newest, newest_passing, verify_attestation
+from plimsoll.api.fetched_gates import attestation_of_champion
 from plimsoll.api.git import git_state
 from plimsoll.api.gone import measured_lines
 from plimsoll.api.opened import author, load_suite, now_utc, registry_store
 from plimsoll.api.prepare import prepare
+from plimsoll.api.run_words import Server
 from plimsoll.api.runs import select_targets
+from plimsoll.api.syncing import unlogged
 from plimsoll.api.verifying import Trust
 from plimsoll.canonical import short
 from plimsoll.config import Suite, Workspace
@@ -33,7 +37,7 @@ from plimsoll.registry import (
     promote,
     rollback,
 )
-from plimsoll.tracking import RegistryStore
+from plimsoll.tracking import MlflowWriter, RegistryStore
 
 _SHOWN_OF_A_DOUBT = 400
 """Characters of one reason that a forced promotion's entry keeps: an entry has room for several."""
@@ -80,6 +84,7 @@ def promote_suite(
         VerificationError: it does not verify, or the policy changed since.
         RefusedVerdictError: its verdict is not a pass.
         StaleChampionError: it was measured against something else than what the alias names today.
+        InfrastructureError: its run was to be logged, is not in MLflow, and can't be logged now.
     """
     suite = load_suite(workspace, name)
     workspace.settings.promotion.checked(alias)
@@ -172,16 +177,36 @@ def history_of(workspace: Workspace, name: str, alias: str = CHAMPION) -> tuple[
 
 
 def verify_suite(
-    workspace: Workspace, name: str, attestation: Path | None = None, trust: Trust | None = None
+    workspace: Workspace,
+    name: str,
+    attestation: Path | None = None,
+    trust: Trust | None = None,
+    *,
+    server: Server | None = None,
 ) -> Verified:
     """Recompute a suite's newest attestation, or the one named, from the stored cells.
+
+    Where none lies on this disk, it is the one that the champion was promoted on, with its run from the server.
+
+    Args:
+        workspace: Where the suite lies.
+        name: Its name or path.
+        attestation: The one that is meant.
+        trust: Whose signatures count; None is as the workspace says.
+        server: Has the champion's; None is a writer of its own, started where it is needed.
 
     Raises:
         UsageError: there is none.
         VerificationError: with everything that differs.
+        TamperedError: what the server has is not what was logged or promoted.
+        InfrastructureError: the server can't be asked.
     """
     suite = load_suite(workspace, name).name
-    return verify_attestation(workspace, suite, attestation or newest(workspace, suite), None, trust)
+    path = attestation or next(attestations(workspace, suite), None)
+    if path is None:
+        with nullcontext(server) if server else MlflowWriter(workspace) as there:
+            path = attestation_of_champion(workspace, suite, there)
+    return verify_attestation(workspace, suite, path, None, trust)
 
 
 def _refuse_clash(reason: str, attestation: Path | None, target: str | None, *, force: bool) -> None:
@@ -210,9 +235,13 @@ def _case(
     if not force:
         path = attestation or newest_passing(workspace, suite.name)
         found = verify_attestation(workspace, suite.name, path, suite.gate, alias=alias)
+        missing = unlogged(workspace, found.run)
+        if missing is not None:
+            raise missing
         return _Case(found.bundle, found.evidence, measured_lines(found.path))
     found, doubts = believe(workspace, suite.name, attestation or newest(workspace, suite.name), suite.gate, alias)
-    evidence = dataclasses.replace(found.evidence, doubts=doubts, force=True)
+    missing = unlogged(workspace, found.run)
+    evidence = dataclasses.replace(found.evidence, doubts=(*doubts, *([missing] if missing else [])), force=True)
     return _Case(found.bundle, evidence, None if doubts else measured_lines(found.path))
 
 

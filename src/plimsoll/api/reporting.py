@@ -2,65 +2,116 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from plimsoll.api.results import REPORT_FILE, TRACKING_FILE, SuiteRun, problem_of, unscored_problem
+from plimsoll.api.fetched_gates import bring_gates, drop_unverified
+from plimsoll.api.fetching import any_run
+from plimsoll.api.owed import TRACKING_FILE
+from plimsoll.api.results import REPORT_FILE, Problem, SuiteRun, problem_of, unscored_problem
+from plimsoll.api.run_words import Server
 from plimsoll.api.runs import RUNS, Ran
 from plimsoll.api.sealing import ATTESTATION_FILE, GATE_FOLDER, VERDICT_FILE
+from plimsoll.api.verifying import trust_of
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Suite, Workspace
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.gates import VerificationError, verify
 from plimsoll.reports.html import render_html
+from plimsoll.reports.model import View
 from plimsoll.reports.view import build_view
-from plimsoll.runs.folders import find_run, run_folders
+from plimsoll.runs.folders import run_folders
 from plimsoll.runs.join import read_report
 from plimsoll.runs.plan import load_plan
-from plimsoll.stats import summarise
-from plimsoll.tracking import LoggedRun
-from plimsoll.types import Verdict
+from plimsoll.stats import Summary, summarise
+from plimsoll.tracking import LoggedRun, MlflowWriter
+from plimsoll.types import Report, Verdict
 
 _Kind = TypeVar("_Kind", Verdict, LoggedRun)
 # A plan keeps what differs from the default.
 _MAX_FAILED = Suite.model_fields["max_failed"].default
 
 
-def stored_run(workspace: Workspace, run_id: str | None = None, output: Path | None = None) -> SuiteRun:
-    """A run of the workspace with its figures, view and HTML report, which is written anew.
+def stored_run(
+    workspace: Workspace, run_id: str | None = None, output: Path | None = None, *, server: Server | None = None
+) -> SuiteRun:
+    """A run with its figures, view and HTML report, which is written anew.
 
     Args:
-        workspace: Where the run lies.
-        run_id: Its id or a part of it; None is the newest.
+        workspace: Where the run lies, or is brought to.
+        run_id: Its id or a part of it, `run:ID`, `branch:NAME`, `tag:KEY=VALUE`, `alias:NAME`; None is the newest here.
         output: Where the HTML goes; None is the run's own folder.
+        server: Has runs that are not on this disk; None is a writer of its own, started where it is needed.
 
     Raises:
         UsageError: there is no such run.
         ConfigError: the run is damaged.
+        TamperedError: what the server has of it is not what was logged.
+        InfrastructureError: the server can't be asked.
     """
-    runs = workspace.state / RUNS
-    folder = find_run(runs, run_id) if run_id else next(run_folders(runs), None)
-    if folder is None:
-        raise UsageError("there are no runs yet", remedy="plimsoll run")
-    report = read_report(folder)
-    summary = summarise(report)
-    plan = load_plan(folder)
-    decided = _decided(folder, plan.suite)
-    verdicts = decided.verdicts
-    broken = problem_of(Ran(folder, plan, report, {}), plan.settings.get("max_failed", _MAX_FAILED))
-    problem = broken or unscored_problem(summary, verdicts)
-    view = build_view(report, summary, verdicts, [*decided.notes, *([problem.message] if problem else [])])
+    if run_id:
+        with nullcontext(server) if server else MlflowWriter(workspace) as there:
+            named = any_run(workspace, run_id, there)
+            folder, notes = named.folder, () if named.own else (named.told,)
+            if named.fetched:
+                bring_gates(folder, there.stored_runs())
+                notes = (*notes, *drop_unverified(folder, trust_of(workspace)))
+    else:
+        newest = next(run_folders(workspace.state / RUNS), None)
+        if newest is None:
+            raise UsageError("there are no runs yet", remedy="plimsoll run")
+        folder, notes = newest, ()
+    found = told_run(folder, read_report(folder), notes)
     logged = _read(folder / TRACKING_FILE, LoggedRun, "delete it; the run itself is whole")
     html = output or folder / REPORT_FILE
-    write_atomic(html, render_html(view).encode("utf-8"))
-    return SuiteRun(report=report, summary=summary, view=view, folder=folder, html=html, logged=logged, problem=problem)
+    write_atomic(html, render_html(found.view).encode("utf-8"))
+    return SuiteRun(
+        report=found.report,
+        summary=found.summary,
+        view=found.view,
+        folder=folder,
+        html=html,
+        logged=logged,
+        problem=found.problem,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class ToldRun:
+    """A run as it is shown, and what that rests on."""
+
+    report: Report
+    summary: Summary
+    view: View
+    problem: Problem | None
+
+
+def told_run(folder: Path, report: Report, notes: tuple[str, ...] = ()) -> ToldRun:
+    """A run's figures and view, with what was decided over it and why it did not end as done.
+
+    Args:
+        folder: The run's.
+        report: Its report.
+        notes: What else a reader must know, in sentences.
+
+    Raises:
+        ConfigError: the run is damaged.
+    """
+    summary, plan = summarise(report), load_plan(folder)
+    decided = decided_over(folder, plan.suite)
+    broken = problem_of(Ran(folder, plan, report, {}), plan.settings.get("max_failed", _MAX_FAILED))
+    problem = broken or unscored_problem(summary, decided.verdicts)
+    told = [*notes, *decided.notes, *([problem.message] if problem else [])]
+    view = build_view(report, summary, decided.verdicts, told)
+    return ToldRun(report, summary, view, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedOver:
     """What was decided over a run."""
 
     verdicts: tuple[Verdict, ...]
@@ -68,8 +119,12 @@ class _Told:
     """Where a stored verdict is not the one that was attested."""
 
 
-def _decided(folder: Path, suite: str) -> _Told:
-    """The verdicts over a run. The one inside an attestation comes before the one beside it, which anyone may edit."""
+def decided_over(folder: Path, suite: str) -> DecidedOver:
+    """The verdicts over a run. The one inside an attestation comes before the one beside it, which anyone may edit.
+
+    Raises:
+        ConfigError: a verdict is damaged.
+    """
     verdicts, notes = [], []
     for gate in sorted(path for path in (folder / GATE_FOLDER).glob("*") if path.is_dir()):
         attested, why = _attested(gate / ATTESTATION_FILE)
@@ -80,7 +135,7 @@ def _decided(folder: Path, suite: str) -> _Told:
             notes.append(f"{gate.name}: {why}")
         if stored is not None or attested is not None:
             verdicts.append(attested or stored)
-    return _Told(tuple(verdict for verdict in verdicts if verdict is not None), tuple(notes))
+    return DecidedOver(tuple(verdict for verdict in verdicts if verdict is not None), tuple(notes))
 
 
 def _attested(path: Path) -> tuple[Verdict | None, str | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -9,14 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import msgspec
 from msgspec.structs import replace
 
 from plimsoll.api.certificates import believed
+from plimsoll.api.circumstances import circumstances
 from plimsoll.api.costs import cap_of, unseen_spending
-from plimsoll.api.git import git_state
+from plimsoll.api.drafts import prompt_drafts
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.options import RunOptions
+from plimsoll.api.owed import log_owed, owe
 from plimsoll.api.prepare import Prepared, prepare, self_judged
 from plimsoll.api.runs import Ran, as_planned, of_suite_alone, run_targets, select_targets
 from plimsoll.canonical import write_atomic
@@ -27,15 +30,13 @@ from plimsoll.reports.html import render_html
 from plimsoll.reports.model import View
 from plimsoll.reports.view import build_view
 from plimsoll.runs.observer import Observer
-from plimsoll.runs.plan import CASES_FILE, PLAN_FILE, Plan
+from plimsoll.runs.plan import PLAN_FILE, Plan
 from plimsoll.stats import Summary, summarise
-from plimsoll.tracking import LoggedRun, LogRequest, MlflowWriter, StoredBaseline
+from plimsoll.tracking import GateFiles, LoggedRun, LogRequest, MlflowWriter, StoredBaseline
 from plimsoll.types import CellRecord, Decision, Look, Report, Usage, Verdict
 
 Running: TypeAlias = Coroutine[Any, Any, Ran]
 REPORT_FILE = "report.html"
-TRACKING_FILE = "mlflow.json"
-"""Where a run was logged, so that a later command can say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +161,7 @@ class _Telling:
         self.observer.looked(look, outcome)
 
 
-def publish(
-    prepared: Prepared,
-    ran: Ran,
-    options: RunOptions,
-    writer: MlflowWriter,
-    *,
-    verdicts: tuple[Verdict, ...] = (),
-    notes: tuple[str, ...] = (),
-    files: Mapping[str, Path] | None = None,
-    baseline: StoredBaseline | None = None,
-) -> SuiteRun:
+def publish(prepared: Prepared, ran: Ran, options: RunOptions, writer: MlflowWriter) -> SuiteRun:
     """Sum up a run, write its report, and log it. A tracking server that fails costs a note, never the run.
 
     Args:
@@ -178,10 +169,32 @@ def publish(
         ran: The run.
         options: Whether to log, and why it ran.
         writer: Logs it.
+
+    Raises:
+        InfrastructureError: the disk refuses.
+        InterruptedRunError: Ctrl-C; the cells are kept.
+    """
+    # First of all: a run that has ended is one that is to be logged, whatever ends this process from here on.
+    note_down(prepared, ran, options)
+    return log(write_up(prepared, ran, options), prepared, options, writer)
+
+
+def write_up(
+    prepared: Prepared,
+    ran: Ran,
+    options: RunOptions,
+    *,
+    verdicts: tuple[Verdict, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> SuiteRun:
+    """Sum up a run and write its report; nothing is logged.
+
+    Args:
+        prepared: The suite.
+        ran: The run.
+        options: How it was run.
         verdicts: Of gates over it.
         notes: What else a reader must know, in sentences.
-        files: What else is logged with it, by artifact path.
-        baseline: The other run whose cells are the report's champion.
 
     Raises:
         InterruptedRunError: Ctrl-C; the cells are kept.
@@ -193,45 +206,77 @@ def publish(
         view = build_view(report, summary, verdicts, told)
         html = ran.folder / REPORT_FILE
         write_atomic(html, render_html(view).encode("utf-8"))
-        logged = None
-        if options.track:
-            every = {name: ran.folder / name for name in (REPORT_FILE, PLAN_FILE, CASES_FILE)} | dict(files or {})
-            logged = writer.log(_request(prepared, ran, options.trigger, summary, files=every, baseline=baseline))
-            write_atomic(ran.folder / TRACKING_FILE, msgspec.json.encode(logged))
-            if logged.unsynced:
-                view = replace(view, notes=(*view.notes, f"not everything is in MLflow: {logged.unsynced}"))
         return SuiteRun(
-            report=report, summary=summary, view=view, folder=ran.folder, html=html, logged=logged, problem=problem
+            report=report, summary=summary, view=view, folder=ran.folder, html=html, logged=None, problem=problem
         )
 
 
-def _request(
+def note_down(
     prepared: Prepared,
     ran: Ran,
-    trigger: str,
-    summary: Summary,
+    options: RunOptions,
     *,
-    files: Mapping[str, Path],
-    baseline: StoredBaseline | None,
-) -> LogRequest:
-    branch = git_state(prepared.workspace.root).branch
-    return LogRequest(
-        folder=str(ran.folder),
-        summary=summary,
-        files={name: str(path) for name, path in files.items()},
+    gates: Mapping[str, GateFiles] | None = None,
+    baseline: StoredBaseline | None = None,
+) -> None:
+    """Write into the run's folder what is to be logged of it; nothing without tracking.
+
+    Args:
+        prepared: The suite.
+        ran: The run.
+        options: Whether to log, and why it ran.
+        gates: What gates over it left, by target.
+        baseline: The other run whose cells are the report's champion.
+
+    Raises:
+        InfrastructureError: the disk refuses.
+    """
+    if not options.track:
+        return
+    around = circumstances(prepared.workspace.root, os.environ, options.trigger)
+    request = LogRequest(
+        files={name: name for name in (REPORT_FILE, PLAN_FILE)},
         suite_text=prepared.path.read_text(encoding="utf-8"),
-        tags={"trigger": trigger} | ({"branch": branch} if branch else {}),
+        tags=around.tags(),
+        judges=dict(prepared.judged_by),
         baseline=baseline,
+        gates=dict(gates or {}),
+        prompts=prompt_drafts(prepared, ran),
     )
+    owe(prepared.workspace.state, ran.folder, request)
+
+
+def log(run: SuiteRun, prepared: Prepared, options: RunOptions, writer: MlflowWriter) -> SuiteRun:
+    """Log what was noted down of a run. A tracking server that fails costs a note, never the run.
+
+    Args:
+        run: As it was written up.
+        prepared: The suite.
+        options: Whether to log.
+        writer: Logs it, within the project's `wait`.
+
+    Raises:
+        InterruptedRunError: Ctrl-C; the run is whole, and still to be logged.
+    """
+    if not options.track:
+        return run
+    again = f"plimsoll sync {run.folder.name}"
+    with _writing_up(run.folder.name, again):
+        logged = log_owed(prepared.workspace.state, run.folder, writer, summary=run.summary)
+    view = replace(run.view, notes=(*run.view.notes, *logged.notes))
+    if logged.unsynced:
+        view = replace(view, notes=(*view.notes, f"not everything is in MLflow: {logged.unsynced}; later: {again}"))
+    return dataclasses.replace(run, view=view, logged=logged)
 
 
 @contextmanager
-def _writing_up(run: str) -> Iterator[None]:
+def _writing_up(run: str, again: str | None = None) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        remedy = f"plimsoll report {run}" + (f"; {again} logs it" if again else "")
         raise InterruptedRunError(
-            f"interrupted while run {run} was reported and logged; its cells are kept", remedy=f"plimsoll report {run}"
+            f"interrupted while run {run} was reported and logged; its cells are kept", remedy=remedy
         ) from None
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import structs
 
+from plimsoll.api.circumstances import circumstances
 from plimsoll.api.costs import open_ledger, refuse_unpriced
 from plimsoll.api.git import git_state
 from plimsoll.api.mistakes import Mistakes
@@ -40,6 +42,7 @@ from plimsoll.runs.join import read_report
 from plimsoll.runs.journal import EndLine, Journal
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, load_plan, refuse_changes, save_plan
+from plimsoll.runs.scrubbing import Scrub
 from plimsoll.types import Part, Report
 
 if TYPE_CHECKING:
@@ -62,6 +65,8 @@ class Ran:
     """Lane → why it was given up."""
     too_old: int = 0
     """Answers that the cache held, and that were generated again for their age."""
+    specs: Mapping[str, TargetSpec] = field(default_factory=dict)
+    """Its targets as they were run, by name; none where only its report is wanted."""
 
 
 class Course(Protocol):
@@ -158,11 +163,12 @@ async def run_targets(
                         owed=session.owed,
                         stop=spend.why_stop,
                         down=partial(_judge_down, prepared.judges, models),
+                        scrub=Scrub(environ, plan.settings),
                         scored_at_once=max(SCORED_AT_ONCE, *(models[name].concurrency for name in prepared.judges), 0),
                     )
                     await (execute(job, tally) if course is None else course.work(job, tally))
                     await aggregate_scores(job, stored)
-    return Ran(folder, plan, read_report(folder), tally.given_up, cache.too_old)
+    return Ran(folder, plan, read_report(folder), tally.given_up, cache.too_old, specs)
 
 
 def _not_before(options: RunOptions) -> float:
@@ -336,6 +342,7 @@ def _plan(
         part=cases.part,
         git_commit=git.commit,
         git_dirty=git.dirty,
+        git_branch=circumstances(prepared.workspace.root, os.environ).branch,
     )
 
 

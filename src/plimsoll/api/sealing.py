@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec.structs import replace
 
 from plimsoll.api.ages import age_doubt
 from plimsoll.api.certificates import STORED, store_certificates
 from plimsoll.api.options import GateOptions
+from plimsoll.api.owed import gate_files
 from plimsoll.api.prepare import Prepared
-from plimsoll.api.results import REPORT_FILE, SuiteRun, problem_of, publish
+from plimsoll.api.results import SuiteRun, log, note_down, problem_of, write_up
 from plimsoll.api.runs import Ran
 from plimsoll.api.sides import Sides
 from plimsoll.calibration import Certificates
 from plimsoll.canonical import digest_file, write_atomic
 from plimsoll.config import GatePolicy, environment
-from plimsoll.errors import ExitCode, PlimsollError, first_that_applies
+from plimsoll.errors import ExitCode, first_that_applies
 from plimsoll.gates import SealedFile, Stored, list_contents, seal, signing_key
 from plimsoll.registry import Bundle, materialise
 from plimsoll.registry.bundle import MANIFEST
@@ -110,33 +109,31 @@ def seal_and_publish(
     """
     verdict = decided.verdict
     folder = ran.folder / GATE_FOLDER / sides.challenger.name
+    # With tracking the run is one that is to be logged, whatever ends this process from here on.
+    note_down(prepared, ran, options.run, baseline=sides.stored)
     write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
     unsealed = next(_doubts(prepared, sides, decided, ran), None)
-    run = publish(
+    run = write_up(
         prepared,
         ran,
         options.run,
-        writer,
         verdicts=(verdict,),
         notes=(*decided.notes, *([f"this verdict is no evidence for a promotion: {unsealed}"] if unsealed else [])),
-        files={VERDICT_FILE: folder / VERDICT_FILE},
-        baseline=sides.stored,
     )
+    files = {VERDICT_FILE: folder / VERDICT_FILE}
+    path = None
+    if unsealed is None:
+        assert sides.challenger.bundle is not None, "_doubts has looked"
+        key = signing_key(environment(prepared.workspace.root))
+        path = write_evidence(folder, decided, ran.report, sides.challenger.bundle, key)
+        files[ATTESTATION_FILE] = path
+    outcome = None if unsealed else verdict.outcome.value
+    gates = gate_files(ran.folder, sides.challenger.name, files, outcome)
+    note_down(prepared, ran, options.run, gates=gates, baseline=sides.stored)
     if unsealed is not None:
         # An older gate's over the same run must not stand beside a verdict that is no evidence.
         (folder / ATTESTATION_FILE).unlink(missing_ok=True)
-        return GateRun(run, verdict, None, unsealed)
-    assert sides.challenger.bundle is not None, "_doubts has looked"
-    key = signing_key(environment(prepared.workspace.root))
-    path = write_evidence(folder, decided, ran.report, sides.challenger.bundle, key)
-    if run.logged is not None and run.logged.parent is not None:
-        try:
-            files = {ATTESTATION_FILE: path, REPORT_FILE: run.html}
-            writer.attach(ran.plan.run, files, tags={"plimsoll.verdict": verdict.outcome.value})
-        except PlimsollError as error:
-            note = f"the attestation is not in MLflow: {error.message}"
-            run = dataclasses.replace(run, view=replace(run.view, notes=(*run.view.notes, note)))
-    return GateRun(run, verdict, path)
+    return GateRun(log(run, prepared, options.run, writer), verdict, path, unsealed)
 
 
 def write_evidence(

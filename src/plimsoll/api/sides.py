@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
+from plimsoll.api.baselines import run_as_baseline
 from plimsoll.api.champions import entry_of_alias, entry_of_anchor, entry_spec
 from plimsoll.api.options import GateOptions
 from plimsoll.api.prepare import Prepared
 from plimsoll.api.refs import SuiteAt, snapshot, suite_at, target_at
-from plimsoll.api.runs import RUNS, select_targets
+from plimsoll.api.run_words import Server
+from plimsoll.api.runs import select_targets
 from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec
 from plimsoll.config import GatePolicy
-from plimsoll.config.policy import ANCHOR_TARGET, BASELINE_TARGET, GIT_BASELINE, NO_BASELINE
+from plimsoll.config.policy import ALIAS_WORD, ANCHOR_TARGET, BASELINE_TARGET, GIT_BASELINE, NO_BASELINE
 from plimsoll.errors import UsageError, near_match
 from plimsoll.registry import Entry, champion
-from plimsoll.runs.folders import find_run
-from plimsoll.runs.plan import load_plan
-from plimsoll.tracking import RegistryStore, StoredBaseline
-
-Registry: TypeAlias = Callable[[], RegistryStore]
-"""Opens the registry: it takes seconds, and not every gate needs it."""
+from plimsoll.tracking import StoredBaseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +33,8 @@ class Sides:
     """Where the baseline is a git ref: the suite as it was there."""
     entry: Entry | None = None
     """Where the baseline is what an alias names: the ledger's entry."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of where the baseline comes from, in sentences."""
 
     @property
     def baseline_name(self) -> str | None:
@@ -72,7 +69,7 @@ def challenger_of(prepared: Prepared, policy: GatePolicy, options: GateOptions) 
 
 
 def choose_sides(
-    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, registry: Registry, *, first: bool
+    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, server: Server, options: GateOptions
 ) -> Sides:
     """The challenger with what the policy holds it against.
 
@@ -80,22 +77,25 @@ def choose_sides(
         prepared: The suite.
         policy: Names baseline and anchor.
         challenger: The target that wants to be promoted.
-        registry: Opens the registry, where one of the two lies in it.
-        first: There is no champion yet.
+        server: Has the registry, and runs that others logged; asked where one of the two lies there.
+        options: Whether there is no champion yet, and which cases are drawn.
 
     Raises:
         UsageError: there is no such baseline or anchor, or a champion though the gate is the first.
         ConfigError: mistakes in the files of the commit that is the baseline.
-        InfrastructureError: the registry can't be read.
+        TamperedError: what the server holds is not what was put there.
+        InfrastructureError: the server can't be read.
     """
-    if first:
-        _refuse_first(prepared, registry)
+    if options.first:
+        _refuse_first(prepared, server)
         return Sides(challenger)
-    sides = _with_baseline(prepared, policy, challenger, registry)
-    return sides if policy.anchor is None else _with_anchor(prepared, policy.anchor, sides, registry)
+    sides = _with_baseline(prepared, policy, challenger, server, options)
+    return sides if policy.anchor is None else _with_anchor(prepared, policy.anchor, sides, server)
 
 
-def _with_baseline(prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, registry: Registry) -> Sides:
+def _with_baseline(
+    prepared: Prepared, policy: GatePolicy, challenger: TargetSpec, server: Server, options: GateOptions
+) -> Sides:
     wanted = policy.baseline
     if wanted == NO_BASELINE:
         return Sides(challenger)
@@ -109,28 +109,20 @@ def _with_baseline(prepared: Prepared, policy: GatePolicy, challenger: TargetSpe
         if wanted == challenger.name:
             raise UsageError(f"{challenger.name} can't be its own baseline", remedy="name another target, or champion")
         return Sides(challenger, prepared.targets[wanted])
-    if wanted in prepared.workspace.settings.promotion.aliases:
-        store = registry()
-        entry = entry_of_alias(prepared, store, wanted)
-        return Sides(challenger, entry_spec(wanted, entry, prepared, store), entry=entry)
-    return Sides(challenger, stored=_stored(prepared, wanted, challenger.name))
+    aliases, alias = prepared.workspace.settings.promotion.aliases, wanted.removeprefix(ALIAS_WORD)
+    if alias in aliases:
+        store = server.registry()
+        entry = entry_of_alias(prepared, store, alias)
+        return Sides(challenger, entry_spec(alias, entry, prepared, store), entry=entry)
+    if alias != wanted:
+        raise UsageError(f"no alias named {alias!r}", remedy=near_match(alias, aliases))
+    stored, notes = run_as_baseline(prepared, policy, challenger.name, server, options)
+    return Sides(challenger, stored=stored, notes=notes)
 
 
-def _stored(prepared: Prepared, run: str, challenger: str) -> StoredBaseline:
-    try:
-        folder = find_run(prepared.workspace.state / RUNS, run)
-    except UsageError:
-        known = [*prepared.workspace.settings.promotion.aliases, NO_BASELINE, *prepared.targets]
-        raise UsageError(
-            f"the baseline {run!r} is neither an alias, none, a target of the suite, a run, nor git:REF",
-            remedy=near_match(run, known),
-        ) from None
-    return StoredBaseline(folder=str(folder), target=_only_target(challenger, load_plan(folder).targets))
-
-
-def _with_anchor(prepared: Prepared, anchor: str, sides: Sides, registry: Registry) -> Sides:
+def _with_anchor(prepared: Prepared, anchor: str, sides: Sides, server: Server) -> Sides:
     _refuse_taken(prepared, ANCHOR_TARGET, "a gate's anchor")
-    store = registry()
+    store = server.registry()
     entry = entry_of_anchor(prepared, store, anchor)
     if sides.baseline is not None and sides.baseline.info.digest == entry.bundle:
         # What may not fall below the one may not fall below the other: it is run, and asked, once.
@@ -143,16 +135,10 @@ def _refuse_taken(prepared: Prepared, name: str, what: str) -> None:
         raise UsageError(f"the suite has a target named {name!r}, which is what {what} is called", remedy="rename it")
 
 
-def _refuse_first(prepared: Prepared, registry: Registry) -> None:
+def _refuse_first(prepared: Prepared, server: Server) -> None:
     suite = prepared.suite.name
-    if champion(registry(), suite) is not None:
+    if champion(server.registry(), suite) is not None:
         raise UsageError(
             f"{suite} has a champion already, so --first does not apply",
             remedy=f"plimsoll gate {suite}, without --first",
         )
-
-
-def _only_target(challenger: str, targets: Mapping[str, object]) -> str:
-    if challenger in targets or len(targets) != 1:
-        return challenger
-    return next(iter(targets))

@@ -14,6 +14,7 @@ from plimsoll.config import ModelSettings, Workspace, environment
 from plimsoll.errors import CellError, InfrastructureError, PlimsollError, UsageError
 from plimsoll.models import open_models
 from plimsoll.prompts import Prompt, load_prompt
+from plimsoll.runs.scrubbing import Scrub
 from plimsoll.types import ChatReply, ChatRequest, Message
 
 
@@ -69,8 +70,8 @@ def _model(prompt: Prompt, model: str | None, base_url: str | None) -> ModelSett
     raise UsageError("the prompt names no model", remedy="give --model NAME (and --base-url), or --model embedded")
 
 
-def _environment() -> dict[str, str]:
-    """That of the workspace, where there is one: its `.env` counts in its folders too."""
+def environment_here() -> dict[str, str]:
+    """That of the workspace that the current folder is in, else of the folder: a `.env` counts in folders below it."""
     try:
         return environment(Workspace.find().root)
     except PlimsollError:
@@ -78,8 +79,11 @@ def _environment() -> dict[str, str]:
 
 
 async def _ask(prompt: Prompt, messages: tuple[Message, ...], settings: ModelSettings) -> ChatReply:
-    async with open_models({"model": settings}, 1, _environment()) as models:
+    environ = environment_here()
+    scrub = Scrub(environ, {"models": settings.model_dump(mode="json")})
+    async with open_models({"model": settings}, 1, environ) as models:
         try:
-            return await models["model"].chat(ChatRequest(messages=messages, parameters=dict(prompt.parameters)))
+            reply = await models["model"].chat(ChatRequest(messages=messages, parameters=dict(prompt.parameters)))
         except CellError as error:
-            raise InfrastructureError(error.message, remedy=error.remedy) from None
+            raise InfrastructureError(scrub.text(error.message), remedy=scrub.text(error.remedy)) from None
+    return scrub.without(reply)

@@ -18,6 +18,7 @@ from plimsoll.evaluators.scoring import score
 from plimsoll.evaluators.traits import models_of
 from plimsoll.runs.cache import CellCache
 from plimsoll.runs.identity import Keys
+from plimsoll.runs.scrubbing import NOTHING, Scrub
 from plimsoll.types import Case, Output, Score
 
 _WITHOUT_MODEL = 16
@@ -80,6 +81,7 @@ async def ask(
     kept: Kept | None = None,
     told: Callable[[int], None] = lambda _done: None,
     down: Callable[[], str | None] = lambda: None,
+    scrub: Scrub = NOTHING,
 ) -> dict[str, Judged]:
     """The judge's answers, by the questions' names.
 
@@ -90,6 +92,7 @@ async def ask(
         kept: Where answers are kept; None keeps none.
         told: Hears how many are done, after each.
         down: Why no question is worth asking any more; None while there is no reason.
+        scrub: Takes the environment's keys out of what is kept and shown.
 
     Raises:
         InfrastructureError: the judge's model is down.
@@ -98,7 +101,7 @@ async def ask(
     waiting = iter(questions)
     async with asyncio.TaskGroup() as group:
         for _ in range(min(_at_once(evaluator), len(questions))):
-            group.create_task(_work(evaluator, metric, waiting, answers, kept=kept, told=told, down=down))
+            group.create_task(_work(evaluator, metric, waiting, answers, kept=kept, told=told, down=down, scrub=scrub))
     if len(answers) < len(questions):
         why = down() or "its model stopped answering"
         raise InfrastructureError(
@@ -117,6 +120,7 @@ async def _work(
     kept: Kept | None,
     told: Callable[[int], None],
     down: Callable[[], str | None],
+    scrub: Scrub,
 ) -> None:
     for question in waiting:
         scores = None if kept is None else kept.find(evaluator, question)
@@ -125,7 +129,7 @@ async def _work(
             if down() is not None:
                 return
             began = time.perf_counter()
-            scores = await score(evaluator, question.case, question.output)
+            scores = scrub.scores(await score(evaluator, question.case, question.output))
             seconds = time.perf_counter() - began
             if kept is not None:
                 kept.keep(evaluator, question, scores)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plimsoll.errors import ExitCode, PlimsollError
+from plimsoll.errors import ConfigError, ExitCode, Mistake, PlimsollError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from plimsoll.config.secrets import Redactor
 
 
 def to_stdout() -> Console:
@@ -32,6 +35,33 @@ def print_place(console: Console, what: str, path: Path) -> None:
     """Where something was written. The path is never broken: people copy it, and terminals make a link of it."""
     line = f"{what}: {path}"
     console.print(line if len(line) <= console.width else f"{what}:\n{path}", soft_wrap=True)
+
+
+def redactor_here() -> Redactor:
+    """Of the secrets of the environment, with the `.env` of the workspace that the current folder is in."""
+    from plimsoll.api.trying import environment_here
+    from plimsoll.config.secrets import Redactor, secrets_of
+
+    return Redactor(secrets_of(environment_here()))
+
+
+def without_secrets(error: PlimsollError) -> PlimsollError:
+    """The error as it may be told: whatever it quotes, no key is in it."""
+    text = redactor_here().text
+    mistakes = [
+        Mistake(text(mistake.message), mistake.where, text(mistake.remedy) if mistake.remedy else mistake.remedy)
+        for mistake in error.mistakes
+    ]
+    if mistakes == list(error.mistakes):
+        return error
+    shown = ConfigError(mistakes)
+    shown.exit_code = error.exit_code
+    return shown
+
+
+def print_fault() -> None:
+    """The traceback of what nobody foresaw, without secrets."""
+    sys.stderr.write(redactor_here().text(traceback.format_exc()))
 
 
 def show_error(error: PlimsollError) -> None:

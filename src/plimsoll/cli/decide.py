@@ -15,6 +15,7 @@ from plimsoll.api.sealing import GateRun
 from plimsoll.cli.console import print_json, print_place, to_stderr, to_stdout
 from plimsoll.cli.evaluate import each_suite, form_of, suite_names
 from plimsoll.cli.progress import RunProgress
+from plimsoll.cli.syncing import note_owed
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, UsageError
 from plimsoll.reports.jsonform import gate_document, gate_form
@@ -38,6 +39,8 @@ def gate(given: Sequence[str], options: GateOptions, files: Files, *, as_json: b
     names = suite_names(workspace, given)
     if len(names) > 1 and (files.markdown or files.junit or options.run_id or options.target):
         raise UsageError("these options are about one suite", remedy=f"name one of: {', '.join(names)}")
+    if options.run.track:
+        note_owed(workspace)
     ended: list[GateRun] = []
     console = to_stderr()
     progress = RunProgress(console, cap=options.run.max_cost)

@@ -16,8 +16,10 @@ from plimsoll.cli.console import (
     show_error,
     to_stderr,
     to_stdout,
+    without_secrets,
 )
 from plimsoll.cli.progress import RunProgress
+from plimsoll.cli.syncing import note_owed
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError, UsageError, first_that_applies
 from plimsoll.reports.jsonform import MistakeForm, RunForm, error_document, run_document, run_form
@@ -55,6 +57,8 @@ def suite_names(workspace: Workspace, given: Sequence[str]) -> list[str]:
 def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCode:
     """Run suites one after the other; the code of the first cause that applies."""
     workspace = Workspace.find()
+    if options.track:
+        note_owed(workspace)
     ended: list[SuiteRun] = []
     progress = RunProgress(to_stderr(), cap=options.max_cost)
     with MlflowWriter(workspace) as writer:
@@ -87,13 +91,14 @@ def each_suite(names: Sequence[str], work: Callable[[str], ExitCode]) -> tuple[E
     for name in names:
         try:
             codes.append(work(name))
-        except PlimsollError as error:
+        except PlimsollError as problem:
             if len(names) == 1:
                 raise
+            error = without_secrets(problem)
             show_error(error)
             codes.append(error.exit_code)
             mistakes += error_document(error).mistakes
-            if isinstance(error, InterruptedRunError):
+            if isinstance(problem, InterruptedRunError):
                 break
     return first_that_applies(codes), tuple(mistakes)
 

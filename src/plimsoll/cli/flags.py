@@ -19,7 +19,10 @@ FilterOption = Annotated[
 RepeatsOption = Annotated[int | None, typer.Option(min=1, help="Answers for each case; over the suite's.")]
 BaselineOption = Annotated[
     str | None,
-    typer.Option(help="An alias, another target, git:REF, a run, or none; over the policy's."),
+    typer.Option(
+        help="An alias, another target, git:REF, none; or a run: its id, run:ID, branch:NAME, tag:KEY=VALUE. Over the "
+        "policy's."
+    ),
 ]
 AnchorOption = Annotated[
     str | None,
@@ -59,6 +62,7 @@ COMPARE_EXAMPLES = (
     "  plimsoll compare v1 v2                        the newest run that has both\n"
     "  plimsoll compare a79b:v2 f519:v2              the same target in two runs\n"
     "  plimsoll compare a79b f519                    every target of both runs\n"
+    "  plimsoll compare branch:main a79b             with the newest of main\n"
     "  plimsoll compare v1 v2 --slice hard           one slice in detail\n"
     "  plimsoll compare dag port --equivalent 0.05   do they differ by less?"
 )
@@ -66,7 +70,14 @@ GATE_EXAMPLES = (
     "\b\nExamples:\n"
     "  plimsoll gate support-qa --target v1 --first   there is no champion yet\n"
     "  plimsoll gate support-qa --target v2           against the champion\n"
+    "  plimsoll gate support-qa --baseline branch:main   against a run of main\n"
     "  plimsoll gate support-qa --sequential          no more cases than it takes"
+)
+SYNC_EXAMPLES = (
+    "\b\nExamples:\n"
+    "  plimsoll sync                            every run that is not in MLflow yet\n"
+    "  plimsoll sync a79b                       one run, by a part of its id\n"
+    "  plimsoll sync a79b --to http://mlflow    the same run in another store too"
 )
 CACHE_EXAMPLES = (
     "\b\nExamples:\n"

@@ -11,19 +11,19 @@ import gc
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from plimsoll.cli import cache, evaluators, judges, registry
+from plimsoll.cli import cache, evaluators, judges, labels, registry, sync, view
 from plimsoll.cli.flags import (
     CACHE_EXAMPLES,
     COMPARE_EXAMPLES,
     GATE_EXAMPLES,
     RUN_EXAMPLES,
+    SYNC_EXAMPLES,
     AnchorOption,
     BaselineOption,
     BaseOption,
@@ -59,6 +59,7 @@ app = typer.Typer(
 )
 app.add_typer(evaluators.app, name="evaluators")
 app.add_typer(judges.app, name="judge")
+app.add_typer(labels.app, name="labels")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,16 +115,19 @@ def _run(words: Sequence[str]) -> ExitCode:
         cause = error.__context__ if isinstance(error, SystemExit) else error
         if isinstance(cause, OSError) and cause.errno == errno.EPIPE:
             raise cause from None
-        traceback.print_exc()
+        from plimsoll.cli.console import print_fault
+
+        print_fault()
         fault = InfrastructureError("a fault in plimsoll itself; nothing was decided", remedy="please report it")
         return _told(fault, words)
 
 
 def _told(error: PlimsollError, words: Sequence[str], *, quietly: bool = False) -> ExitCode:
     """Show an error, as JSON too where that was asked for; its exit code."""
-    from plimsoll.cli.console import print_json, show_error
+    from plimsoll.cli.console import print_json, show_error, without_secrets
     from plimsoll.reports.jsonform import error_document
 
+    error = without_secrets(error)
     if not quietly:
         show_error(error)
     if "--json" in words:
@@ -238,7 +242,10 @@ def run(  # each is a flag
 
 @app.command(epilog=COMPARE_EXAMPLES)
 def compare(  # each is a flag
-    first: Annotated[str, typer.Argument(help="TARGET, RUN:TARGET, or RUN.")],
+    first: Annotated[
+        str,
+        typer.Argument(help="TARGET, RUN:TARGET, or RUN: its id, run:ID, branch:NAME, tag:KEY=VALUE, alias:NAME."),
+    ],
     second: Annotated[str, typer.Argument(help="Likewise; a RUN where the first is one.")],
     *,
     suite: Annotated[str | None, typer.Option(help="Whose newest run; needed where there are several suites.")] = None,
@@ -261,7 +268,11 @@ def compare(  # each is a flag
 @app.command()
 def report(
     run_id: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run's id or part of it; default newest.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run's id or part of it, run:ID, branch:NAME, tag:KEY=VALUE, alias:NAME; default newest here.",
+        ),
     ] = None,
     *,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the HTML report here.")] = None,
@@ -329,6 +340,8 @@ def gate(  # each is a flag
 
 for _command in registry.COMMANDS:
     app.command()(_command)
+app.command(epilog=SYNC_EXAMPLES)(sync.sync)
+app.command(epilog=view.VIEW_EXAMPLES)(view.view)
 
 
 @app.command("try")

@@ -105,7 +105,7 @@ def verify(
         str, typer.Argument(metavar="SUITE|PATH", help="A suite, or an attestation, a run's folder, a copy of one.")
     ],
     *,
-    attestation: Annotated[Path | None, typer.Option(help="Default: the suite's newest.")] = None,
+    attestation: Annotated[Path | None, typer.Option(help="Default: the newest here, or the champion's.")] = None,
     key: Annotated[
         list[Path] | None,
         typer.Option(metavar="PUB.pem", help="Trust this public key alone, and require its signature. Repeatable."),
@@ -114,7 +114,7 @@ def verify(
 ) -> None:
     """Recompute a verdict from the stored cells, and check every digest and the signature of its attestation.
 
-    Needs nothing but the run's folder: no network, no registry.
+    Needs nothing but the run's folder. Of a suite not gated here, the champion's comes from the tracking server.
     """
     from plimsoll.cli import moves
 

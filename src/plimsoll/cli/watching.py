@@ -11,7 +11,7 @@ from rich.text import Text
 
 from plimsoll.api.options import RunOptions
 from plimsoll.api.watching import Broken, Event, Finished, Saved, Waiting, watch_suites
-from plimsoll.cli.console import show_error, to_stderr, to_stdout
+from plimsoll.cli.console import show_error, to_stderr, to_stdout, without_secrets
 from plimsoll.cli.evaluate import show_run, suite_names
 from plimsoll.cli.progress import RunProgress
 from plimsoll.config import Workspace
@@ -69,7 +69,7 @@ def _show(event: Event, workspace: Workspace) -> None:
         case Saved():
             _show_saved(event, workspace, to_stderr())
         case Broken():
-            show_error(event.error)
+            show_error(without_secrets(event.error))
         case Waiting():
             words = f"watching {count(event.files, 'file')}; Ctrl-C leaves"
             to_stderr().print(Text(f"\n{words}", style="dim"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,18 @@ def substitute(value: Any, environ: Mapping[str, str], at: str) -> Any:
     if isinstance(value, list | tuple):
         return [substitute(item, environ, at) for item in value]
     return value
+
+
+def named_variables(value: Any) -> Iterator[str]:
+    """The variables that the strings in `value` refer to, as `substitute` would fill them."""
+    if isinstance(value, str):
+        yield from (match[1] for match in _REFERENCE.finditer(value))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from named_variables(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from named_variables(item)
 
 
 def _lookup(match: re.Match[str], environ: Mapping[str, str], at: str) -> str:

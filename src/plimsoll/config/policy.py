@@ -13,6 +13,8 @@ NO_BASELINE = "none"
 """A policy's baseline where it compares with nothing."""
 GIT_BASELINE = "git:"
 """How a baseline begins that is a git ref: `git:REF`, `git:REF:TARGET`."""
+RUN_WORD, BRANCH_WORD, TAG_WORD, ALIAS_WORD = "run:", "branch:", "tag:", "alias:"
+"""How a baseline begins that is a run of this disk or of the tracking server, or, said in full, an alias."""
 BASELINE_TARGET, ANCHOR_TARGET = "baseline", "anchor"
 """What a git ref's target and the anchor are called beside the challenger."""
 
@@ -83,7 +85,8 @@ class GatePolicy(Strict):
     target: str | None = Field(None, description="The challenger; or --target.")
     baseline: str = Field(
         "champion",
-        description="champion or another alias, another target of the suite, a git ref (git:main), a run, or none.",
+        description="champion or another alias, another target of the suite, a git ref (git:main), none, or a run: its "
+        "id, or branch:NAME or tag:KEY=VALUE for the newest complete one that the tracking server has of these.",
     )
     anchor: str | None = Field(
         None,

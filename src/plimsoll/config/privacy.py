@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+
+from pydantic import Field, field_validator
 
 from plimsoll.config.document import Strict
+
+OUTPUT, REASON, MESSAGES, TURNS, EXPECTED, GROUP = "output", "reason", "messages", "turns", "expected", "group"
+_KEPT = {
+    "id": "a case is found by it; a pattern may redact what an id holds",
+    "slices": "figures are named by them; a pattern may redact what a slice's name holds",
+    "weight": "figures rest on it",
+    "pass_if": "figures rest on it",
+    "evaluators": "figures rest on them; a pattern may redact what their settings hold",
+}
+_PATTERN_NAME = re.compile(r"[A-Za-z][\w -]*")
 
 
 class PrivacyPolicy(Strict):
@@ -13,12 +25,42 @@ class PrivacyPolicy(Strict):
     redact: list[str] = Field(
         default_factory=list,
         description="Fields of a case whose values are redacted wherever they stand in it, its messages and answers: "
-        "customer, customer.email; also expected, messages, output.",
+        "customer, customer.email; also expected, messages, turns, group, and of what came of it output, reason.",
     )
     patterns: dict[str, str] = Field(
         default_factory=dict, description="Name → regular expression; what it finds is replaced by [NAME redacted]."
     )
     held_out: bool = Field(True, description="The contents of held-out cases, and answers to them, are redacted.")
+
+    @field_validator("redact")
+    @classmethod
+    def _can_be_redacted(cls, value: list[str]) -> list[str]:
+        for path in value:
+            if not all(step.strip() for step in path.split(".")):
+                raise ValueError(f"privacy.redact: {path!r} names no field; write customer, or customer.email")
+            if path in _KEPT:
+                raise ValueError(f"privacy.redact: {path} is no field that can be redacted: {_KEPT[path]}")
+        return value
+
+    @field_validator("patterns")
+    @classmethod
+    def _can_be_found(cls, value: dict[str, str]) -> dict[str, str]:
+        # A file without patterns need not pay for its import.
+        if value:
+            import regex
+
+            for name, pattern in value.items():
+                if not _PATTERN_NAME.fullmatch(name):
+                    raise ValueError(
+                        f"privacy.patterns: {name!r} is no name for a pattern: write letters, digits, spaces, _ and -"
+                    )
+                try:
+                    empty = regex.compile(pattern).fullmatch("", timeout=1.0) is not None
+                except (regex.error, TimeoutError) as error:
+                    raise ValueError(f"privacy.patterns.{name}: not a regular expression: {error}") from None
+                if empty:
+                    raise ValueError(f"privacy.patterns.{name}: it finds the empty text, which is everywhere")
+        return value
 
     @property
     def is_empty(self) -> bool:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from plimsoll.errors import FailureKind
-from plimsoll.types import CellRecord, Failed, Failure, Report
+from plimsoll.runs.closed import closed_failure
+from plimsoll.types import CellRecord, Failed, Failure, Part, Report
 
 
 def infrastructure_failure(report: Report, targets: Sequence[str], max_failed: float) -> str | None:
@@ -33,6 +34,8 @@ def infrastructure_failure(report: Report, targets: Sequence[str], max_failed: f
         if planned and found.total() > max_failed * planned:
             kind, _ = min(found.items(), key=lambda item: (-item[1], item[0]))
             example = examples[target, kind]
+            if report.run.part is Part.HELD_OUT:
+                example = closed_failure(example)
             return (
                 f"{found.total()} of {planned} cells of {target} failed, more than {max_failed:.0%}; "
                 f"most often {kind.value}: {example.message} ({example.remedy})"

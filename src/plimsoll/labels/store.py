@@ -43,7 +43,7 @@ class LabelStore:
             raise InfrastructureError(f"{self.path}: {error.strerror}", remedy="check space and permissions") from error
 
     def __iter__(self) -> Iterator[HumanLabel]:
-        """Every label in force, in the order in which they were last given.
+        """Every label in force, in the order in which they were last given; what was taken back is left out.
 
         Raises:
             ConfigError: a line is damaged.
@@ -52,7 +52,8 @@ class LabelStore:
         for label in self._lines():
             key = (label.run, label.cell, label.name, label.who, label.source)
             found.pop(key, None)
-            found[key] = label
+            if label.value is not None:
+                found[key] = label
         yield from found.values()
 
     def _lines(self) -> Iterator[HumanLabel]:

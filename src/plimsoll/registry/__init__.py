@@ -15,7 +15,7 @@ from plimsoll.registry.ledger import CHAMPION, Approved, Entry, aliases_of, call
 from plimsoll.registry.measured import keep_measured, load_measured
 from plimsoll.registry.projection import Champion, champion
 from plimsoll.registry.promotion import expected_bundle, promote
-from plimsoll.registry.prompts import prompt_name
+from plimsoll.registry.prompts import prompt_draft, prompt_name
 from plimsoll.registry.rollback import entry_named, rollback
 from plimsoll.registry.versions import load_attestation, load_bundle
 
@@ -49,6 +49,7 @@ __all__ = [
     "make_bundle",
     "materialise",
     "promote",
+    "prompt_draft",
     "prompt_name",
     "read_bundle",
     "rollback",

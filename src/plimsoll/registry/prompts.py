@@ -1,34 +1,75 @@
-"""Prompts where their users look for them: the champion's text as a version in the server's prompt registry.
+"""Prompts where their users look for them: as versions in the server's prompt registry, one for each bundle.
 
-A projection, like the alias: a promoted prompt becomes a version once, tagged with its bundle's digest; the alias
-follows the ledger; what somebody rewrote is put right when it is read. Nothing is decided on it and nothing of ours is
-served from it. A suite has one prompt, `SUITE.prompt`, whichever target is promoted, so that who loads
-`prompts:/SUITE.prompt@champion` need not know the targets.
+A projection, like the alias: what runs or is promoted becomes a version once, tagged with its bundle's digest; the
+alias follows the ledger; what somebody rewrote is put right when it is read or logged again. Nothing is decided on it
+and nothing of ours is served from it. A suite has one prompt, `SUITE.prompt`, whichever target runs or is promoted, so
+that who loads `prompts:/SUITE.prompt@champion` need not know the targets. A version is a prompt with its model: the
+same text asked of another model is another bundle, and another version, since an alias must name one of the two.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from plimsoll.canonical import DIGEST_PREFIX, digest, dumps
+from plimsoll.config import parse_yaml
 from plimsoll.errors import ConfigError
 from plimsoll.prompts.front_matter import split
 from plimsoll.registry.bundle import Bundle
 from plimsoll.registry.ledger import Entry
-from plimsoll.registry.versions import DIGEST_TAG, load_bundle
-from plimsoll.tracking.contract import PromptText, PromptVersion, RegistryStore
+from plimsoll.registry.versions import load_bundle
+from plimsoll.tracking.contract import DIGEST_TAG, PROMPT_LIMIT, PromptDraft, PromptText, RegistryStore
+from plimsoll.tracking.kept_prompts import keep_prompt, versions_of
 
 _NO_PROMPT = "none"
 _ROLES = ("system", "user", "assistant", "function", "tool")
 _PLAIN_ROLES = _ROLES[:3]
 _MARKER = re.compile(rf"^[^\S\n]*#?[^\S\n]*({'|'.join(_ROLES)})[^\S\n]*:[^\S\n]*$", re.IGNORECASE | re.MULTILINE)
+_MLFLOWS_NAMES = {"max_completion_tokens": "max_tokens", "stop": "stop_sequences"}
+_BOUNDS: dict[str, tuple[type[float], float, float]] = {
+    "temperature": (float, 0, math.inf),
+    "top_p": (float, 0, 1),
+    "max_tokens": (int, 1, math.inf),
+    "top_k": (int, 1, math.inf),
+    "frequency_penalty": (float, -math.inf, math.inf),
+    "presence_penalty": (float, -math.inf, math.inf),
+}
+"""Parameters that MLflow checks: one beyond them would make it refuse the version, though the endpoint may take it."""
 
 
 def prompt_name(suite: str) -> str:
     """What the suite's prompt is called."""
     return f"{suite}.prompt"
+
+
+def prompt_draft(suite: str, target: str, bundle: Bundle, *, commit: str = "", message: str = "") -> PromptDraft | None:
+    """What the version of a bundle's prompt has to be; None where it is no prompt.
+
+    Args:
+        suite: Its name.
+        target: What the bundle is called where it is first seen.
+        bundle: The target's.
+        commit: Of the workspace, `-dirty` behind it where files differed.
+        message: Why it is as it is.
+    """
+    content = prompt_text(bundle)
+    if content is None:
+        return None
+    tags = {
+        DIGEST_TAG: bundle.digest,
+        "plimsoll.suite": suite,
+        "plimsoll.target": target,
+        "plimsoll.models": dumps(bundle.content["models"]).decode(),
+        "plimsoll.parameters": dumps(dict(bundle.settings.parameters)).decode(),
+        "plimsoll.commit": commit,
+    }
+    kept = {name: value for name, value in tags.items() if value and len(value) <= PROMPT_LIMIT}
+    return PromptDraft(prompt=prompt_name(suite), content=content, tags=kept, message=message)
 
 
 def follow_prompt(store: RegistryStore, suite: str, alias: str, entry: Entry) -> str | None:
@@ -45,7 +86,7 @@ def follow_prompt(store: RegistryStore, suite: str, alias: str, entry: Entry) ->
 
 
 def prompt_text(bundle: Bundle) -> PromptText | None:
-    """What a bundle's prompt says; None where it is no prompt.
+    """What a bundle's prompt says and is asked with; None where it is no prompt.
 
     The template as it is written, without front matter. Messages where each of them is a whole template by itself;
     else, for instance with a role inside a loop, one text.
@@ -54,15 +95,63 @@ def prompt_text(bundle: Bundle) -> PromptText | None:
         return None
     path = posixpath.normpath(bundle.settings.prompt)
     text = bundle.files.get(path, b"").decode(errors="replace")
+    own: Mapping[str, Any] = {}
     if path.endswith(".prompty"):
         try:
-            text = split(text, path).template
+            parts = split(text, path)
+            own, text = _own_parameters(parts.yaml, path), parts.template
         except ConfigError:
             return PromptText(text)
+    configuration, response_format = _asked_with(bundle, own)
     messages = list(_messages(text))
-    if not messages or not all(_whole(message["content"]) for message in messages):
-        return PromptText(text)
-    return PromptText(dumps(messages).decode(), chat=True)
+    if messages and all(_whole(message["content"]) for message in messages):
+        return PromptText(dumps(messages).decode(), True, configuration, response_format)
+    return PromptText(text, False, configuration, response_format)
+
+
+def _own_parameters(yaml: str, path: str) -> Mapping[str, Any]:
+    """`model.parameters` of a front matter, references to files and variables as they are written."""
+    data: Any = parse_yaml(yaml, path).data
+    for key in ("model", "parameters"):
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data if isinstance(data, Mapping) else {}
+
+
+def _asked_with(bundle: Bundle, own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Model and parameters by MLflow's names (the target's over the prompt's over the model's), and the format."""
+    model = bundle.settings.model
+    settings = bundle.models.get(model) if isinstance(model, str) else None
+    given: dict[str, Any] = {}
+    if settings is not None:
+        named = {key: getattr(settings, key) for key in ("temperature", "top_p", "max_tokens", "seed", "stop")}
+        given = {**named, "response_format": settings.response_format, **settings.extra_body}
+    given |= {**own, **bundle.settings.parameters}
+    merged = {_MLFLOWS_NAMES.get(key, key): value for key, value in given.items()}
+    response_format = merged.pop("response_format", None)
+    stop = merged.get("stop_sequences")
+    if isinstance(stop, str):
+        merged["stop_sequences"] = [stop]
+    found = {key: value for key, value in merged.items() if value is not None and _fits(key, value)}
+    if settings is not None:
+        found |= {"provider": settings.provider, **({"model_name": settings.model} if settings.model else {})}
+    try:
+        plain = json.loads(dumps(found))
+    except (TypeError, ValueError):
+        return {}, None
+    fits = len(json.dumps(plain)) <= PROMPT_LIMIT
+    return plain if fits else {}, response_format if isinstance(response_format, dict) else None
+
+
+def _fits(key: str, value: Any) -> bool:
+    """Whether MLflow takes the parameter."""
+    if key == "stop_sequences":
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if key in ("extra_params", "provider", "model_name"):
+        return False
+    if key not in _BOUNDS:
+        return True
+    kind, least, most = _BOUNDS[key]
+    return isinstance(value, int | kind) and not isinstance(value, bool) and least <= value <= most
 
 
 def _messages(text: str) -> Iterator[dict[str, str]]:
@@ -89,50 +178,24 @@ def _whole(text: str) -> bool:
 
 def _kept(store: RegistryStore, suite: str, entry: Entry) -> tuple[int | None, str | None]:
     """The version that says what the entry's bundle says, made or put right; None where that is no prompt."""
-    name = prompt_name(suite)
     known = store.records(suite).get(_key(entry.bundle))
     if known == _NO_PROMPT:
         return None, None
-    found = _of_bundle(store, name, entry.bundle)
-    for version in found:
+    for version in versions_of(store, prompt_name(suite), entry.bundle):
         if known == _digest(version.content):
             return version.number, None
-    content = prompt_text(bundle := load_bundle(store, suite, entry.bundle))
+    bundle = load_bundle(store, suite, entry.bundle)
+    draft = prompt_draft(suite, entry.target, bundle, commit=entry.commit, message=entry.reason)
     # A record can't change: what a version has to say is known from then on, whoever rewrites it.
-    store.create_record(suite, _key(entry.bundle), _NO_PROMPT if content is None else _digest(content))
-    if content is None:
+    store.create_record(suite, _key(entry.bundle), _NO_PROMPT if draft is None else _digest(draft.content))
+    if draft is None:
         return None, None
-    if not found:
-        return _make(store, name, content, entry, bundle), None
-    if content == found[0].content:
-        return found[0].number, None
-    store.rewrite_prompt(name, found[0].number, content)
-    return found[0].number, f"version {found[0].number} of the prompt {name} had been rewritten, and was put right"
-
-
-def _make(store: RegistryStore, name: str, content: PromptText, entry: Entry, bundle: Bundle) -> int:
-    tags = {
-        DIGEST_TAG: entry.bundle,
-        "plimsoll.suite": entry.suite,
-        "plimsoll.target": entry.target,
-        "plimsoll.models": dumps(bundle.content["models"]).decode(),
-        "plimsoll.parameters": dumps(dict(bundle.settings.parameters)).decode(),
-    }
-    if entry.commit:
-        tags["plimsoll.commit"] = entry.commit
-    number = store.create_prompt(name, content, tags)
-    first = min((version.number for version in _of_bundle(store, name, entry.bundle)), default=number)
-    if first < number:
-        # Another process was quicker: one version stays.
-        store.delete_prompt(name, number)
-    return min(first, number)
-
-
-def _of_bundle(store: RegistryStore, name: str, bundle: str) -> tuple[PromptVersion, ...]:
-    return store.prompts(name, {DIGEST_TAG: bundle})
+    kept = keep_prompt(store, draft)
+    return kept.version, kept.note
 
 
 def _digest(content: PromptText) -> str:
+    """Of its words alone: another version of this package may read more, or less, out of a bundle's parameters."""
     return digest([content.text, content.chat])
 
 

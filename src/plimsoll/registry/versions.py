@@ -1,13 +1,18 @@
-"""Bundles as versions of the suite's registered model: one version for each digest, verified whenever it is loaded."""
+"""Bundles as versions of the suite's registered model: one version for each digest, verified whenever it is loaded.
+
+A version's folder is a model that MLflow loads (`model_files`) with the bundle in a folder of its own below it: MLflow
+writes beside its `MLmodel` when it loads one. Versions of the first layout are the bundle and nothing else; they are
+read as ever, and MLflow can't load them.
+"""
 
 from __future__ import annotations
 
 from plimsoll.canonical import DIGEST_PREFIX, digest_bytes
 from plimsoll.registry.bundle import Bundle, read_bundle
 from plimsoll.registry.errors import TamperedError
-from plimsoll.tracking.contract import RegistryStore
+from plimsoll.registry.model_files import BUNDLE_FOLDER, model_files
+from plimsoll.tracking.contract import DIGEST_TAG, RegistryStore
 
-DIGEST_TAG = "plimsoll.digest"
 _ATTESTATION = "attestation.json"
 
 
@@ -27,8 +32,8 @@ def keep_bundle(store: RegistryStore, suite: str, bundle: Bundle) -> int:
     if known is not None:
         load_bundle(store, suite, bundle.digest)
         return known
-    folder = _bundle_folder(bundle.digest)
-    store.put_files(suite, folder, bundle.written())
+    folder = _model_folder(bundle.digest)
+    store.put_files(suite, folder, model_files(bundle))
     orphans = [entry.number for entry in store.versions(suite, folder)]
     number = orphans[0] if orphans else store.create_version(suite, folder, {DIGEST_TAG: bundle.digest})
     winner = int(store.create_record(suite, _key(bundle.digest), str(number)))
@@ -44,7 +49,8 @@ def load_bundle(store: RegistryStore, suite: str, digest: str) -> Bundle:
         TamperedError: it is missing, or what is stored is something else.
     """
     place = f"the stored bundle of {suite}"
-    files = store.get_files(suite, _bundle_folder(digest))
+    files = store.get_files(suite, f"{_model_folder(digest)}/{BUNDLE_FOLDER}")
+    files = files or store.get_files(suite, _first_folder(digest))
     if not files:
         raise TamperedError(f"{place} {digest} is missing", remedy="promote again from the files that were gated")
     return read_bundle(files, digest, place)
@@ -74,7 +80,11 @@ def _key(digest: str) -> str:
     return f"version.{digest.removeprefix(DIGEST_PREFIX)}"
 
 
-def _bundle_folder(digest: str) -> str:
+def _model_folder(digest: str) -> str:
+    return f"models/{digest.removeprefix(DIGEST_PREFIX)}"
+
+
+def _first_folder(digest: str) -> str:
     return f"bundles/{digest.removeprefix(DIGEST_PREFIX)}"
 
 

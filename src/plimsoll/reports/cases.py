@@ -43,8 +43,14 @@ class CaseRows(Sequence[CaseRow]):
     numbers only.
     """
 
-    def __init__(self, report: Report) -> None:
-        self._report = report
+    def __init__(self, report: Report, limit: int = TEXT_LIMIT) -> None:
+        """Find the order.
+
+        Args:
+            report: As it may be shown.
+            limit: Characters of one answer or input that a row carries.
+        """
+        self._report, self._limit = report, limit
         self._find = report.finder()
         self._metrics = report.metrics
         self._names = list(report.cases)
@@ -62,15 +68,24 @@ class CaseRows(Sequence[CaseRow]):
     def __getitem__(self, place: slice) -> tuple[CaseRow, ...]: ...
     def __getitem__(self, place: int | slice) -> CaseRow | tuple[CaseRow, ...]:
         if isinstance(place, slice):
-            return tuple(self._row(number) for number in self._order[place])
-        return self._row(self._order[place])
+            return tuple(self.row(number) for number in self._order[place])
+        return self.row(self._order[place])
 
-    def _row(self, number: int) -> CaseRow:
+    @property
+    def order(self) -> Sequence[int]:
+        """The places in the dataset, from 0, in the order of the rows."""
+        return self._order
+
+    def row(self, number: int) -> CaseRow:
+        """The row of the case at a place in the dataset, from 0."""
         case = self._report.cases[self._names[number]]
         run = self._report.run
         cells = [CellId(target, case.id, repeat) for target in run.targets for repeat in range(run.repeats)]
         return _case_row(
-            number + 1, case, tuple(_answer(case, cell, self._find(cell), self._metrics) for cell in cells)
+            number + 1,
+            case,
+            tuple(_answer(case, cell, self._find(cell), self._metrics, self._limit) for cell in cells),
+            self._limit,
         )
 
 
@@ -139,18 +154,18 @@ def short_input(case: Case) -> str:
     return one_line(any_text(found if found is not None else case.inputs), SHORT_LIMIT)
 
 
-def expected_text(case: Case) -> str | None:
+def expected_text(case: Case, limit: int = TEXT_LIMIT) -> str | None:
     """The reference answer as text."""
-    return None if case.expected is None else excerpt(any_text(case.expected), TEXT_LIMIT)
+    return None if case.expected is None else excerpt(any_text(case.expected), limit)
 
 
-def answer_text(record: CellRecord) -> str:
+def answer_text(record: CellRecord, limit: int = TEXT_LIMIT) -> str:
     """The answer as text, with the tools that it called; the failure's message where there is none."""
     if isinstance(record.outcome, Failure):
-        return excerpt(record.outcome.message, TEXT_LIMIT)
+        return excerpt(record.outcome.message, limit)
     calls = record.outcome.tool_calls
     text = record.outcome.whole_text + (f"\n[calls {any_text(list(calls))}]" if calls else "")
-    return excerpt(text.strip("\n"), TEXT_LIMIT)
+    return excerpt(text.strip("\n"), limit)
 
 
 def told_answer(record: CellRecord | None) -> str | None:
@@ -170,14 +185,16 @@ def score_text(score: Scored, metric: Metric | None) -> str:
     return number(score.value, metric.unit if metric else "")
 
 
-def _answer(case: Case, cell: CellId, record: CellRecord | None, metrics: Mapping[str, Metric]) -> AnswerView:
+def _answer(
+    case: Case, cell: CellId, record: CellRecord | None, metrics: Mapping[str, Metric], limit: int
+) -> AnswerView:
     output = record.outcome if record and isinstance(record.outcome, Output) else None
     failure = record.outcome if record and isinstance(record.outcome, Failure) else None
     return AnswerView(
         target=plain(cell.target),
         repeat=cell.repeat,
         standing=standing_of(record, metrics),
-        text=answer_text(record) if record else "",
+        text=answer_text(record, limit) if record else "",
         finish=plain(output.finish) if output else "",
         cached=bool(record and record.cached),
         kind=failure.kind.value if failure else "",
@@ -186,21 +203,21 @@ def _answer(case: Case, cell: CellId, record: CellRecord | None, metrics: Mappin
         scores=tuple(_score(name, score, metrics.get(name)) for name, score in record.scores.items())
         if record and output
         else (),
-        turns=tuple(_turns(case, output, record.scores, metrics)) if record and output and output.turns else (),
+        turns=tuple(_turns(case, output, record.scores, metrics, limit)) if record and output and output.turns else (),
     )
 
 
 def _turns(
-    case: Case, output: Output, scores: Mapping[str, Score], metrics: Mapping[str, Metric]
+    case: Case, output: Output, scores: Mapping[str, Score], metrics: Mapping[str, Metric], limit: int
 ) -> Iterator[TurnView]:
     by_turn = {
         name: score.turns for name, score in scores.items() if isinstance(score, Scored | Failed) and score.turns
     }
     for place, (turn, answer) in enumerate(zip(case.turns, output.turns, strict=True)):
         yield TurnView(
-            user=excerpt(_said(turn), TEXT_LIMIT),
-            text=excerpt(answer.text.strip("\n"), TEXT_LIMIT),
-            expected=None if turn.expected is None else excerpt(any_text(turn.expected), TEXT_LIMIT),
+            user=excerpt(_said(turn), limit),
+            text=excerpt(answer.text.strip("\n"), limit),
+            expected=None if turn.expected is None else excerpt(any_text(turn.expected), limit),
             scores=tuple(_score(name, turns[place], metrics.get(name)) for name, turns in by_turn.items()),
         )
 
@@ -224,13 +241,13 @@ def _score(name: str, score: Score, metric: Metric | None) -> ScoreView:
             return ScoreView(metric=name, state="skipped", value="", passed=None, note=one_line(score.reason, 500))
 
 
-def _case_row(place: int, case: Case, answers: tuple[AnswerView, ...]) -> CaseRow:
+def _case_row(place: int, case: Case, answers: tuple[AnswerView, ...], limit: int) -> CaseRow:
     return CaseRow(
         id=plain(case.id),
         place=place,
-        inputs=_inputs(case),
+        inputs=input_texts(case, limit),
         short=short_input(case),
-        expected=expected_text(case),
+        expected=expected_text(case, limit),
         slices=tuple(plain(name) for name in case.slices),
         group=None if case.group is None else plain(case.group),
         standing=min((answer.standing for answer in answers), key=_ORDER.__getitem__, default=Standing.NOT_RUN),
@@ -238,22 +255,28 @@ def _case_row(place: int, case: Case, answers: tuple[AnswerView, ...]) -> CaseRo
     )
 
 
-def _inputs(case: Case) -> tuple[tuple[str, str], ...]:
-    fields = [(plain(name), excerpt(any_text(value), TEXT_LIMIT)) for name, value in case.inputs.items()]
-    messages = [(plain(str(m.get("role", "message"))), _message(m)) for m in case.messages]
-    turns = [(f"turn {number}", _turn_text(turn)) for number, turn in enumerate(case.turns, start=1)]
+def input_texts(case: Case, limit: int = TEXT_LIMIT) -> tuple[tuple[str, str], ...]:
+    """What the case gives a target: its fields, messages and turns, by name."""
+    fields = [(plain(name), excerpt(any_text(value), limit)) for name, value in case.inputs.items()]
+    messages = message_texts(case.messages, limit)
+    turns = [(f"turn {number}", _turn_text(turn, limit)) for number, turn in enumerate(case.turns, start=1)]
     return (*fields, *messages, *turns)
 
 
-def _turn_text(turn: Turn) -> str:
+def message_texts(messages: Sequence[Message], limit: int = TEXT_LIMIT) -> tuple[tuple[str, str], ...]:
+    """Role and text of each message."""
+    return tuple((plain(str(m.get("role", "message"))), _message(m, limit)) for m in messages)
+
+
+def _turn_text(turn: Turn, limit: int) -> str:
     fields = [f"{name}: {any_text(value)}" for name, value in turn.row().items() if name != "user"]
-    return excerpt("\n".join([_said(turn), *fields]), TEXT_LIMIT)
+    return excerpt("\n".join([_said(turn), *fields]), limit)
 
 
 def _said(turn: Turn) -> str:
     return any_text(turn.user)
 
 
-def _message(message: Message) -> str:
+def _message(message: Message, limit: int) -> str:
     content = message.get("content")
-    return excerpt(any_text(content if content is not None else message), TEXT_LIMIT)
+    return excerpt(any_text(content if content is not None else message), limit)

@@ -53,7 +53,7 @@ _SIGNS = {
 def render_html(view: View, *, cases_shown: int = CASES_SHOWN) -> str:
     """The whole document."""
     slices = {table.name: place for place, table in enumerate(view.slices)}
-    template = _environment().get_template("report.html.jinja2")
+    template = report_environment().get_template("report.html.jinja2")
     return template.render(
         view=view,
         cases=list(_worst(view.cases, cases_shown)),
@@ -77,8 +77,8 @@ def _worst(cases: Sequence[CaseRow], most: int) -> Iterator[CaseRow]:
 
 
 @cache
-def _environment() -> Environment:
-    # Made once: compiling the templates takes longer than filling them.
+def report_environment() -> Environment:
+    """What fills a run's templates. Made once: compiling them takes longer than filling them."""
     environment = page_environment()
     environment.globals.update(
         tone=_TONES.__getitem__,

@@ -82,5 +82,5 @@ async def aggregate_scores(job: Job, cases: StoredCases) -> None:
     for target, name in index.owed_aggregates():
         metrics = tuple(metric.name for metric in evaluators[name].metrics)
         scores = TargetScores(StoredCells(index, target), cases, metrics, job.transforms[target])
-        found = await aggregated(evaluators[name], scores)
+        found = job.scrub.aggregate(await aggregated(evaluators[name], scores))
         job.journal.append(AggregateLine(target=target, evaluator=name, aggregate=found))

@@ -28,6 +28,7 @@ from plimsoll.runs.index import JournalIndex
 from plimsoll.runs.journal import Journal, OutputLine, ScoreLine
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan
+from plimsoll.runs.scrubbing import NOTHING, Scrub
 from plimsoll.targets.contract import RunnableTarget
 from plimsoll.targets.conversation import answer
 from plimsoll.types import Case, CellId, CellRecord, Failed, Failure, Look, Outcome, Output, Score, Scored, Usage
@@ -77,6 +78,8 @@ class Job:
     """Asked before each cell: why no further one may begin (a spend cap is reached); None goes on."""
     down: Callable[[], str | None] = lambda: None
     """Asked before each cell: why an endpoint that scoring needs is plainly down; None as far as is known."""
+    scrub: Scrub = NOTHING
+    """Takes the environment's keys out of what is recorded."""
     scored_at_once: int = SCORED_AT_ONCE
     """Answers in scoring at the same time: at least as many as the judges take requests."""
 
@@ -226,12 +229,14 @@ class _Execution:
                     kept = self.job.cache.output(key, self.job.not_before) if self.job.reuse else None
                     if kept is not None:
                         return _Answered(cell, place, case, key, kept, cached=True)
-                output = await answer(target, case)
+                output = self.job.scrub.without(await answer(target, case))
         except CellError as error:
             self.tally.requests += error.requests
             if error.down:
-                self.tally.given_up.setdefault(lane, f"{error.message} ({error.remedy})")
-            return _Answered(cell, place, case, key, Failure.of(error), cached=False, started=began)
+                why = self.job.scrub.text(f"{error.message} ({error.remedy})")
+                self.tally.given_up.setdefault(lane, why)
+            failure = self.job.scrub.outcome(Failure.of(error))
+            return _Answered(cell, place, case, key, failure, cached=False, started=began)
         self.tally.requests += output.usage.requests
         if key:
             parts = self._keys.generation_parts(generation or {}, cell.repeat)
@@ -305,7 +310,7 @@ class _Execution:
         kept = self.job.cache.scores(key) if key and self.job.reuse else None
         if kept is not None:
             return line(key=key, scores=apply_pass_if(evaluator, case, kept), cached=True)
-        scores = await score(evaluator, case, output)
+        scores = self.job.scrub.scores(await score(evaluator, case, output))
         judges = (value.usage for value in scores.values() if isinstance(value, Scored | Failed))
         judged = [usage for usage in judges if usage.requests]
         self.tally.requests += sum(usage.requests for usage in judged)
@@ -328,7 +333,7 @@ class _Execution:
         try:
             return outcome if isinstance(outcome, Failure) else self.job.transforms[target](outcome)
         except CellError as error:
-            return Failure.of(error)
+            return self.job.scrub.outcome(Failure.of(error))
 
 
 async def execute(job: Job, tally: Tally) -> None:

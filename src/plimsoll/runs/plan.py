@@ -54,6 +54,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Of a sequential run: into how many blocks its cases are drawn, to be decided after any of them; 0 is none."""
     git_commit: str | None = None
     git_dirty: bool | None = None
+    git_branch: str | None = None
+    """The branch that it was made on; in a CI job the one that the job works for."""
 
     @property
     def size(self) -> int:

@@ -13,7 +13,20 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from plimsoll.errors import UsageError
-from plimsoll.types import CellId, CellRecord, Direction, Failed, Failure, Metric, MetricKind, Report, Scored, Skipped
+from plimsoll.runs.closed import closed_record
+from plimsoll.types import (
+    CellId,
+    CellRecord,
+    Direction,
+    Failed,
+    Failure,
+    Metric,
+    MetricKind,
+    Part,
+    Report,
+    Scored,
+    Skipped,
+)
 
 PERCENTILES = {"latency_p50": ("latency", 0.5), "latency_p95": ("latency", 0.95)}
 """Metrics that are derived: name → the metric whose percentile they are, and which."""
@@ -66,10 +79,13 @@ def all_readings(report: Report, target: str, metrics: Sequence[Metric]) -> tupl
         UsageError: the report holds a cell twice.
     """
     found: dict[CellId, tuple[Cell, ...]] = {}
+    closed = report.run.part is Part.HELD_OUT
     for record in report.of_target(target):
         if record.cell in found:
             raise UsageError(f"the report holds the cell {record.cell} twice", remedy="run the suite again")
-        found[record.cell] = tuple(read_cell(record, metric) for metric in metrics)
+        # A gate's reasons quote why a cell has no value, and are shown, sealed and sent.
+        told = closed_record(record) if closed and record.is_failed else record
+        found[record.cell] = tuple(read_cell(told, metric) for metric in metrics)
     missing = tuple(read_cell(None, metric) for metric in metrics)
     repeats = range(max(1, report.run.repeats))
     cases = (*report.cases, *sorted({cell.case for cell in found} - report.cases.keys()))

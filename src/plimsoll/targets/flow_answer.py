@@ -145,12 +145,26 @@ def call_spans(calls: Sequence[Call], began: float) -> tuple[Span, ...]:
             kind="model",
             start=max(0.0, call.start - began),
             seconds=call.seconds,
-            inputs=list(call.messages),
-            output=[reply.text or list(reply.tool_calls) for reply in call.replies],
+            inputs={"messages": list(call.messages)},
+            output=_completion(call) if call.replies else None,
             error=call.failure.message if call.failure else None,
         )
         for call in calls
     )
+
+
+def _completion(call: Call) -> dict[str, Any]:
+    """The answer in OpenAI's form, with its tokens where they are known: a span has no other place for them."""
+    usage = sum((reply.usage for reply in call.replies[1:]), call.replies[0].usage)
+    counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+    choices = []
+    for number, reply in enumerate(call.replies):
+        message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
+        if reply.tool_calls:
+            message["tool_calls"] = list(reply.tool_calls)
+        choices.append({"index": number, "message": message, "finish_reason": reply.finish})
+    known = {"usage": {**counts, "total_tokens": usage.total_tokens}} if usage.total_tokens is not None else {}
+    return {"model": model_of([call]) or call.model, "choices": choices, **known}
 
 
 def model_of(calls: Sequence[Call]) -> str | None:

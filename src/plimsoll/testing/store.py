@@ -109,7 +109,7 @@ class MemoryRegistryStore:
         with self._lock:
             return tuple(sorted(self._models))
 
-    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str]) -> int:
+    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str], message: str = "") -> int:  # noqa: ARG002  # nobody reads it here
         """A new version of a prompt; its number."""
         with self._lock:
             versions = self._prompts.setdefault(prompt, _Prompt()).versions

@@ -4,13 +4,15 @@ MLflow takes seconds to import. Nothing here loads it before `open_store` (or `l
 by `MlflowWriter`, which never loads it into this process.
 """
 
-from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion, PromptText, PromptVersion, RegistryStore
+from plimsoll.tracking.attaching import attach, attach_verdict
+from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion, PromptDraft, PromptText, PromptVersion, RegistryStore
+from plimsoll.tracking.labels import CellOfRun, FoundLabel, LabelPage, LabelsRequest, human_labels
 from plimsoll.tracking.loading import load_mlflow
 from plimsoll.tracking.location import URI_VARIABLE, Location, locate
-from plimsoll.tracking.log import Attachments, LoggedRun, attach, log_run
+from plimsoll.tracking.log import Attachments, LoggedRun, log_run
 from plimsoll.tracking.redact import Redactor, secrets_of
 from plimsoll.tracking.registry_store import MlflowRegistryStore
-from plimsoll.tracking.requests import LogRequest, StoredBaseline
+from plimsoll.tracking.requests import GateFiles, LogRequest, StoredBaseline
 from plimsoll.tracking.store import TrackingStore, open_store
 from plimsoll.tracking.traces import TraceCount
 from plimsoll.tracking.writer import MlflowWriter, Patience
@@ -19,6 +21,11 @@ __all__ = [
     "RECORD_LIMIT",
     "URI_VARIABLE",
     "Attachments",
+    "CellOfRun",
+    "FoundLabel",
+    "GateFiles",
+    "LabelPage",
+    "LabelsRequest",
     "Location",
     "LogRequest",
     "LoggedRun",
@@ -26,6 +33,7 @@ __all__ = [
     "MlflowWriter",
     "ModelVersion",
     "Patience",
+    "PromptDraft",
     "PromptText",
     "PromptVersion",
     "Redactor",
@@ -34,6 +42,8 @@ __all__ = [
     "TraceCount",
     "TrackingStore",
     "attach",
+    "attach_verdict",
+    "human_labels",
     "load_mlflow",
     "locate",
     "log_run",

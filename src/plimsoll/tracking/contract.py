@@ -8,12 +8,16 @@ anybody with access, so nothing is decided on it: it is a projection, or it is v
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 
 RECORD_LIMIT = 6000
 """Characters that a record may have: MLflow's limit for a param, beyond which it cuts in silence."""
+PROMPT_LIMIT = 100_000
+"""Characters that a prompt's text, or any tag of it, may have in MLflow."""
+DIGEST_TAG = "plimsoll.digest"
+"""Of a version: the bundle that it is of."""
 
 
 def refuse_longer(value: str) -> None:
@@ -36,12 +40,20 @@ class ModelVersion(Struct, frozen=True, kw_only=True):
 
 
 class PromptText(Struct, frozen=True):
-    """What a prompt says."""
+    """What a prompt says, and what it is asked with."""
 
     text: str
     """The template; of a chat, the canonical JSON of its messages."""
     chat: bool = False
     """Whether it is a list of messages, each with role and content."""
+    configuration: dict[str, Any] = field(default_factory=dict)
+    """Model and parameters, by MLflow's names for them (`PromptModelConfig`)."""
+    response_format: dict[str, Any] | None = None
+    """As in the API: a JSON schema, for example."""
+
+    def says(self, other: PromptText) -> bool:
+        """Whether both have the same words."""
+        return (self.text, self.chat) == (other.text, other.chat)
 
 
 class PromptVersion(Struct, frozen=True, kw_only=True):
@@ -50,6 +62,18 @@ class PromptVersion(Struct, frozen=True, kw_only=True):
     number: int
     content: PromptText
     tags: dict[str, str] = field(default_factory=dict)
+
+
+class PromptDraft(Struct, frozen=True, kw_only=True):
+    """What a version of a prompt has to be."""
+
+    prompt: str
+    """The prompt's name."""
+    content: PromptText
+    tags: dict[str, str]
+    """`DIGEST_TAG` among them, by which the version is found again."""
+    message: str = ""
+    """Why it is as it is: a commit's first line."""
 
 
 class RegistryStore(Protocol):
@@ -112,8 +136,8 @@ class RegistryStore(Protocol):
         """The models that this store keeps records of, sorted."""
         ...
 
-    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str]) -> int:
-        """A new version of a prompt; its number, higher than that of any version that there is.
+    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str], message: str = "") -> int:
+        """A new version of a prompt, with a message like a commit's; its number, higher than that of any there is.
 
         Raises:
             UsageError: the server has something of that name which we did not make.

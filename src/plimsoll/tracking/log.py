@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -22,22 +21,31 @@ import msgspec
 
 from plimsoll.canonical import digest_lines
 from plimsoll.config import TrackingPolicy
-from plimsoll.errors import InfrastructureError, PlimsollError, UsageError
+from plimsoll.errors import InfrastructureError, PlimsollError
 from plimsoll.stats.summary import Summary, TargetSummary
 from plimsoll.tracking import tables, traces
+from plimsoll.tracking.attaching import copy_file, runs_of
+from plimsoll.tracking.contract import PromptDraft
+from plimsoll.tracking.kept_prompts import KeptPrompt
+from plimsoll.tracking.measures import Measures
+from plimsoll.tracking.prompt_links import KeptPrompts, keep_prompts, link_run
 from plimsoll.tracking.records import (
-    RUN_TAG,
+    NOTE_TAG,
     STATE_TAG,
     TARGET_TAG,
     batches,
     metrics_of,
+    run_metrics,
+    run_note,
     run_params,
     run_tags,
     target_params,
 )
 from plimsoll.tracking.store import TrackingStore
-from plimsoll.tracking.traces import TraceCount
-from plimsoll.types import Report
+from plimsoll.tracking.stored_runs import has_stored, next_param, pack
+from plimsoll.tracking.trace_form import milliseconds
+from plimsoll.tracking.traces import Linked, TraceCount
+from plimsoll.types import CellRecord, Report
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -57,6 +65,8 @@ class LoggedRun:
     """Target → how many traces were wanted, sent and found. Empty where the run was logged before."""
     unsynced: str | None = None
     """What is missing in MLflow, and why; None where everything arrived. Log again to complete it."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,12 @@ class Attachments:
     """The resolved suite."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """trigger, branch, pr, …: whatever should make the run findable."""
+    judges: Mapping[str, str] = field(default_factory=dict)
+    """Metric → the model that judges it."""
+    prompts: Mapping[str, PromptDraft] = field(default_factory=dict)
+    """Target → what the version of its prompt has to be; none for what is no prompt."""
+    run: Path | None = None
+    """The run's folder, or a copy of it with less: what makes it whole again on another machine; None keeps nothing."""
 
 
 class _TimeUpError(InfrastructureError):
@@ -101,71 +117,6 @@ def log_run(
         return logger.so_far(error.message)
 
 
-def attach(
-    store: TrackingStore,
-    run: str,
-    files: Mapping[str, Path],
-    *,
-    target: str | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> str:
-    """Add files and tags to a run that was logged before: a verdict and its attestation. Safe to repeat.
-
-    Args:
-        store: an open store.
-        run: the plimsoll run's id.
-        files: artifact path → local file.
-        target: whose MLflow run; None is the suite run's.
-        tags: for that MLflow run.
-
-    Returns:
-        The MLflow run's id.
-
-    Raises:
-        UsageError: the run, or this target of it, was never logged.
-        InfrastructureError: the store failed, or a file can't be read.
-    """
-    from mlflow.entities import RunTag
-
-    found = _runs_of(store, run).get(target)
-    if found is None:
-        raise UsageError(f"run {run} is not in MLflow ({store.location.shown})", remedy="log it first")
-    run_id = str(found.info.run_id)
-    with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
-        for name, path in files.items():
-            unread = _copy(store, path, Path(folder, name))
-            if unread is not None:
-                raise InfrastructureError(unread)
-        store.call("writing artifacts", store.client.log_artifacts, run_id, folder)
-    shown = store.redactor.value(tags or {})
-    entities = [RunTag(key, value) for key, value in shown.items()]
-    store.call("tagging the MLflow run", store.client.log_batch, run_id, tags=entities)
-    return run_id
-
-
-def _runs_of(store: TrackingStore, run: str) -> dict[str | None, Run]:
-    """The MLflow runs of a plimsoll run: target → run, and None → the parent."""
-    found = store.call(
-        "looking for the run in MLflow",
-        store.client.search_runs,
-        [store.experiment_id],
-        filter_string=f"tags.`{RUN_TAG}` = '{run}'",
-        max_results=1000,
-        order_by=["attributes.start_time ASC"],
-    )
-    return {known.data.tags.get(TARGET_TAG): known for known in reversed(found)}
-
-
-def _copy(store: TrackingStore, source: Path, target: Path) -> str | None:
-    """Copy a file without secrets; in words what went wrong, None if nothing did."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        store.redactor.copy(source, target)
-    except OSError as error:
-        return f"{source.name} can't be read: {error.strerror}"
-    return None
-
-
 class _Logger:
     """One run on its way into MLflow."""
 
@@ -183,28 +134,33 @@ class _Logger:
         self.targets: dict[str, str] = {}
         self.counts: dict[str, TraceCount] = {}
         self.missing: list[str] = []
-        self.content = _content(report)
-        self.when = _milliseconds(report.run.started) + int(report.run.seconds * 1000)
+        self.prompts = KeptPrompts()
+        self.measures = Measures(report)
+        self.content = _content(report, self.measures.seeing(report.cells))
+        self.when = milliseconds(report.run.started) + int(report.run.seconds * 1000)
         """The moment that metrics are logged at: the run's end, so that logged again they stay one point."""
 
     def log(self, summary: Summary) -> LoggedRun:
         """Everything, in an order in which nothing is called complete before it is."""
-        known = _runs_of(self.store, self.report.run.id)
+        known = runs_of(self.store, self.report.run.id)
         parent = known.get(None) or self._create(self.report.run.id, {})
         self.parent = parent.info.run_id
-        if parent.data.tags.get(STATE_TAG) == self.content:
+        if parent.data.tags.get(STATE_TAG) == self.content and self._is_stored(parent):
             self.targets = {name: run.info.run_id for name, run in known.items() if name is not None}
             return self.so_far(None)
         ends = [run.info.end_time for run in known.values() if run.info.end_time]
         # A run that was logged, then resumed: its new figures have to come after the old ones.
         self.when = max(self.when, *(end + 1 for end in ends)) if ends else self.when
+        if self.policy.prompts:
+            self.prompts = keep_prompts(self.store, self.attached.prompts, self._check_time)
         for name, figures in summary.targets.items():
             self._target(name, figures, known.get(name))
-        self._write(self.parent, run_params(self.report), {})
+        self._write(self.parent, run_params(self.report), run_metrics(self.report, summary))
         self._dataset(self.parent)
         self._attach(self.parent, self._files())
+        self._store(self.parent, parent.data.params)
         if not self.missing:
-            self._finish(self.parent)
+            self._finish(self.parent, run_note(summary))
         return self.so_far(None)
 
     def so_far(self, problem: str | None) -> LoggedRun:
@@ -217,6 +173,7 @@ class _Logger:
             {name: page for name, page in pages.items() if page},
             self.counts,
             "; ".join(problems) or None,
+            self.prompts.notes,
         )
 
     def _create(self, name: str, tags: Mapping[str, str]) -> Run:
@@ -225,7 +182,7 @@ class _Logger:
             "making an MLflow run",
             self.store.client.create_run,
             self.store.experiment_id,
-            start_time=_milliseconds(self.report.run.started),
+            start_time=milliseconds(self.report.run.started),
             tags=self.store.redactor.value(every),
             run_name=name,
         )
@@ -241,23 +198,38 @@ class _Logger:
             "mlflow.runType": "genai_evaluate",
             "mlflow.loggedArtifacts": json.dumps([{"path": tables.TABLE, "type": "table"}]),
         }
-        if figures.cells > tables.SHOWN_ROWS:
-            tags["mlflow.note.content"] = (
-                f"{tables.TABLE} shows the first {tables.SHOWN_ROWS} of {figures.cells} cells; {tables.CELLS} has all."
-            )
         run = known or self._create(f"{self.report.run.suite}/{name}", tags)
         self.targets[name] = run_id = run.info.run_id
         before = len(self.missing)
-        self._write(run_id, target_params(self.report, self.report.run.targets[name]), metrics_of(figures))
+        measured = self.measures.targets[name].figures()
+        self._write(run_id, target_params(self.report, self.report.run.targets[name]), metrics_of(figures, measured))
         self._dataset(run_id)
         self._attach(run_id, self._cells(name))
+        prompt = self._link_prompt(name, run_id)
         self.counts[name] = count = traces.send(
-            self.store, self.report, name, run_id, policy=self.policy, check_time=self._check_time
+            self.store,
+            self.report,
+            name,
+            run_id,
+            measures=self.measures,
+            policy=self.policy,
+            check_time=self._check_time,
+            linked=Linked(prompt, self.attached.judges),
         )
         if count.lost:
             self.missing.append(f"{name}: {count.lost}")
         if len(self.missing) == before:
-            self._finish(run_id)
+            self._finish(run_id, tables.note(figures.cells))
+
+    def _link_prompt(self, target: str, run_id: str) -> KeptPrompt | None:
+        """The version of the target's prompt, linked to its MLflow run; None where there is none."""
+        if target in self.prompts.problems:
+            self.missing.append(self.prompts.problems[target])
+        prompt = self.prompts.targets.get(target)
+        if prompt is not None:
+            self._check_time()
+            link_run(self.store, run_id, self.attached.prompts[target], prompt)
+        return prompt
 
     def _write(self, run_id: str, params: Mapping[str, str], metrics: Mapping[str, float]) -> None:
         """Params and metrics, read back: a name that is not there was lost."""
@@ -305,23 +277,44 @@ class _Logger:
         def write(folder: Path) -> None:
             (folder / "suite.yaml").write_text(self.store.redactor.text(self.attached.suite_text), encoding="utf-8")
             for name, path in self.attached.files.items():
-                unread = _copy(self.store, path, folder / name)
+                unread = copy_file(self.store, path, folder / name)
                 if unread is not None:
                     self.missing.append(unread)
 
         return write
+
+    def _is_stored(self, parent: Run) -> bool:
+        """Whether the run's files are there too: an earlier version kept none."""
+        return self.attached.run is None or has_stored(parent.data.params)
+
+    def _store(self, run_id: str, params: Mapping[str, str]) -> None:
+        """Keep what makes the run whole again; the param last, so that what it names is there."""
+        if self.attached.run is None:
+            return
+        with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
+            try:
+                stored = pack(self.attached.run, Path(folder), self.store.redactor)
+                param = next_param(stored, params)
+            except (OSError, ValueError, PlimsollError) as error:
+                self.missing.append(f"the run itself can't be stored: {error}")
+                return
+            if param is not None:
+                self._call("writing the run", self.store.client.log_artifacts, run_id, folder, stored.place)
+                self._call("writing params", self.store.client.log_param, run_id, *param)
 
     def _attach(self, run_id: str, write: Callable[[Path], None]) -> None:
         with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
             write(Path(folder))
             self._call("writing artifacts", self.store.client.log_artifacts, run_id, folder)
 
-    def _finish(self, run_id: str) -> None:
+    def _finish(self, run_id: str, note: str) -> None:
+        """Call it complete, with a note for whoever opens it; the last thing that is written."""
         from mlflow.entities import RunTag
 
         status = "FINISHED" if self.report.run.complete else "KILLED"
         self._call("ending the MLflow run", self.store.client.set_terminated, run_id, status, self.when)
-        tags = self.store.redactor.value({**run_tags(self.report, self.attached.tags), STATE_TAG: self.content})
+        every = {**run_tags(self.report, self.attached.tags), **({NOTE_TAG: note} if note else {})}
+        tags = self.store.redactor.value({**every, STATE_TAG: self.content})
         self._call(
             "ending the MLflow run",
             self.store.client.log_batch,
@@ -338,12 +331,8 @@ class _Logger:
             raise _TimeUpError("the time for logging is used up; the rest is still on disk")
 
 
-def _content(report: Report) -> str:
+def _content(report: Report, records: Iterable[CellRecord]) -> str:
     """The digest of what is logged of a run: its cells, its cases, whether it is complete, its aggregates."""
-    cells = (msgspec.to_builtins(record) for record in report.cells)
+    cells = (msgspec.to_builtins(record) for record in records)
     aggregates = [msgspec.to_builtins(report.aggregates)] if report.aggregates else []
     return digest_lines(chain(cells, report.cases, [report.run.complete], aggregates))
-
-
-def _milliseconds(when: str) -> int:
-    return int(datetime.fromisoformat(when).timestamp() * 1000)

@@ -21,6 +21,9 @@ MADE_TAG = "plimsoll.prompt"
 _IS_PROMPT = "mlflow.prompt.is_prompt"
 _TEXT = "mlflow.prompt.text"
 _TYPE = "_mlflow_prompt_type"
+_CONFIGURATION = "_mlflow_prompt_model_config"
+_RESPONSE_FORMAT = "_mlflow_prompt_response_format"
+_MLFLOWS = (_IS_PROMPT, _TEXT, _TYPE, _CONFIGURATION, _RESPONSE_FORMAT)
 
 
 class PromptVersions(ABC):
@@ -28,7 +31,7 @@ class PromptVersions(ABC):
 
     _client: Any
 
-    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str]) -> int:
+    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str], message: str = "") -> int:
         """A new version of a prompt; its number."""
         if not self._made(prompt):
             # Of two processes that make it at the same time one is told that it exists.
@@ -37,14 +40,35 @@ class PromptVersions(ABC):
             if not self._made(prompt):
                 raise _somebody_elses(prompt)
         template = json.loads(content.text) if content.chat else content.text
-        create = self._client.create_prompt_version
-        return int(self._call("making a prompt version", create, prompt, template, tags=dict(tags)).version)
+        made = self._call(
+            "making a prompt version",
+            self._client.create_prompt_version,
+            prompt,
+            template,
+            description=message or None,
+            tags=dict(tags),
+            response_format=content.response_format,
+            model_config=content.configuration or None,
+        )
+        return int(made.version)
 
     def rewrite_prompt(self, prompt: str, number: int, content: PromptText) -> None:
         """Give a version the content that it should have."""
-        for key, value in ((_TEXT, content.text), (_TYPE, "chat" if content.chat else "text")):
-            set_tag = self._client.set_prompt_version_tag
-            self._call("writing a prompt version", set_tag, prompt, number, key, value)
+        wanted = {
+            _TEXT: content.text,
+            _TYPE: "chat" if content.chat else "text",
+            _CONFIGURATION: json.dumps(content.configuration) if content.configuration else None,
+            _RESPONSE_FORMAT: json.dumps(content.response_format) if content.response_format else None,
+        }
+        for key, value in wanted.items():
+            if value is not None:
+                set_tag = self._client.set_prompt_version_tag
+                self._call("writing a prompt version", set_tag, prompt, number, key, value)
+                continue
+            # One that isn't there is no mistake.
+            with suppress(MissingError):
+                delete_tag = self._client.delete_prompt_version_tag
+                self._call("writing a prompt version", delete_tag, prompt, number, key)
 
     def delete_prompt(self, prompt: str, number: int) -> None:
         """Remove a version of a prompt."""
@@ -101,18 +125,25 @@ class PromptVersions(ABC):
 
 
 def _content(tags: Mapping[str, str]) -> PromptText:
-    text = tags.get(_TEXT, "")
-    if tags.get(_TYPE) != "chat":
-        return PromptText(text)
+    text, chat = tags.get(_TEXT, ""), tags.get(_TYPE) == "chat"
+    if chat:
+        with suppress(ValueError):
+            # MLflow writes the JSON in its own way.
+            text = canonical.dumps(json.loads(text)).decode()
+    return PromptText(text, chat, _object(tags.get(_CONFIGURATION)) or {}, _object(tags.get(_RESPONSE_FORMAT)))
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    """A JSON object; None where it is none, for anybody may have written it."""
     try:
-        # MLflow writes the JSON in its own way.
-        return PromptText(canonical.dumps(json.loads(text)).decode(), chat=True)
+        found = json.loads(text or "")
     except ValueError:
-        return PromptText(text, chat=True)
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _own(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if key not in (_IS_PROMPT, _TEXT, _TYPE)}
+    return {key: value for key, value in tags.items() if key not in _MLFLOWS}
 
 
 def _somebody_elses(prompt: str) -> UsageError:

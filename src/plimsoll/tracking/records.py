@@ -1,9 +1,9 @@
 """What a run is called in MLflow: params, metrics and tags as plain text and numbers, with names that stay the same.
 
 Nightly charts are drawn over metric names, so these are a promise: `METRIC/mean`, `/low`, `/high`, `/n`, `/failed`,
-`/skipped`, `/missing`, `METRIC/slice.SLICE/mean`, `EVALUATOR/aggregate.FIGURE` with `EVALUATOR/aggregate_ok`,
-`_failed`, `_skipped`, and `run/…` for what concerns the whole target. A figure that is not known is left out: MLflow
-has no other way of saying so, and zero would be a lie.
+`/skipped`, `/missing`, `METRIC/slice.SLICE/mean`, `/low`, `/high`, `/n`, `EVALUATOR/aggregate.FIGURE` with
+`EVALUATOR/aggregate_ok`, `_failed`, `_skipped`, and `run/…` for what concerns the whole target, or on the parent the
+whole run. A figure that is not known is left out: MLflow has no other way of saying so, and zero would be a lie.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 
 from plimsoll.canonical import digest, short
-from plimsoll.stats.summary import MetricSummary, TargetSummary
+from plimsoll.stats.summary import MetricSummary, Summary, TargetSummary
 from plimsoll.types import Failure, Report, TargetInfo
 from plimsoll.version import __version__
 
@@ -26,6 +26,9 @@ RUN_TAG = "plimsoll.run"
 TARGET_TAG = "plimsoll.target"
 STATE_TAG = "plimsoll.logged"
 """`started`, or the digest of the cells that were logged completely."""
+NOTE_TAG = "mlflow.note.content"
+"""A run's description, in Markdown."""
+_COUNTS = ("cells", "ok", "failed", "missing", "cached")
 
 _NOT_IN_A_NAME = re.compile(r"[^\w.\- ]")
 
@@ -36,23 +39,64 @@ def safe_name(name: str) -> str:
     return plain if plain == name and len(plain) <= 100 else f"{plain[:100]}-{short(digest(name), 6)}"
 
 
-def metrics_of(target: TargetSummary) -> dict[str, float]:
-    """Every figure of a target, by its name in MLflow."""
+def metrics_of(target: TargetSummary, measured: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Every figure of a target, by its name in MLflow.
+
+    Args:
+        target: Its figures.
+        measured: What its cells tell beside them, by name: latencies, tokens apart.
+    """
     found = {f"{safe_name(name)}/{key}": value for name, key, value in _figures(target)}
     found |= {f"{safe_name(name)}/{key}": value for name, key, value in _aggregates(target)}
-    found |= {
-        "run/cells": target.cells,
-        "run/ok": target.ok,
-        "run/failed": target.failed,
-        "run/missing": target.missing,
-        "run/cached": target.cached,
-    }
+    found |= {f"run/{name}": getattr(target, name) for name in _COUNTS}
+    found |= {f"run/{name}": value for name, value in (measured or {}).items()}
     if target.total_tokens is not None:
         found["run/tokens"] = target.total_tokens
     if target.cost is not None:
         found["run/cost"] = target.cost
     if target.judge_cost:
         found["run/judge_cost"] = target.judge_cost
+    # MLflow's list of runs has its columns in this order, and nobody looks further right than the means.
+    return dict(sorted(_finite(found).items(), key=lambda figure: not _is_mean(figure[0])))
+
+
+def _is_mean(name: str) -> bool:
+    return name.endswith("/mean") and "/slice." not in name
+
+
+def run_metrics(report: Report, summary: Summary) -> dict[str, float]:
+    """The figures of the whole run, for the parent: cells of all targets, and what running took."""
+    targets = summary.targets.values()
+    found: dict[str, float] = {f"run/{name}": sum(getattr(each, name) for each in targets) for name in _COUNTS}
+    found |= {"run/targets": len(summary.targets), "run/seconds": report.run.seconds}
+    found["run/requests"] = report.run.requests
+    if report.run.cost is not None:
+        found["run/cost"] = report.run.cost
+    return _finite(found)
+
+
+def run_note(summary: Summary) -> str:
+    """The parent's description: each metric of each target with its interval, as a Markdown table."""
+    targets = summary.targets
+    metrics = dict.fromkeys(
+        name for target in targets.values() for name, metric in target.metrics.items() if metric.mean is not None
+    )
+    rows = [["", *targets], ["---"] * (len(targets) + 1)]
+    rows += [[name, *(_shown(target.metrics.get(name)) for target in targets.values())] for name in metrics]
+    rows += [[f"cells {key}", *(str(getattr(target, key)) for target in targets.values())] for key in _COUNTS[1:4]]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    held = f"{summary.cases} cases; mean with its {summary.confidence:.0%} interval"
+    return cut("\n".join([held, "", *lines]), TAG_LIMIT)
+
+
+def _shown(metric: MetricSummary | None) -> str:
+    if metric is None or metric.mean is None:
+        return ""
+    limits = [f"{limit:.3g}" if limit is not None else "?" for limit in (metric.low, metric.high)]
+    return f"{metric.mean:.3g} [{limits[0]}, {limits[1]}]"
+
+
+def _finite(found: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
 
@@ -79,10 +123,10 @@ def _aggregates(target: TargetSummary) -> Iterator[tuple[str, str, float]]:
 
 
 def _slice_figures(name: str, part: str, metric: MetricSummary) -> Iterator[tuple[str, str, float]]:
-    prefix = f"slice.{safe_name(part)}"
-    if metric.mean is not None:
-        yield name, f"{prefix}/mean", metric.mean
-    yield name, f"{prefix}/n", metric.n
+    for key in ("mean", "low", "high", "n"):
+        value = getattr(metric, key)
+        if value is not None:
+            yield name, f"slice.{safe_name(part)}/{key}", value
 
 
 def run_params(report: Report) -> dict[str, str]:
@@ -149,14 +193,18 @@ def run_tags(report: Report, more: Mapping[str, str]) -> dict[str, str]:
         RUN_TAG: run.id,
         "plimsoll.suite": run.suite,
         "plimsoll.complete": str(run.complete).lower(),
+        "plimsoll.dataset": run.dataset,
         "plimsoll.dataset_digest": run.dataset_digest,
+        "plimsoll.targets": ", ".join(run.targets),
         "mlflow.source.name": f"plimsoll run {run.suite}",
-        "mlflow.source.type": "LOCAL",
+        "mlflow.source.type": "JOB" if more.get("ci_url") else "LOCAL",
     }
     if run.look is not None:
         tags["plimsoll.look"] = f"{run.look.number} of {run.look.of}"
     if run.git_commit:
         tags["mlflow.source.git.commit"] = run.git_commit
+    if more.get("branch"):
+        tags["mlflow.source.git.branch"] = more["branch"]
     tags |= {key if "." in key else f"plimsoll.{key}": value for key, value in more.items()}
     return {safe_name(key): cut(value, TAG_LIMIT) for key, value in tags.items() if value}
 

@@ -147,7 +147,12 @@ class MlflowRegistryStore(PromptVersions):
         if model not in self._runs:
             found = self._model(model)
             if found is None:
-                self._refuse_lost_ledger(model)
+                ledger = self._ledger_without_model(model)
+                # Another process may have made the two since we looked.
+                found = self._model(model) if ledger else None
+                if ledger and found is None:
+                    raise _lost(model, ledger)
+            if found is None:
                 return None
             if LEDGER_TAG not in found.tags:
                 raise UsageError(
@@ -157,21 +162,15 @@ class MlflowRegistryStore(PromptVersions):
             self._runs[model] = found.tags[LEDGER_TAG]
         return self._runs[model]
 
-    def _refuse_lost_ledger(self, model: str) -> None:
-        """A model that was deleted leaves its ledger: starting a new one would forget every champion."""
+    def _ledger_without_model(self, model: str) -> str | None:
+        """The ledger that a deleted model leaves: starting a new one would forget every champion."""
         left = self._call(
             "looking for an earlier ledger",
             self._client.search_runs,
             [self._store.ledger_experiment_id],
             filter_string=f"tags.`{LEDGER_TAG}` = '{model}'",
         )
-        for run in left:
-            if run.data.params:
-                raise InfrastructureError(
-                    f"the registered model {model!r} was deleted in MLflow; its history is still in run "
-                    f"{run.info.run_id}",
-                    remedy="restore the tracking store from a backup; or, to start anew, delete that run as well",
-                )
+        return next((str(run.info.run_id) for run in left if run.data.params), None)
 
     def _open(self, model: str) -> str:
         """The ledger run, made with its model where there is none."""
@@ -213,3 +212,10 @@ class MlflowRegistryStore(PromptVersions):
 
     def _artifacts(self, run: str) -> str:
         return str(self._call("reading the ledger", self._client.get_run, run).info.artifact_uri)
+
+
+def _lost(model: str, ledger: str) -> InfrastructureError:
+    return InfrastructureError(
+        f"the registered model {model!r} was deleted in MLflow; its history is still in run {ledger}",
+        remedy="restore the tracking store from a backup; or, to start anew, delete that run as well",
+    )

@@ -8,25 +8,26 @@ from typing import Any
 
 import msgspec
 
-from plimsoll.tracking.contract import ModelVersion, PromptText, PromptVersion, RegistryStore, refuse_longer
+from plimsoll.tracking.contract import ModelVersion, PromptText, PromptVersion, refuse_longer
 from plimsoll.tracking.requests import to_json
 
 Ask = Callable[[str, list[Any]], Any]
 """Method and arguments, both in JSON's types → what it returned."""
 
 
-def answer(store: RegistryStore, method: str, arguments: list[Any]) -> Any:
+def answer(store: object, contract: object, method: str, arguments: list[Any]) -> Any:
     """Call a method of a store; the contract's annotations say what its arguments are.
 
     Args:
         store: whose.
-        method: of `RegistryStore`.
+        contract: the protocol that it keeps: `RegistryStore`, `StoredRuns`.
+        method: of the contract.
         arguments: in JSON's types.
 
     Returns:
         What it returned, in JSON's types.
     """
-    hints = typing.get_type_hints(getattr(RegistryStore, method))
+    hints = typing.get_type_hints(getattr(contract, method))
     del hints["return"]
     given = [msgspec.convert(value, hint) for value, hint in zip(arguments, hints.values(), strict=True)]
     return to_json(getattr(store, method)(*given))
@@ -87,9 +88,9 @@ class RemoteRegistryStore:
         """The models that the store keeps records of."""
         return msgspec.convert(self._ask("models", []), tuple[str, ...])
 
-    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str]) -> int:
+    def create_prompt(self, prompt: str, content: PromptText, tags: Mapping[str, str], message: str = "") -> int:
         """A new version of a prompt; its number."""
-        return int(self._ask("create_prompt", [prompt, to_json(content), dict(tags)]))
+        return int(self._ask("create_prompt", [prompt, to_json(content), dict(tags), message]))
 
     def rewrite_prompt(self, prompt: str, number: int, content: PromptText) -> None:
         """Give a version the content that it should have."""

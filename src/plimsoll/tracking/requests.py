@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from plimsoll.errors import InfrastructureError, PlimsollError, UsageError
 from plimsoll.stats.summary import Summary
+from plimsoll.tracking.contract import PromptDraft
 from plimsoll.workers import WorkerCallError
 
 _USAGE, _INFRASTRUCTURE = "usage", "infrastructure"
@@ -26,6 +27,8 @@ class OpenRequest(Struct, frozen=True, kw_only=True):
     """The workspace's folder."""
     settings: dict[str, Any]
     """Its `ProjectSettings`."""
+    uri: str | None = None
+    """The caller's own choice of a store, over environment and settings."""
 
 
 class StoredBaseline(Struct, frozen=True, kw_only=True):
@@ -36,31 +39,50 @@ class StoredBaseline(Struct, frozen=True, kw_only=True):
     target: str
 
 
-class LogRequest(Struct, frozen=True, kw_only=True):
-    """Log a run that has ended."""
+class GateFiles(Struct, frozen=True, kw_only=True):
+    """What a gate over the run left: its verdict, and the attestation where it is evidence."""
 
-    folder: str
+    files: dict[str, str]
+    """Artifact's name → local file."""
+    outcome: str | None = None
+    """The verdict in a word; None where it is no evidence for a promotion."""
+
+
+class LogRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Log a run that has ended, and what gates decided over it.
+
+    It is kept in the run's folder before logging begins (`api.owed`), without what can be made anew: folder, summary,
+    seconds. A relative path in it starts at the run's folder.
+    """
+
+    folder: str = ""
     """The run's."""
-    summary: Summary
     files: dict[str, str]
     """Artifact path → local file."""
     suite_text: str
     tags: dict[str, str] = field(default_factory=dict)
+    judges: dict[str, str] = field(default_factory=dict)
+    """Metric → the model that judges it."""
     baseline: StoredBaseline | None = None
-
-
-class AttachRequest(Struct, frozen=True, kw_only=True):
-    """Add to a run that was logged before."""
-
-    run: str
-    """Its id."""
-    files: dict[str, str]
-    """Artifact path → local file."""
-    tags: dict[str, str] = field(default_factory=dict)
+    gates: dict[str, GateFiles] = field(default_factory=dict)
+    """Target → the newest gate over it; the newest of all comes last."""
+    prompts: dict[str, PromptDraft] = field(default_factory=dict)
+    """Target → what the version of its prompt has to be; none for what is no prompt."""
+    summary: Summary | None = None
+    """None is made from the run."""
+    seconds: float | None = None
+    """For how long the writer may log, until it leaves the rest for another time; None is the project's `wait`."""
 
 
 class RegistryRequest(Struct, frozen=True, kw_only=True):
     """Call a method of the `RegistryStore`."""
+
+    method: str
+    arguments: list[Any]
+
+
+class RunsRequest(Struct, frozen=True, kw_only=True):
+    """Call a method of the `StoredRuns`."""
 
     method: str
     arguments: list[Any]
@@ -78,7 +100,8 @@ def errors_told() -> Iterator[None]:
         yield
     except PlimsollError as error:
         kind = _INFRASTRUCTURE if isinstance(error, InfrastructureError) else _USAGE
-        raise WorkerCallError(kind, error.message, data={"remedy": error.remedy}) from error
+        message = f"{error.where}: {error.message}" if error.where else error.message
+        raise WorkerCallError(kind, message, data={"remedy": error.remedy}) from error
 
 
 def error_told(error: WorkerCallError) -> PlimsollError | None:

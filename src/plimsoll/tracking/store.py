@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 from plimsoll.config import Workspace
 from plimsoll.errors import InfrastructureError, UsageError
-from plimsoll.tracking import sqlite
+from plimsoll.tracking import postgres, sqlite
 from plimsoll.tracking.loading import load_mlflow
 from plimsoll.tracking.location import Location, at_database, locate
-from plimsoll.tracking.redact import Redactor, secrets_of
+from plimsoll.tracking.redact import Redactor, TrackingRedactor, secrets_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -155,7 +155,7 @@ def open_store(
         InfrastructureError: it can't be reached or written.
     """
     location = locate(uri, workspace, environ)
-    redactor = Redactor(secrets_of(environ), (location.password,))
+    redactor = TrackingRedactor(secrets_of(environ), (location.password,))
     load_mlflow(environ)
     experiment = workspace.settings.experiment or workspace.root.name or "plimsoll"
     if location.uri.startswith("http"):
@@ -166,6 +166,9 @@ def open_store(
 
     if location.database is not None:
         sqlite.prepare(location.database, make, patience)
+    if location.uri.startswith("postgresql"):
+        with postgres.opened_alone(location, redactor):
+            return TrackingStore(location, experiment, redactor)
     return TrackingStore(location, experiment, redactor)
 
 

@@ -37,6 +37,13 @@ def write_tables(folder: Path, report: Report, target: str, redactor: Redactor) 
     (folder / TABLE).write_bytes(table_json(shown))
 
 
+def note(cells: int) -> str:
+    """What a reader of the UI's table has to know of a target with so many cells; empty where it has all."""
+    if cells <= SHOWN_ROWS:
+        return ""
+    return f"{TABLE} shows the first {SHOWN_ROWS} of {cells} cells; {CELLS} has all."
+
+
 def _shown_first(table: Iterable[Row], shown: list[Row]) -> Iterator[Row]:
     """Pass the rows on, and keep the first ones."""
     for row in table:
@@ -67,6 +74,7 @@ def _row(record: CellRecord, case: Case | None, metrics: dict[str, Metric], reda
         "prompt_tokens": output.usage.prompt_tokens if output else None,
         "completion_tokens": output.usage.completion_tokens if output else None,
         "cached": record.cached,
+        "started": record.started,
         "group": case.group if case else None,
         "slices": list(case.slices) if case else [],
         "key": record.key,
@@ -110,6 +118,7 @@ def write_parquet(path: Path, table: Iterable[Row], metrics: dict[str, Metric]) 
         "prompt_tokens": pa.int64(),
         "completion_tokens": pa.int64(),
         "cached": pa.bool_(),
+        "started": pa.float64(),
         "slices": pa.list_(pa.string()),
     }
     for name, metric in metrics.items():

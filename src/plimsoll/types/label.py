@@ -21,7 +21,8 @@ class HumanLabel(Struct, frozen=True, kw_only=True):
     name: str
     """The metric that it is about, or `expected`: then the value is the reference answer."""
     value: Any
-    """A number, a truth value or a label, in the metric's terms; a reference answer is any JSON value."""
+    """A number, a truth value or a label, in the metric's terms; a reference answer is any JSON value. None takes the
+    person's earlier word back."""
     who: str
     at: str
     """ISO 8601, UTC."""

@@ -22,6 +22,7 @@ _DATA = Path(os.environ.get("PLIMSOLL_SHARED") or _ROOT.parent / "shared") / "da
 SAMPLES = [
     ("-----BEGIN " + "RSA PRIVATE KEY-----", "private key"),
     ("-----BEGIN " + "PRIVATE KEY-----", "private key"),
+    ("[OPENAI_API_KEY " + "redacted]", "key of the run's environment"),
     ("AKIA" + "Q3EGRV2PZ7NB5TXW", "AWS access key"),
     ("ghp_" + "a1B2" * 9, "GitHub token"),
     ("github_pat_" + "a1B2_" * 15, "GitHub token"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import html
 import json
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.tracking import Redactor, secrets_of
+from plimsoll.config.secrets import Redactor, secrets_of, unmistakable
 
 SECRET = 'sk-p"lant/ed+1234'
 
@@ -70,3 +72,60 @@ def test_no_text_holds_a_secret_afterwards(secret: str, before: str, after: str)
     if secret.strip() not in "[SOME_KEY redacted]":
         shown = Redactor({"SOME_KEY": secret}).text(f"{before}\x00{secret}\x00{after}")
         assert secret.strip() not in shown.replace("[SOME_KEY redacted]", "\x01")
+
+
+def test_what_a_suite_puts_into_a_key_or_a_header_is_a_secret_whatever_its_name() -> None:
+    environ = {
+        "ENTRY": "entry-0123456789",
+        "ELSE": "else-0123456789",
+        "BASE": "http://127.0.0.1:8080",
+        "HOME_KEY": "k" * 9,
+    }
+    settings = {
+        "models": {"main": {"api_key": "${ENTRY}", "base_url": "${BASE}"}},
+        "targets": {"t": {"http": {"headers": {"X": ["Bearer ${ELSE:-none}"]}, "url": "${BASE}/x"}}},
+    }
+    assert set(secrets_of(environ, settings)) == {"ENTRY", "ELSE", "HOME_KEY"}
+    assert set(secrets_of(environ)) == {"HOME_KEY"}
+
+
+def test_a_password_that_may_be_a_word_is_not_unmistakable() -> None:
+    secrets = {
+        "A_KEY": "sk-0123456789abcdef",
+        "B_PASSWORD": "postgres",
+        "C_PASSWORD": "development-only",
+        "D_KEY": "1" * 20,
+    }
+    assert set(unmistakable(secrets)) == {"A_KEY"}
+
+
+@pytest.mark.parametrize("before", ["", "a", "ann:", "Authorization of ann:"])
+def test_a_secret_is_found_in_base64_wherever_it_stands(before: str) -> None:
+    redactor = Redactor({"A_KEY": "sk-plant?ed>~~0123"})
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        shown = redactor.text(encode(f"{before}sk-plant?ed>~~0123 and more".encode()).decode())
+        assert "[A_KEY redacted]" in shown
+        assert b"plant" not in base64.b64decode(shown.split("[")[0] + "==", altchars=b"-_")
+
+
+def test_a_secret_is_found_as_html_python_and_nested_json_write_it() -> None:
+    secret = "sk'pl&ant\"ed\\0123é"
+    redactor = Redactor({"A_KEY": secret})
+    for text in (
+        html.escape(secret),
+        repr([secret]),
+        json.dumps(json.dumps(secret)),
+        json.dumps(secret, ensure_ascii=False),
+    ):
+        assert "ant" not in redactor.text(text), text
+
+
+def test_of_a_key_with_several_lines_each_is_a_secret() -> None:
+    lines = [
+        "-----BEGIN PRIVATE KEY-----",
+        "MC4CAQAwBQYDK2VwBCIEIJ0",
+        "abcdefabcdefabcdef0123",
+        "-----END PRIVATE KEY-----",
+    ]
+    shown = Redactor({"SIGNING_KEY": "\n".join(lines)}).text(f"line 2: {lines[1]}\n  {lines[2]} {' '.join(lines)}")
+    assert shown == "line 2: [SIGNING_KEY redacted]\n  [SIGNING_KEY redacted] [SIGNING_KEY redacted]"
