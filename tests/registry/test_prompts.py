@@ -54,6 +54,8 @@ def said(store: RegistryStore) -> tuple[list[str], int | None]:
     [
         (CHAT, "p.jinja2", MESSAGES),
         (PROMPTY, "p.prompty", MESSAGES),
+        ("{#- Told\nbriefly. -#}\n" + CHAT, "p.jinja2", MESSAGES),
+        ("{# system:\nnobody #} Hello\n" + CHAT, "p.jinja2", None),
         ("Answer {{ question }}", "p.jinja2", None),
         ("{% for m in messages %}\n{{ m.role }}:\n{{ m.content }}\n{% endfor %}", "p.jinja2", None),
         ("{% if page %}\nsystem:\nUse the page.\n{% endif %}\nuser:\n{{ question }}", "p.jinja2", None),

@@ -30,6 +30,7 @@ _NO_PROMPT = "none"
 _ROLES = ("system", "user", "assistant", "function", "tool")
 _PLAIN_ROLES = _ROLES[:3]
 _MARKER = re.compile(rf"^[^\S\n]*#?[^\S\n]*({'|'.join(_ROLES)})[^\S\n]*:[^\S\n]*$", re.IGNORECASE | re.MULTILINE)
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _MLFLOWS_NAMES = {"max_completion_tokens": "max_tokens", "stop": "stop_sequences"}
 _BOUNDS: dict[str, tuple[type[float], float, float]] = {
     "temperature": (float, 0, math.inf),
@@ -155,10 +156,10 @@ def _fits(key: str, value: Any) -> bool:
 
 
 def _messages(text: str) -> Iterator[dict[str, str]]:
-    """The messages that a template's own markers make; none where something stands before or a tool speaks."""
+    """The messages that a template's own markers make; none where more than comments stand before or a tool speaks."""
     found = list(_MARKER.finditer(text))
     roles = [marker[1].lower() for marker in found]
-    if not found or text[: found[0].start()].strip() or not set(roles) <= set(_PLAIN_ROLES):
+    if not found or _COMMENT.sub("", text[: found[0].start()]).strip() or not set(roles) <= set(_PLAIN_ROLES):
         return
     ends = [*(marker.start() for marker in found[1:]), len(text)]
     for marker, role, end in zip(found, roles, ends, strict=True):
