@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from plimsoll.config import TrackingPolicy, Workspace
+from plimsoll.config.secrets import Redactor
 from plimsoll.stats.summary import summarise
 from plimsoll.targets.conversation import joined
 from plimsoll.testing.reports import example_report
 from plimsoll.tracking import Attachments, log_run, open_store
-from plimsoll.tracking.redact import Redactor
 from plimsoll.tracking.tables import rows, write_parquet
 from plimsoll.types import CellRecord, Output, Report, Turn, Usage
 

@@ -12,12 +12,13 @@ import msgspec
 import pytest
 
 from plimsoll.config import Workspace
+from plimsoll.config.secrets import Redactor
 from plimsoll.errors import UsageError
 from plimsoll.runs.join import read_report
 from plimsoll.runs.journal import EndLine, Journal, OutputLine, ScoreLine
 from plimsoll.runs.plan import Plan, save_plan
 from plimsoll.stats.summary import summarise
-from plimsoll.tracking import Attachments, LoggedRun, Redactor, TrackingStore, log_run, open_store
+from plimsoll.tracking import Attachments, LoggedRun, TrackingStore, log_run, open_store
 from plimsoll.tracking.run_search import MlflowStoredRuns, Wanted
 from plimsoll.tracking.stored_runs import is_whole, pack, packed_names, states_of, unpack
 from plimsoll.types import Case, CellId, EvaluatorInfo, Metric, Output, Scored, TargetInfo

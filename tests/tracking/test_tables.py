@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from plimsoll.config.secrets import Redactor
 from plimsoll.errors import FailureKind
 from plimsoll.testing.reports import example_report
-from plimsoll.tracking import Redactor
 from plimsoll.tracking.tables import CELLS, SHOWN_ROWS, TABLE, rows, table_json, write_parquet, write_tables
 from plimsoll.types import CellRecord, Failed, Failure, Report, Scored, Skipped
 

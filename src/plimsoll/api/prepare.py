@@ -25,6 +25,7 @@ from plimsoll.config import (
     environment,
     read_yaml,
 )
+from plimsoll.config.secrets import secrets_of
 from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.datasets import Summary as DatasetSummary
 from plimsoll.errors import ConfigError, Mistake
@@ -34,7 +35,6 @@ from plimsoll.evaluators.judges.unfenced import unfenced
 from plimsoll.evaluators.traits import models_of
 from plimsoll.runs.engine import Scorer
 from plimsoll.targets.recorded import read_recorded
-from plimsoll.tracking import secrets_of
 from plimsoll.types import ChatReply, ChatRequest, EvaluatorInfo, Output
 
 DATASETS = "datasets"

@@ -19,10 +19,10 @@ from plimsoll.api.prepare import DATASETS
 from plimsoll.api.targets import TargetSpec, describe, expand
 from plimsoll.canonical import short
 from plimsoll.config import Document, ModelSettings, Suite, Workspace, environment, read_yaml, validate
+from plimsoll.config.secrets import secrets_of
 from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where, near_match
 from plimsoll.registry import materialise
-from plimsoll.tracking import secrets_of
 
 REFS = "refs"
 """In the state folder: files of commits."""

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from plimsoll.config.secrets import Redactor
 from plimsoll.testing.store import MemoryRegistryStore
-from plimsoll.tracking import Redactor
 from plimsoll.tracking.run_search import FoundRun, Wanted
 from plimsoll.tracking.stored_runs import pack
 

@@ -10,7 +10,6 @@ from plimsoll.tracking.labels import CellOfRun, FoundLabel, LabelPage, LabelsReq
 from plimsoll.tracking.loading import load_mlflow
 from plimsoll.tracking.location import URI_VARIABLE, Location, locate
 from plimsoll.tracking.log import Attachments, LoggedRun, log_run
-from plimsoll.tracking.redact import Redactor, secrets_of
 from plimsoll.tracking.registry_store import MlflowRegistryStore
 from plimsoll.tracking.requests import GateFiles, LogRequest, StoredBaseline
 from plimsoll.tracking.store import TrackingStore, open_store
@@ -36,7 +35,6 @@ __all__ = [
     "PromptDraft",
     "PromptText",
     "PromptVersion",
-    "Redactor",
     "RegistryStore",
     "StoredBaseline",
     "TraceCount",
@@ -48,5 +46,4 @@ __all__ = [
     "locate",
     "log_run",
     "open_store",
-    "secrets_of",
 ]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from plimsoll.config.secrets import Redactor
 from plimsoll.errors import InfrastructureError
 from plimsoll.tracking.location import Location
-from plimsoll.tracking.redact import Redactor
 
 _LOCK = 0x706C696D736F6C6C
 """«plimsoll»: nobody else's key."""

@@ -1,10 +1,8 @@
-"""What leaves for a tracking server passes through a `Redactor`, which is everybody's: `config.secrets`."""
+"""What leaves for a tracking server loses its secrets, as everywhere, and what a database refuses."""
 
 from __future__ import annotations
 
-from plimsoll.config.secrets import Redactor, secrets_of
-
-__all__ = ["Redactor", "TrackingRedactor", "secrets_of"]
+from plimsoll.config.secrets import Redactor
 
 
 class TrackingRedactor(Redactor):

@@ -17,11 +17,12 @@ from typing import ParamSpec, Self, TypeVar
 from urllib.parse import quote
 
 from plimsoll.config import Workspace
+from plimsoll.config.secrets import Redactor, secrets_of
 from plimsoll.errors import InfrastructureError, UsageError
 from plimsoll.tracking import postgres, sqlite
 from plimsoll.tracking.loading import load_mlflow
 from plimsoll.tracking.location import Location, at_database, locate
-from plimsoll.tracking.redact import Redactor, TrackingRedactor, secrets_of
+from plimsoll.tracking.redact import TrackingRedactor
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -18,10 +18,10 @@ import msgspec
 from msgspec import Struct
 
 from plimsoll.canonical import DIGEST_PREFIX, digest, digest_file, dumps, short
+from plimsoll.config.secrets import Redactor
 from plimsoll.runs.journal import read_end
 from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, PLAN_FILE, load_plan
 from plimsoll.tracking.contract import refuse_longer
-from plimsoll.tracking.redact import Redactor
 from plimsoll.types import Part
 
 FILES = (PLAN_FILE, CASES_FILE, JOURNAL_FILE)

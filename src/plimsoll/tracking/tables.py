@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from plimsoll.config.secrets import Redactor
 from plimsoll.tracking.records import batches, cut
-from plimsoll.tracking.redact import Redactor
 from plimsoll.types import Case, CellRecord, Failed, Failure, Metric, MetricKind, Report, Scored
 
 CELLS = "cells.parquet"

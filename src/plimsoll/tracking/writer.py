@@ -19,12 +19,12 @@ import msgspec
 from msgspec.structs import replace
 
 from plimsoll.config import Workspace, environment
+from plimsoll.config.secrets import Redactor, secrets_of
 from plimsoll.errors import InfrastructureError, PlimsollError, UsageError
 from plimsoll.tracking.contract import RegistryStore
 from plimsoll.tracking.labels import LabelPage, LabelsRequest
 from plimsoll.tracking.location import locate
 from plimsoll.tracking.log import LoggedRun
-from plimsoll.tracking.redact import Redactor, secrets_of
 from plimsoll.tracking.remote_registry import RemoteRegistryStore
 from plimsoll.tracking.requests import (
     LogRequest,
