@@ -70,16 +70,8 @@ def race(workspace: Workspace, name: int, rounds: int, shared: dict[str, Any]) -
         shared["results"].put(None)
 
 
-def migrate(workspace: Workspace) -> None:
-    open_store(None, workspace, dict(os.environ)).close()
-
-
 def race_all(workspace: Workspace, racers: int, rounds: int, limit: float = 120) -> dict[str, Any]:
     """So many rounds, or as many as there is time for in `limit` seconds."""
-    # One process makes the tables of a new database: MLflow's migration is not safe against a second one.
-    first_of_all = fork.Process(target=migrate, args=(workspace,))
-    first_of_all.start()
-    first_of_all.join()
     started = time.monotonic()
     over = fork.Value("b", False)  # a value, not a flag of the call
 
