@@ -98,7 +98,7 @@ def promote(
 
     Args:
         suite: Its name or path.
-        attestation: The evidence; None is the suite's newest passing one.
+        attestation: The evidence: its file, or `run:ID` of the tracking server; None is the newest passing one here.
         reason: Why, for the history.
         who: Who, for the history.
         alias: Where to: `champion`, `challenger`, or one of the project's environments.
@@ -109,8 +109,7 @@ def promote(
     """
     from plimsoll import api
 
-    path = None if attestation is None else Path(attestation)
-    return api.promote_suite(_workspace(workspace), suite, attestation=path, reason=reason, who=who, alias=alias)
+    return api.promote_suite(_workspace(workspace), suite, attestation=attestation, reason=reason, who=who, alias=alias)
 
 
 def _workspace(folder: str | Path | None) -> Any:

@@ -21,7 +21,7 @@ from plimsoll.gates import Grounds, decide, generate_key, load_private_key
 from plimsoll.registry import Bundle
 from plimsoll.runs.join import read_report
 from plimsoll.runs.journal import EndLine, Journal, OutputLine, ScoreLine
-from plimsoll.runs.plan import Plan, save_plan
+from plimsoll.runs.plan import PLAN_FILE, Plan, save_plan
 from plimsoll.types import Attempts, Report
 
 POLICY = policy(
@@ -33,6 +33,8 @@ POLICY = policy(
     baseline="v1",
     judges="certified",
 )
+LATER = {"pr", "trigger", "gate"}
+"""What plans did not always have."""
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -52,8 +54,8 @@ class SealedRun:
         return Trust((self.key.public_key(),), required=True)
 
 
-def write_run(folder: Path, report: Report) -> None:
-    """A finished run's plan, cases and journal, as the engine would have left them."""
+def write_run(folder: Path, report: Report, *, older: bool = False) -> None:
+    """A finished run's plan, cases and journal, as the engine would have left them; or an `older` one."""
     run, cases = report.run, list(report.cases.values())
     plan = Plan(
         run=run.id,
@@ -71,6 +73,10 @@ def write_run(folder: Path, report: Report) -> None:
         git_dirty=False,
     )
     save_plan(plan, cases, folder)
+    if older:
+        path = folder / PLAN_FILE
+        facts = msgspec.json.decode(path.read_bytes())
+        path.write_bytes(msgspec.json.encode({name: facts[name] for name in facts.keys() - LATER}))
     with Journal(folder) as journal:
         for record in report.cells:
             journal.append(OutputLine(cell=record.cell, key=record.key, outcome=record.outcome))
@@ -83,8 +89,8 @@ def write_run(folder: Path, report: Report) -> None:
         journal.append(EndLine(seconds=2.5, requests=24, complete=True))
 
 
-def write_sealed(folder: Path, *, signed: bool = True, cases: int = 10) -> SealedRun:
-    """A run of two targets that a policy with a certified judge has passed."""
+def write_sealed(folder: Path, *, signed: bool = True, cases: int = 10, older: bool = False) -> SealedRun:
+    """A run of two targets that a policy with a certified judge has passed; `older` as for `write_run`."""
     good: dict[str, list[Value]] = {
         "correct": truths(cases, 0),
         "relevance": [0.75 + place / 100 for place in range(cases)],
@@ -93,7 +99,7 @@ def write_sealed(folder: Path, *, signed: bool = True, cases: int = 10) -> Seale
     bundle = Bundle.of(settings, {}, {"prompts/v2.jinja2": b"Answer: {{ question }}"})
     made = make_report({"v2": good, "v1": good})
     targets = {**made.run.targets, "v2": replace(made.run.targets["v2"], digest=bundle.digest)}
-    write_run(folder, replace(made, run=replace(made.run, targets=targets)))
+    write_run(folder, replace(made, run=replace(made.run, targets=targets)), older=older)
     key = load_private_key(generate_key()[0].decode())
     report = read_report(folder)
     judge = report.run.evaluators["relevance"].digest

@@ -62,6 +62,41 @@ def test_github_names_the_pull_request_its_branch_and_its_own_commit(tmp_path: P
     assert seen(tmp_path, asked) == ("pr", "fares", "12", "merge")
 
 
+def repository(owner: str) -> dict[str, str]:
+    return {"full_name": f"{owner}/desk"}
+
+
+@pytest.mark.parametrize(("owner", "branch"), [("ferries", "main"), ("stranger", "stranger:main"), (None, "fork:main")])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_fork_s_branch_of_github_is_never_named_like_one_of_ours(
+    tmp_path: Path, owner: str | None, branch: str, after: bool
+) -> None:
+    event = tmp_path / "event.json"
+    theirs = repository(owner) if owner else None
+    head, base = {"ref": "main", "sha": "own", "repo": theirs}, {"ref": "main", "repo": repository("ferries")}
+    told: dict[str, object] = {"pull_request": {"number": 12, "head": head, "base": base}}
+    name, ref = "pull_request", "refs/pull/12/merge"
+    if after:
+        # A second workflow, which has the secrets, runs on the default branch.
+        run = {"event": "pull_request", "head_branch": "main", "head_sha": "own", "head_repository": theirs}
+        told = {"workflow_run": {**run, "repository": repository("ferries")}}
+        name, ref = "workflow_run", "refs/heads/main"
+    event.write_text(json.dumps(told))
+    asked = {**GITHUB, "GITHUB_EVENT_NAME": name, "GITHUB_REF": ref, "GITHUB_EVENT_PATH": str(event)}
+    asked |= {} if after else {"GITHUB_HEAD_REF": "main"}
+    assert seen(tmp_path, asked) == ("pr", branch, None if after else "12", "own")
+
+
+def test_a_comment_on_a_pull_request_of_github_is_one_on_an_issue_is_not(tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    asked = {**GITHUB, "GITHUB_EVENT_NAME": "issue_comment", "GITHUB_REF": "refs/heads/main"}
+    asked["GITHUB_EVENT_PATH"] = str(event)
+    event.write_text(json.dumps({"issue": {"number": 12, "pull_request": {"url": "…"}}}))
+    assert seen(tmp_path, asked) == ("pr", "main", "12", "merge")
+    event.write_text(json.dumps({"issue": {"number": 12}}))
+    assert seen(tmp_path, asked) == ("ci", "main", None, "merge")
+
+
 def test_github_tells_a_push_from_a_schedule_and_a_tag_is_no_branch(tmp_path: Path) -> None:
     pushed = {**GITHUB, "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/release/2", "GITHUB_HEAD_REF": ""}
     assert seen(tmp_path, pushed) == ("ci", "release/2", None, "merge")
@@ -89,6 +124,9 @@ def test_azure_pipelines(tmp_path: Path) -> None:
         "SYSTEM_PULLREQUEST_SOURCEBRANCH": "fares",
     }
     assert seen(tmp_path, of_github)[1:3] == ("fares", "12")
+    forked = {**of_github, "SYSTEM_PULLREQUEST_ISFORK": "True", "SYSTEM_PULLREQUEST_SOURCEBRANCH": "main"}
+    assert seen(tmp_path, forked) == ("pr", "fork:main", "12", "own")
+    assert seen(tmp_path, {**forked, "SYSTEM_PULLREQUEST_ISFORK": "False"})[1] == "main"
     pushed = {**AZURE, "BUILD_REASON": "IndividualCI", "BUILD_SOURCEBRANCH": "refs/heads/main"}
     assert seen(tmp_path, pushed) == ("ci", "main", None, "merge")
     assert seen(tmp_path, {**pushed, "BUILD_REASON": "Schedule"}) == ("schedule", "main", None, "merge")
@@ -104,6 +142,12 @@ def test_gitlab(tmp_path: Path) -> None:
     assert seen(tmp_path, asked) == ("pr", "fares", "4", "merge")
     assert seen(tmp_path, {**asked, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "own"}) == ("pr", "fares", "4", "own")
     assert circumstances(tmp_path, asked).ci_url == GITLAB["CI_JOB_URL"]
+    # In the project that is asked, or in the fork itself.
+    for project in ("ferries/desk", "stranger/tools/desk"):
+        forked = {**asked, "CI_PROJECT_PATH": project, "CI_MERGE_REQUEST_PROJECT_PATH": "ferries/desk"}
+        forked["CI_MERGE_REQUEST_SOURCE_PROJECT_PATH"] = "stranger/tools/desk"
+        assert seen(tmp_path, forked)[:3] == ("pr", "stranger/tools:fares", "4")
+    assert seen(tmp_path, {**forked, "CI_MERGE_REQUEST_SOURCE_PROJECT_PATH": "ferries/desk"})[1] == "fares"
     pushed = {**GITLAB, "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
     assert seen(tmp_path, pushed) == ("ci", "main", None, "merge")
     assert seen(tmp_path, {**pushed, "CI_PIPELINE_SOURCE": "schedule"}) == ("schedule", "main", None, "merge")

@@ -41,7 +41,7 @@ def ran(root: Path) -> tuple[Prepared, Ran]:
 
 def test_each_prompt_that_ran_and_nothing_that_holds_a_secret(root: Path):
     prepared, run = ran(root)
-    found = prompt_drafts(prepared, run)
+    found = prompt_drafts(prepared, run.plan, run.specs)
     assert {name: draft.content.text for name, draft in found.items()} == {
         "v1": "one {{ question }}",
         "v2": "two {{ question }}",
@@ -57,7 +57,7 @@ def test_a_prompt_has_the_commit_that_it_ran_at_and_one_from_elsewhere_has_none(
     prepared, run = ran(root)
     # As a champion's bundle or a git ref is: it lies in another folder.
     elsewhere = dataclasses.replace(run.specs["v2"], root=tmp_path)
-    found = prompt_drafts(prepared, dataclasses.replace(run, specs={**run.specs, "v2": elsewhere}))
+    found = prompt_drafts(prepared, run.plan, {**run.specs, "v2": elsewhere})
     assert (found["v1"].tags["plimsoll.commit"], found["v1"].message) == (f"{head}-dirty", "Shorter answers")
     assert ("plimsoll.commit" in found["v2"].tags, found["v2"].message) == (False, "")
 

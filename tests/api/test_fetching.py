@@ -14,7 +14,11 @@ from tests.cli.parts import Ended, finish, start
 from plimsoll.api import GateOptions, RunOptions, gate_suite, run_suite
 from plimsoll.api.promotion import history_of, promote_suite, verify_suite
 from plimsoll.api.reporting import stored_run
+from plimsoll.canonical import digest_file
 from plimsoll.config import Workspace
+from plimsoll.errors import UsageError
+from plimsoll.gates import VerificationError
+from plimsoll.runs.folders import run_folders
 from plimsoll.runs.observer import Silent
 from plimsoll.testing import ScriptedEndpoint
 from plimsoll.testing.mlflow_server import mlflow_server
@@ -83,7 +87,7 @@ def test_a_fresh_machine_gates_against_what_another_logged(
     assert decided.unsealed == f"the baseline's answers are those of run {run}, not generated beside the challenger's"
     # It lies apart: what is newest here, or resumed here, is never another machine's.
     assert {path.name for path in (fresh.state / "runs").iterdir()} == {decided.verdict.run}
-    assert {path.name for path in (fresh.state / "fetched").iterdir()} == {run}
+    assert [path.name for path in run_folders(fresh.state / "fetched")] == [run]
     # Again by its id, with no server to ask.
     asked = GateOptions(run=RunOptions(track=False), baseline=run)
     with thread_writer(fresh, before=refused) as writer:
@@ -120,6 +124,34 @@ def test_what_was_promoted_elsewhere_is_verified_and_gated_against_from_the_serv
     assert "what a gate decided over v1 is not shown: the attestation does not verify" in shown.view.notes[1]
 
 
+def test_what_another_machine_gated_is_promoted_from_the_server_alone(first: Workspace, fresh: Workspace, shared: Path):
+    with thread_writer(first) as theirs:
+        made = gate_suite(first, "desk", GateOptions(target="v1", first=True), Silent(), writer=theirs)
+    assert made.attestation is not None
+    run = made.run.folder.name
+    with pytest.raises(UsageError, match=r"desk was never gated here \(.*promote desk --attestation run:ID\)"):
+        promote_suite(fresh, "desk")
+    with thread_writer(fresh) as writer:
+        with pytest.raises(UsageError, match=f"there is no attestation of run {run} over v2, here or on the"):
+            promote_suite(fresh, "desk", attestation=f"run:{run}:v2", server=writer)
+        with pytest.raises(UsageError, match="branch:main may be another run tomorrow"):
+            promote_suite(fresh, "desk", attestation="branch:main", server=writer)
+        whole = {path: path.read_bytes() for path in shared.rglob("gate/v1/*") if path.name == "digests.jsonl"}
+        assert whole
+        for path, data in whole.items():
+            path.write_bytes(data.replace(b"c3", b"c4"))
+        with pytest.raises(VerificationError):
+            promote_suite(fresh, "desk", attestation=f"run:{run}", server=writer)
+        assert history_of(fresh, "desk") == ()
+        for path, data in whole.items():
+            path.write_bytes(data)
+        entry = promote_suite(fresh, "desk", attestation=f"run:{run[-4:]}", server=writer)
+    assert (entry.run, entry.target) == (run, "v1")
+    assert entry.attestation == digest_file(made.attestation)
+    # It is the same promotion where it was gated.
+    assert promote_suite(first, "desk") == entry
+
+
 @pytest.mark.long
 def test_through_a_server_every_command_works_on_a_fresh_machine(
     first: Workspace, fresh: Workspace, desk: Desk, monkeypatch: pytest.MonkeyPatch
@@ -127,13 +159,15 @@ def test_through_a_server_every_command_works_on_a_fresh_machine(
     with mlflow_server() as server:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
         done(first, "gate", "desk", "--target", "v1", "--first")
+        [gated] = [path.name for path in (first.state / "runs").iterdir()]
         done(first, "promote", "desk")
         done(first, "run", "desk")
-        run = max(path.name for path in (first.state / "runs").iterdir())
+        [run] = [path.name for path in (first.state / "runs").iterdir() if path.name != gated]
         assert "v1" in done(fresh, "history", "desk").out
         assert "verifies" in done(fresh, "verify", "desk").out
         against = done(fresh, "gate", "desk", "--baseline", "branch:main")
-        assert f"the baseline is v2 of branch:main, which is run {run}" in " ".join(against.err.split())
+        # The newest run there is over this very v2, which would be held against itself.
+        assert f"the baseline is v1 of branch:main, which is run {gated}" in " ".join(against.err.split())
         done(fresh, "compare", "alias:champion", f"run:{run}:v2")
         assert run in done(fresh, "report", run[-4:]).out
         done(fresh, "gate", "desk")

@@ -15,6 +15,7 @@ from plimsoll.reports.html import render_html
 from plimsoll.reports.junit import render_junit
 from plimsoll.reports.markdown import render_markdown
 from plimsoll.runs.observer import Silent
+from plimsoll.testing import Reply
 from plimsoll.types import Decision, Part
 
 # v1 against v2, both of the suite: no registry is asked.
@@ -69,6 +70,20 @@ def test_sample_and_filter_are_within_the_part(held: Workspace):
     hidden = min(closed)
     with pytest.raises(UsageError, match=f"no case of the open part has id={hidden}"):
         run(held, filters=(("id", hidden),))
+
+
+@pytest.mark.parametrize("status", [400, 401])
+def test_what_an_endpoint_says_when_it_refuses_is_not_shown(status: int, held: Workspace, desk: Desk):
+    # It quotes what it was asked.
+    desk.replies = {
+        n: Reply(status=status, body={"error": {"message": f"no answer to question {n}"}}) for n in range(60)
+    }
+    found = gate(held)
+    assert found.verdict.outcome is Decision.INCONCLUSIVE
+    view = found.run.view
+    told = [str(found.verdict), *view.notes, render_markdown(view), render_html(view), render_junit(view)]
+    told += [path.read_text(encoding="utf-8") for path in (found.run.folder / "gate").rglob("*.json")]
+    assert not [each for each in told if "to question" in each]
 
 
 def test_a_slice_can_be_held_out(held: Workspace):

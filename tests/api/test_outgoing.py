@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.api.parts import Desk, cases, edit, write_cases
 from tests.api.test_gating import without_registry
 
@@ -19,10 +21,12 @@ from plimsoll.config import PrivacyPolicy, Workspace
 from plimsoll.errors import ConfigError
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Silent
+from plimsoll.runs.plan import load_plan
 from plimsoll.testing import Reply
+from plimsoll.testing.reports import example_verdict
 from plimsoll.testing.writer import thread_writer
 from plimsoll.tracking import GateFiles, LogRequest, StoredBaseline
-from plimsoll.tracking.contract import PromptDraft, PromptText
+from plimsoll.tracking.contract import DIGEST_TAG, PromptDraft, PromptText
 
 NAME, EMAIL, PHONE = "Ann O'Lee", "ann.lee@example.com", "+49 170 1234567"
 SAID = (NAME, EMAIL, PHONE, "O&#x27;Lee", "O&#39;Lee", "1234567")
@@ -130,6 +134,12 @@ def test_a_gates_attestation_leaves_only_where_its_verdict_says_nothing_that_has
     said = json.loads((folder / OUTGOING / "gate/v1/verdict.json").read_bytes())
     assert "ValueError: bad customer {'name': '[customer redacted]" in said["reasons"][0].replace('"', "'")
 
+    # One that left by an earlier policy is not there any more.
+    copy = folder / OUTGOING / "gate/v1"
+    (copy / "attestation.json").write_text("{}", encoding="utf-8")
+    leaving(POLICY, request)
+    assert [path.name for path in copy.iterdir()] == ["verdict.json"]
+
     whole = leaving(PrivacyPolicy(redact=["note"]), request)
     assert (whole.request.gates["v1"].files, whole.notes) == (files, ())
     assert (folder / OUTGOING / "gate/v1/verdict.json").read_bytes() == (gate / "verdict.json").read_bytes()
@@ -144,6 +154,60 @@ def test_a_baseline_in_another_run_leaves_with_less_too(private: Workspace):
     assert held(Path(left.folder)) == set()
     assert left.summary is not None
     assert set(left.summary.targets) == {"v1", "v2", "champion"}
+
+
+def test_a_verdict_names_a_case_that_only_the_baseline_has_as_its_copy_does(private: Workspace):
+    named = cases(customer={"name": NAME, "email": EMAIL})
+    write_cases(private.root, [*named, {**named[0], "id": f"{EMAIL} gone"}])
+    before = ran(private)
+    write_cases(private.root, named)
+    run = ran(private)
+    verdict = replace(example_verdict(read_report(run.folder), target="v1"), rules=(), gone=(f"{EMAIL} gone",))
+    (run.folder / "verdict.json").write_bytes(msgspec.json.encode(verdict))
+    gates = {"v1": GateFiles(files={"verdict.json": "verdict.json"}, outcome="fail")}
+    baseline = StoredBaseline(folder=f"../{before.folder.name}", target="v1")
+    left = leaving(POLICY, request_for(run.folder, baseline=baseline, gates=gates)).request
+    assert left.baseline is not None
+    [outside] = json.loads((Path(left.folder) / "verdict.json").read_bytes())["gone"]
+    assert outside.startswith("[customer redacted] gone ")
+    assert outside in read_report(Path(left.folder) / left.baseline.folder).cases
+    without = leaving(POLICY, request_for(run.folder, gates=gates)).request
+    assert json.loads((Path(without.folder) / "verdict.json").read_bytes())["gone"] == ["[case redacted]"]
+
+
+def test_patterns_are_sought_in_tags_and_in_what_is_said_of_a_prompt(private: Workspace):
+    run = ran(private)
+    plan = load_plan(run.folder)
+    (run.folder / "plan.json").write_bytes(msgspec.json.encode(replace(plan, git_branch=f"call/{PHONE}")))
+    commit, digest = "12345678" * 5, "sha256:" + "12345678" * 8
+    tags = {"branch": f"call/{PHONE}", "commit": commit, "mlflow.user": PHONE}
+    draft = PromptDraft(
+        prompt="desk", content=PromptText("Hello."), tags={DIGEST_TAG: digest, "by": PHONE}, message=f"As {PHONE} said"
+    )
+    numbered = replace(draft, content=PromptText("Hello.", configuration={"seed": 49170123}))
+    request = request_for(run.folder, tags=tags, prompts={"v1": draft, "v2": numbered})
+    left = leaving(PrivacyPolicy(patterns={"phone": r"\+?\d[\d ]{7,}"}), request).request
+    assert left.tags == {"branch": "call/[phone redacted]", "commit": commit, "mlflow.user": "[phone redacted]"}
+    told = left.prompts["v1"]
+    assert (told.tags, told.message) == ({DIGEST_TAG: digest, "by": "[phone redacted]"}, "As [phone redacted]said")
+    assert set(left.prompts) == {"v1"}
+    assert load_plan(Path(left.folder)).git_branch == "call/[phone redacted]"
+
+
+def test_a_key_in_what_a_case_or_slice_is_called_stays_without_any_policy(private: Workspace):
+    key = "sk-planted/0123+456789"
+    write_cases(private.root, [{**row, "id": f"{row['id']} {key}", "slices": [key]} for row in cases(4)])
+    run = run_suite(private, "desk", RunOptions(track=False), Silent())
+    request = request_for(run.folder, summary=run.summary)
+    word = {"DESK_PASSWORD": "question"}
+    assert leaving(PrivacyPolicy(), request, word).request is request
+    left = leaving(PrivacyPolicy(), request, {**word, "DESK_KEY": key})
+    assert held(Path(left.request.folder), (key,)) == set()
+    report = read_report(Path(left.request.folder))
+    assert [case.slices for case in report.cases.values()] == [("[DESK_KEY redacted]",)] * 4
+    assert all(name.startswith("c") and "[DESK_KEY redacted]" in name for name in report.cases)
+    assert left.request.summary is not None
+    assert set(left.request.summary.targets["v1"].slices) == {"[DESK_KEY redacted]"}
 
 
 def test_a_field_that_is_misspelt_is_told_and_a_prompt_in_which_a_pattern_finds_something_stays(private: Workspace):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,12 +25,12 @@ from plimsoll.api import (
     sync_runs,
 )
 from plimsoll.config import Workspace
-from plimsoll.errors import ExitCode, PlimsollError
+from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply, ScriptedEndpoint
 from plimsoll.testing.writer import thread_writer
-from plimsoll.types import Failure, Output
+from plimsoll.types import CellRecord, Failure, Output, Usage
 
 KEY = "sk-planted/0123+456789"
 """Of the environment, by the usual name."""
@@ -96,6 +96,29 @@ gate:
   rules:
     - {metric: exact_match, at_least: 0.1}
 """
+
+
+ENDPOINT = """\
+  v1:
+    http:
+      url: "${OPENAI_BASE_URL}/chat/completions"
+      headers: {Authorization: "Bearer ${OPENAI_API_KEY}", X-Entry: "entry ${DESK_ENTRY}"}
+      body: {model: scripted, messages: [{role: user, content: "one {{ question }}"}]}
+      retries: 0
+    output: $.choices[0].message.content
+"""
+
+
+class Stopping(Silent):
+    """Ctrl-C at the eighth answer."""
+
+    def __init__(self) -> None:
+        self.answers = 0
+
+    def finished(self, record: CellRecord, asked: Sequence[Usage]) -> None:
+        self.answers += 1
+        if self.answers == 8:
+            raise KeyboardInterrupt
 
 
 def forms() -> set[bytes]:
@@ -176,6 +199,35 @@ def test_answers_scores_and_failures_are_recorded_without_keys(planted: Workspac
     assert leaks(planted.root) == []
 
 
+@pytest.mark.usefixtures("quiet")
+def test_an_endpoint_and_what_it_answers_are_recorded_without_keys(planted: Workspace):
+    edit(planted.root, "suites/desk.yaml", "  v1: {prompt: prompts/v1.jinja2, model: main}\n", ENDPOINT)
+    edit(planted.root, "suites/desk.yaml", "  - rubric", "#  - rubric")
+    ran = run_suite(planted, "desk", RunOptions(targets=("v1",), track=False), Silent())
+    outcomes = {record.cell.case: record.outcome for record in read_report(ran.folder).cells}
+    assert isinstance(outcomes["c0"], Output)
+    assert isinstance(outcomes["c3"], Failure)
+    assert "is not known" in outcomes["c3"].message
+    said = outcomes["c5"]
+    assert isinstance(said, Output)
+    assert said.text.endswith("and Bearer [OPENAI_API_KEY redacted].")
+    assert leaks(planted.root) == []
+
+
+@pytest.mark.mlflow
+@pytest.mark.usefixtures("quiet")
+def test_a_run_that_is_interrupted_and_logged_later_leaves_no_key(planted: Workspace, tracked: Workspace):
+    with thread_writer(tracked) as writer:
+        with pytest.raises(InterruptedRunError) as caught:
+            run_suite(tracked, "desk", RunOptions(targets=("v1",)), Stopping(), writer=writer)
+        assert clean(str(caught.value), str(caught.value.remedy))
+        assert leaks(planted.root) == []
+        ran = run_suite(tracked, "desk", RunOptions(resume=True), Silent(), writer=writer)
+    assert ran.logged is not None
+    assert ran.logged.unsynced is None
+    assert leaks(planted.root) == []
+
+
 @pytest.mark.mlflow
 @pytest.mark.usefixtures("quiet")
 def test_no_key_is_in_what_was_run_gated_promoted_and_synced(planted: Workspace, tracked: Workspace):
@@ -211,6 +263,23 @@ def test_no_command_shows_a_key(
     told += tried
     assert {ended.code for ended in told} <= {int(code) for code in ExitCode}
     assert [ended for ended in told if not clean(ended.out, ended.err)] == []
+    assert leaks(planted.root) == []
+
+
+def test_a_doctor_shows_no_key(
+    planted: Workspace,
+    endpoint: ScriptedEndpoint,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # Some endpoints take a key as a part of their address.
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{endpoint.url}/{DOTTED}/{KEY}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:{PASSWORD}@127.0.0.1:9")
+    for more in ((), ("--json",)):
+        ended = plimsoll(capsys, "doctor", *more)
+        assert "/[DESK_TOKEN redacted]/[OPENAI_API_KEY redacted] answers" in " ".join(ended.out.split())
+        assert "127.0.0.1:9" in ended.out
+        assert clean(ended.out, ended.err)
     assert leaks(planted.root) == []
 
 

@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -142,6 +144,18 @@ def test_a_function_answers_from_one_worker_that_ends_with_the_model(loaded: Cal
     assert not Path(f"/proc/{first}").exists() or sys.platform != "linux"
     with pytest.raises(UsageError, match="is closed"):
         model.predict([{"question": "a"}])
+
+
+def test_who_asks_while_it_is_closed_is_told_that(loaded: Callable[..., BundleModel], desk: Desk):
+    model = loaded(prompt_bundle())
+    desk.delay = 60.0
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(model.predict, asking(1)) for _ in range(3)]
+        while desk.requests < 3:
+            time.sleep(0.01)
+        model.close()
+    assert [type(answer.exception()) for answer in answers] == [UsageError] * 3
+    assert all("is closed" in str(answer.exception()) for answer in answers)
 
 
 @pytest.mark.parametrize("change", ["byte", "settings", "added"])

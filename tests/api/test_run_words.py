@@ -88,8 +88,9 @@ def test_of_a_branch_the_newest_whole_run_is_taken_and_a_clean_one_before_others
     assert taken(here, server, "tag:release=1.4") == f"fetched/{dirty.state.run}:v2"
     started = load_plan(whole).started[:16].replace("T", " ")
     where = f"of {started} UTC, commit c0ffee00, branch main, from MLflow run {1:032x}"
-    [note] = sides(here, server, "branch:main:v2").notes
+    note, same = sides(here, server, "branch:main:v2").notes
     assert note == f"the baseline is v2 of branch:main, which is run {whole.name} {where}"
+    assert same == f"run {whole.name} ran the very v2 that is gated: against itself nothing gets worse"
     with pytest.raises(UsageError, match=r"no run for branch:main can be taken: .* is not complete; .* was filtered"):
         sides(here, server, "branch:main", repeats=2)
 
@@ -117,7 +118,7 @@ def test_what_does_not_say_what_its_param_says_is_refused(there: Workspace, here
     journal.write_bytes(whole[:-20])
     with pytest.raises(TamperedError, match=r"was altered: journal\.jsonl is not what was logged"):
         sides(here, server, "branch:main")
-    assert list((here.state / "fetched").iterdir()) == []
+    assert [path.suffix for path in (here.state / "fetched").iterdir()] == [".lock"]
     journal.write_bytes(whole)
     for state, message in (
         (msgspec.structs.replace(found.state, branch="release"), "its plan and journal say something else"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ from tests.api.test_gating import without_registry
 from plimsoll.api import Fate, GateOptions, RunOptions, gate_suite, promote_suite, run_suite, sync_runs
 from plimsoll.api.doctoring import diagnose
 from plimsoll.api.owed import marked, read_owed, told_owed
+from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun
 from plimsoll.api.sealing import GateRun
+from plimsoll.api.syncing import unlogged
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, InfrastructureError, InterruptedRunError, UsageError
 from plimsoll.runs.observer import Silent
@@ -251,6 +254,76 @@ def test_runs_that_a_slow_server_made_twice_are_one_after_a_sync(
         store.client.create_run(store.experiment_id, start_time=1, tags=tags | {"plimsoll.target": "v2"})
     assert fates(tracked, writer, name) == [Fate.THERE]
     assert contents(tracked) == once
+
+
+def test_a_report_of_a_run_that_is_owed_says_so_and_its_file_does_not(tracked: Workspace, dead: MlflowWriter):
+    folder = run(tracked, dead).folder
+    told = f"it is not in MLflow yet: plimsoll sync {folder.name}"
+    assert stored_run(tracked, folder.name).view.notes.count(told) == 1
+    assert "not in MLflow yet" not in (folder / "report.html").read_text(encoding="utf-8")
+    untracked = run(tracked, dead, track=False).folder
+    assert told not in stored_run(tracked, untracked.name).view.notes
+    (folder / "tracking.json").write_bytes(b"{")
+    assert "whether it is in MLflow can't be told: " in stored_run(tracked, folder.name).view.notes[-1]
+
+
+def test_what_was_deleted_in_mlflow_is_logged_again_before_a_promotion(tracked: Workspace, writer: MlflowWriter):
+    folder = run(tracked, writer).folder
+    once = contents(tracked)
+    with thread_writer(tracked, before=dying) as mortal:
+        # The store has it: nothing is logged.
+        assert unlogged(tracked, folder, mortal) is None
+    with open_store(None, tracked, dict(os.environ)) as store:
+        found = store.client.search_runs([store.experiment_id])
+        [target] = [each for each in found if each.data.tags.get("plimsoll.target") == "v2"]
+        store.client.delete_run(target.info.run_id)
+    assert unlogged(tracked, folder, writer) is None
+    assert contents(tracked)["finished"] == once["finished"] == 3
+    with open_store(None, tracked, dict(os.environ)) as store:
+        for each in store.client.search_runs([store.experiment_id]):
+            store.client.delete_run(each.info.run_id)
+    assert contents(tracked)["runs"] == 0
+    with thread_writer(tracked, before=dying) as mortal:
+        refused = unlogged(tracked, folder, mortal)
+    assert f"run {folder.name} is not in MLflow: the MLflow writer failed" in str(refused)
+    assert unlogged(tracked, folder, writer) is None
+    assert contents(tracked)["finished"] == 3
+
+
+def test_a_run_whose_baseline_s_run_was_removed_is_logged_without_it(
+    tracked: Workspace, writer: MlflowWriter, dead: MlflowWriter
+):
+    other, mine = (run(tracked, dead).folder for _ in range(2))
+    gate(tracked, dead, run_id=mine.name, baseline=f"run:{other.name}:v2")
+    entry = read_owed(mine)
+    assert entry is not None
+    assert entry.request.baseline is not None
+    shutil.rmtree(other)
+    told = {each.run: each for each in sync_runs(tracked, writer=writer).runs}
+    assert told[mine.name].fate is Fate.LOGGED
+    assert told[mine.name].notes == (f"run {other.name}, whose v2 is the baseline, was removed: logged without it",)
+    assert marked(tracked.state) == frozenset()
+    assert "verdict.json" in artifacts(tracked, str(told[mine.name].mlflow_run_id))
+
+
+def test_a_gate_over_a_run_leaves_it_the_circumstances_under_which_it_ran(
+    tracked: Workspace, dead: MlflowWriter, monkeypatch: pytest.MonkeyPatch
+):
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/7/merge"}
+    for name in (*job, "GITHUB_HEAD_REF", "GITHUB_EVENT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    untracked = run(tracked, dead, track=False).folder
+    for name, value in {**job, "GITHUB_HEAD_REF": "shorter-answers"}.items():
+        monkeypatch.setenv(name, value)
+    folder = run(tracked, dead).folder
+    for name in (*job, "GITHUB_HEAD_REF"):
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("CI", raising=False)
+    for each, known in ((folder, ("pr", "shorter-answers", "7")), (untracked, ("local", None, None))):
+        gate(tracked, dead, run_id=each.name)
+        entry = read_owed(each)
+        assert entry is not None
+        assert tuple(entry.request.tags.get(name) for name in ("trigger", "branch", "pr")) == known
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@ import base64
 import html
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -118,6 +119,36 @@ def test_a_secret_is_found_as_html_python_and_nested_json_write_it() -> None:
         json.dumps(secret, ensure_ascii=False),
     ):
         assert "ant" not in redactor.text(text), text
+
+
+def test_a_secret_is_found_however_an_address_or_a_script_escapes_it() -> None:
+    secret = "sk/plant+ed=0123@x"
+    redactor = Redactor({"A_KEY": secret})
+    for text in (
+        quote(secret, safe="/"),
+        quote(secret, safe="").replace("%2F", "%2f").replace("%2B", "%2b").replace("%3D", "%3d"),
+        quote(secret, safe="/").lower(),
+        json.dumps(secret).replace("/", "\\/"),
+        json.dumps(json.dumps(secret).replace("/", "\\/")),
+    ):
+        assert "plant" not in redactor.text(text), text
+
+
+def test_a_name_that_a_secret_is_a_part_of_stays_whole(tmp_path: Path) -> None:
+    secrets = {"A_PASSWORD": "plimsoll", "B_KEY": "desk-run", "C_KEY": "abcd-desk-run-0123"}
+    redactor = Redactor(secrets).keeping(["20260314-desk-run-eu-1a2b", "other"])
+    text = "plimsoll sync 20260314-desk-run-eu-1a2b: no desk-run, no abcd-desk-run-0123"
+    shown = "plimsoll sync 20260314-desk-run-eu-1a2b: no [B_KEY redacted], no [C_KEY redacted]"
+    assert redactor.text(text) == shown
+    assert redactor.kept == ("[A_PASSWORD redacted]", "[B_KEY redacted]")
+    assert Redactor(secrets).text("desk-run-eu") == "[B_KEY redacted]-eu"
+    assert (redactor.finds(b"plimsoll 20260314-desk-run-eu-1a2b"), redactor.finds(b"a desk-run")) == (False, True)
+    for shift in range(len(text)):
+        # It stands at each place around the end of a block.
+        before = "." * ((1 << 20) - shift)
+        (tmp_path / "source").write_text(before + text, encoding="utf-8")
+        redactor.copy(tmp_path / "source", tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == (before + shown).encode()
 
 
 def test_of_a_key_with_several_lines_each_is_a_secret() -> None:

@@ -123,6 +123,22 @@ def test_every_mistake_in_what_is_to_be_bundled_is_told_at_once(tmp_path: Path) 
     assert "sk-planted" not in text
 
 
+def test_a_password_that_is_a_word_is_refused_where_it_stands_alone(tmp_path: Path) -> None:
+    secrets = {"A_PASSWORD": "desk-run", "B_KEY": "settings", "C_KEY": "sk-planted-0123456789"}
+
+    def make(text: str) -> None:
+        make_bundle(workspace(tmp_path, text), [Path("prompts/answer.jinja2")], PROMPT, MODELS, secrets)
+
+    make("As desk-runner of mydesk-run.example say: {{ q }}, by the file_settings.")
+    for text, name in (
+        ("The password is desk-run.", "A_PASSWORD"),
+        ("postgresql://ann:desk-run@db", "A_PASSWORD"),
+        ("xsk-planted-0123456789x", "C_KEY"),
+    ):
+        with pytest.raises(ConfigError, match=f"holds the value of the environment variable {name}"):
+            make(text)
+
+
 def test_a_prompt_without_a_file_is_no_bundle_and_an_endpoint_is(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a prompt target without a file can't be bundled"):
         make_bundle(tmp_path, [], PROMPT, MODELS)

@@ -265,3 +265,30 @@ def test_a_prompt_is_put_right_from_the_bundle_alone_and_never_from_an_altered_o
     assert found is not None
     assert "could not be brought up to date: the stored bundle" in str(found.note)
     assert bundle("one") == ONE
+
+
+def test_nul_is_replaced_as_in_all_that_is_logged(store: RegistryStore) -> None:
+    wanted = draft(chat("a\0b {{ question }}"))
+    assert wanted.content.text == "a\ufffdb {{ question }}"
+    assert keep_prompt(store, wanted) == KeptPrompt(NAME, 1) == keep_prompt(store, wanted)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (chat("x" * 100_001), "it has 100,001 characters, and MLflow takes 100,000"),
+        # As MLflow writes it, with letters escaped.
+        (chat("user:\n" + "\u00fc" * 20_000), r"it has 120,\d{3} characters"),
+    ],
+)
+def test_a_prompt_that_is_too_long_for_mlflow_is_refused_before_anything_is_made(made: Bundle, words: str) -> None:
+    store = MemoryRegistryStore()
+    with pytest.raises(UsageError, match=words):
+        keep_prompt(store, draft(made))
+    assert store.prompts(NAME) == ()
+    # It stops no promotion.
+    notes: list[str] = []
+    move(store, made, None, tell=notes.append)
+    assert len(notes) == 1
+    assert "characters, and MLflow takes" in notes[0]
+    assert store.aliases(SUITE) == {"champion": 1}

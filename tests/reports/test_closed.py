@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
+from plimsoll.errors import FailureKind
 from plimsoll.reports.closed import shown
 from plimsoll.reports.html import render_html
 from plimsoll.reports.junit import render_junit
@@ -15,9 +16,24 @@ from plimsoll.reports.model import View
 from plimsoll.reports.phrases import ordinal
 from plimsoll.reports.terminal import render_run, render_verdict
 from plimsoll.reports.view import build_view
-from plimsoll.stats import summarise
+from plimsoll.stats import Reading, readings, summarise
 from plimsoll.testing.reports import example_report, example_verdict
-from plimsoll.types import Attempts, Case, Message, Output, Part, Report, Scored, Turn, Verdict
+from plimsoll.types import (
+    Aggregate,
+    Attempts,
+    Case,
+    EvaluatorInfo,
+    Failure,
+    Message,
+    Metric,
+    MetricKind,
+    Output,
+    Part,
+    Report,
+    Scored,
+    Turn,
+    Verdict,
+)
 
 
 def closed(report: Report) -> Report:
@@ -91,6 +107,30 @@ def test_conversations_reasons_and_traces_are_closed_too(report: Report) -> None
     assert "secret" not in str([found.cells[0], found.cells[:1], found.finder()(record.cell), list(found.failed())])
     assert found.numbering()(name) == 0
     assert shown(found) is found
+
+
+def test_labels_are_counted_by_name_only_where_their_metric_lists_them(report: Report) -> None:
+    metrics = (
+        Metric(name="tone", kind=MetricKind.LABEL, labels=("warm", "cold")),
+        Metric(name="said", kind=MetricKind.LABEL),
+    )
+    scores = {"tone": Scored(value="warm", passed=True), "said": Scored(value="secret", passed=True)}
+    refused = Failure(kind=FailureKind.SERVER, message="secret", remedy="secret")
+    report = replace(
+        report,
+        run=replace(report.run, evaluators={"e": EvaluatorInfo(name="e", digest="", metrics=metrics)}),
+        cells=tuple(replace(record, scores=scores) for record in report.cells),
+        aggregates={next(iter(report.run.targets)): {"e": Aggregate(figures={"f": refused}, failure=refused)}},
+    )
+    found = next(iter(summarise(report).targets.values())).metrics
+    assert set(found["tone"].labels) == {"warm"}
+    assert set(found["said"].labels) == {"held out"}
+    assert (found["said"].mean, found["said"].n) == (found["tone"].mean, found["tone"].n)
+    for form, text in documents(build_view(report, summarise(report), [])).items():
+        assert "secret" not in text, form
+    # A gate reads them in another way.
+    cells = readings(report, next(iter(report.run.targets)), metrics[1]).values()
+    assert {each.label for cell in cells for each in cell if isinstance(each, Reading)} == {"held out"}
 
 
 def test_what_is_not_held_out_is_as_it_was(report: Report) -> None:

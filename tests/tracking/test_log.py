@@ -28,6 +28,7 @@ from plimsoll.tracking import (
 from plimsoll.tracking.tables import SHOWN_ROWS
 from plimsoll.tracking.traces import is_failure
 from plimsoll.types import Failure, Report
+from plimsoll.version import __version__
 
 pytestmark = pytest.mark.mlflow
 
@@ -134,6 +135,34 @@ def test_logging_a_run_twice_gives_no_duplicate(store: TrackingStore, tmp_path: 
     again = log(store, report, tmp_path)
     assert (again.parent, again.targets, again.unsynced) == (first.parent, first.targets, None)
     assert len(ours(store)) == 3
+
+
+def test_a_param_that_is_another_one_now_stays_is_told_and_nothing_is_owed(
+    store: TrackingStore, tmp_path: Path
+) -> None:
+    report = example_report(cases=6, targets=("v1", "v2"))
+    small = TrackingPolicy(traces="none")
+
+    def again(cases: int | None, *, complete: bool) -> LoggedRun:
+        now = msgspec.structs.replace(report, run=msgspec.structs.replace(report.run, complete=complete))
+        attached = replace(attachments(tmp_path), cases=cases)
+        return log_run(store, now, summarise(now), attached, policy=small)
+
+    first = again(None, complete=False)
+    assert (first.unsynced, first.notes) == (None, ())
+    child = first.targets["v1"]
+    # As an earlier version logged it, which had its own number among the params.
+    store.client.log_param(child, "plimsoll_version", "0.0.1")
+    later = again(5, complete=True)
+    assert (later.unsynced, later.parent, later.targets) == (None, first.parent, first.targets)
+    told = [note.partition(" in MLflow: ")[2] for note in later.notes]
+    assert told == ["params keep what was logged first, and are otherwise now: cases"] * 3
+    data = store.client.get_run(child).data
+    assert (data.params["cases"], data.params["plimsoll_version"]) == ("6", "0.0.1")
+    assert "otherwise now: cases" in data.tags["mlflow.note.content"]
+    assert (data.tags["plimsoll.version"], data.tags["plimsoll.complete"]) == (__version__, "true")
+    # As it was at first, nothing is told any more.
+    assert again(None, complete=False).notes == ()
 
 
 def test_what_was_cut_short_is_completed_by_logging_again(store: TrackingStore, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import quote
 
 import msgspec
@@ -19,7 +20,25 @@ from plimsoll.testing.reports import example_report, example_verdict
 from plimsoll.tracking.masks import Patterns, Values
 from plimsoll.tracking.privacy import Redaction
 from plimsoll.tracking.private_rows import Row, Rules
-from plimsoll.types import Case, CellRecord, Failed, Failure, Output, Report, Score, Scored, Span, Turn, Usage
+from plimsoll.types import (
+    Case,
+    CellRecord,
+    Decision,
+    Failed,
+    Failure,
+    Flip,
+    Metric,
+    MetricKind,
+    Output,
+    Report,
+    RuleResult,
+    Score,
+    Scored,
+    Skipped,
+    Span,
+    Turn,
+    Usage,
+)
 
 EMAIL, NAME = "ann.lee@example.com", "Ann O'Lee"
 CUSTOMER = {"name": NAME, "email": EMAIL, "age": 41, "id": 48151623, "tags": ["vip", None]}
@@ -203,9 +222,102 @@ def test_of_held_out_cases_nothing_that_is_said_leaves() -> None:
     assert (found.case.id, found.case.group, found.case.slices) == ("c1", "g", ("s",))
     assert isinstance(said["m"], Scored)
     assert said["m"].value == 0.5
-    told = found.outcome(Failure(kind=FailureKind.RATE_LIMIT, message="slow down", remedy="wait"))
-    assert isinstance(told, Failure)
-    assert told.message == "slow down"
+    # A server's words quote what it was asked, whatever it refuses it for.
+    for kind in (FailureKind.SERVER, FailureKind.RATE_LIMIT, FailureKind.INVALID_REQUEST):
+        told = found.outcome(Failure(kind=kind, message=f"no: {NAME}", remedy=f"ask {NAME}"))
+        assert told == Failure(kind=kind, message="held out", remedy=kind.remedy)
+    capped = Failure(kind=FailureKind.SPEND_CAP, message="the cap is reached", remedy="raise it")
+    assert found.outcome(capped) == capped
+
+
+def test_of_held_out_cases_a_label_leaves_where_its_metric_lists_it() -> None:
+    metrics = {
+        name: Metric(name=name, kind=MetricKind.LABEL, labels=labels)
+        for name, labels in {"tone": ("warm", "cold"), "said": ()}.items()
+    }
+    found = Redaction(PrivacyPolicy(), closed=True, metrics=metrics).row(case())
+    given: dict[str, Score] = {
+        "tone": Scored(value="warm", passed=True),
+        "said": Scored(value=NAME, passed=True),
+        "other": Scored(value=NAME),
+        "skipped": Skipped(reason=f"{NAME} is no question"),
+    }
+    assert found.scores(given, None) == {
+        "tone": given["tone"],
+        "said": Scored(value="held out", passed=True),
+        "other": Scored(value="held out"),
+        "skipped": Skipped(reason="held out"),
+    }
+
+
+def test_numbers_are_searched_and_all_others_stay_as_they_are() -> None:
+    subject = Case(
+        id="c1",
+        inputs={"account": 12345678, "copy": 12345678, "card": 4917.25e12, "phone": 4917012345600},
+        expected={"account": 12345678, "open": True, "age": 41, "share": 0.5, "none": None},
+    )
+    found = row(subject, "account", "card", patterns={"phone": r"49170\d{8}"})
+    assert found.case.inputs == {
+        "account": "[account redacted]",
+        "copy": "[account redacted]",
+        "card": "[card redacted]",
+        "phone": "[phone redacted]",
+    }
+    assert found.case.expected == {
+        "account": "[account redacted]",
+        "open": True,
+        "age": 41,
+        "share": 0.5,
+        "none": None,
+    }
+    value = {"to": [12345678, 12345678.0, -12345678], "n": 3, "yes": True, "x": 1.5, "card": 4917250000000000}
+    output = Output(text=json.dumps(value), value=value, extra={"raw": json.dumps({"a": 12345678})}, latency=1.5)
+    shown = found.outcome(output)
+    assert isinstance(shown, Output)
+    assert shown.value == {
+        "to": ["[account redacted]", "[account redacted].0", "-[account redacted]"],
+        "n": 3,
+        "yes": True,
+        "x": 1.5,
+        "card": "[card redacted]",
+    }
+    # What is redacted of a value leaves JSON in the text that is its JSON.
+    assert json.loads(shown.text) == shown.value
+    assert shown.extra == {"raw": '{"a": [account redacted]}'}
+    # Where a line of the journal holds one, it is seen; figures are never changed.
+    assert found.changes('{"account":1.2345678e7,"to":12345678}')
+    assert found.scores({"m": Scored(value=12345678.0)}, None) == {"m": Scored(value=12345678.0)}
+
+
+PLACE = 'Zoë "Z" Ünal, Kadıköy / Moda 47'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        quote(PLACE, safe="/"),
+        quote(PLACE, safe="").lower(),
+        quote(PLACE, safe="/:@!$&'()*+,;="),
+        json.dumps(PLACE).replace("/", "\\/"),
+        json.dumps(json.dumps({"a": PLACE}, ensure_ascii=False), ensure_ascii=False),
+        json.dumps(json.dumps({"a": PLACE})),
+        json.dumps(json.dumps(PLACE).replace("/", "\\/")),
+        html.escape(PLACE).replace("/", "&#x2F;"),
+        normalize("NFD", PLACE),
+        json.dumps(normalize("NFD", PLACE)),
+        f"{'İ' * 20} {PLACE}",
+    ],
+)
+def test_a_value_is_found_as_programs_write_it(form: str) -> None:
+    shown = row(Case(id="c1", inputs={"place": PLACE}), "place").text(f"at {form}!")
+    assert "[place redacted]" in shown
+    assert "Moda" not in shown
+
+
+def test_a_part_of_a_value_is_found_behind_letters_that_grow_in_lower_case() -> None:
+    subject = Case(id="c1", inputs={"place": "Kadıköy caddesi Moda sokak numara 47"})
+    shown = row(subject, "place").text(f"{'İ' * 20} not found: Kadıköy caddesi Moda", cut=True)
+    assert shown == f"{'İ' * 20} not found: [place redacted]"
 
 
 def failing(report: Report, message: str) -> Report:
@@ -230,6 +342,34 @@ def test_sentences_about_a_run_quote_no_case(closed: bool) -> None:
     assert quoted[12:50] not in written(shown)
     assert shown.rules == verdict.rules
     assert shown.outcome is verdict.outcome
+
+
+def test_a_verdict_names_cases_and_slices_as_all_else_does() -> None:
+    report = example_report(cases=4, hostile=False)
+    first, *_ = report.cases
+    verdict = replace(
+        example_verdict(report),
+        rules=(
+            RuleResult(
+                metric="m",
+                rule=f"at least 0.5 in {EMAIL}",
+                slice=EMAIL,
+                outcome=Decision.FAIL,
+                reason="too low",
+                flipped=(Flip(case=f"{EMAIL}-7", baseline=1.0, challenger=0.0),),
+                failing=(first,),
+            ),
+        ),
+        gone=(f"{EMAIL}-7", f"{EMAIL}-8"),
+    )
+    fields = Redaction(PrivacyPolicy(redact=["customer"]), closed=False)
+    [rule] = (shown := fields.verdict(verdict, report, {f"{EMAIL}-7": "[customer redacted] abc"})).rules
+    # One is the baseline's; of the other nobody knows any more what was redacted of it.
+    assert shown.gone == ("[customer redacted] abc", "[case redacted]")
+    assert (rule.flipped[0].case, rule.failing) == ("[customer redacted] abc", (first,))
+    found = Redaction(PrivacyPolicy(patterns={"mail": r"\S+@[\w.-]+"}), closed=False).verdict(verdict, report)
+    assert EMAIL not in written(found)
+    assert (found.rules[0].slice, found.gone) == ("[mail redacted]", ("[mail redacted]", "[mail redacted]"))
 
 
 def test_a_field_that_no_case_has_is_told_with_a_near_match() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -116,18 +118,40 @@ def test_what_was_rewritten_is_put_right_and_noted(store: TrackingStore) -> None
 
 
 @pytest.mark.long
-def test_a_prompt_that_can_not_be_kept_is_told_and_logging_again_completes_it(store: TrackingStore) -> None:
-    store.client.create_prompt(NAME)
+def test_a_prompt_that_can_not_be_kept_now_is_told_and_logging_again_completes_it(
+    store: TrackingStore, workspace: Workspace
+) -> None:
+    def change(statement: str) -> None:
+        with closing(sqlite3.connect(workspace.state / "mlflow.db")) as database, database:
+            database.execute(statement)
+
+    refuse = "CREATE TRIGGER refuse BEFORE INSERT ON model_versions BEGIN SELECT RAISE(FAIL, 'out of order'); END"
+    change(refuse)
     report = report_of()
     logged = log(store, report, traces="all")
-    assert "the prompt of v1 is not kept: MLflow has a prompt or model" in str(logged.unsynced)
+    assert "the prompt of v1 is not kept: " in str(logged.unsynced)
     assert set(logged.targets) == {"v1", "v2"}, "everything else is there"
-    store.client.delete_prompt(NAME)
+    change("DROP TRIGGER refuse")
     assert log(store, report, traces="all").unsynced is None
     for version in (1, 2):
         linked = linked_tags(KeptPrompt(NAME, version))
         traces = traces_of(store, version)
         assert len([trace for trace in traces if linked.items() <= trace.tags.items()]) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("theirs.prompt", "MLflow has a prompt or model 'theirs.prompt' that is not"), ("no/name", "Invalid")],
+)
+def test_a_prompt_that_mlflow_will_never_take_is_noted_and_nothing_waits_for_it(
+    store: TrackingStore, name: str, why: str
+) -> None:
+    store.client.create_prompt("theirs.prompt")
+    logged = log(store, report_of(), {"v1": replace(DRAFTS["v1"], prompt=name)})
+    assert logged.unsynced is None
+    [note] = logged.notes
+    assert note.startswith("the prompt of v1 is not kept in MLflow: ")
+    assert why in note
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_settings_are_flattened_and_long_values_say_that_they_were_cut() -> None
         model="local",
         identity={"model": {"temperature": 0.2, "stop": ["a", "b"]}, "files": {"flows/a.py": "x" * 7000}},
     )
-    params = target_params(report, info)
+    params = target_params(report, info, 7)
     assert params["setting.model.temperature"] == "0.2"
     assert params["setting.model.stop"] == '["a", "b"]'
     assert params["setting.files.flows.a.py"] == cut("x" * 7000, 6000)

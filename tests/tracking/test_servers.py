@@ -20,9 +20,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from plimsoll.config import ProjectSettings, TargetSettings, TrackingPolicy, Workspace
-from plimsoll.errors import InfrastructureError
+from plimsoll.errors import FailureKind, InfrastructureError
 from plimsoll.registry import Bundle, Evidence, StaleChampionError, champion, history, load_bundle, promote, rollback
 from plimsoll.stats.summary import summarise
 from plimsoll.testing.mlflow_server import NoMlflowServerError, mlflow_server
@@ -40,7 +41,7 @@ from plimsoll.tracking import (
     open_store,
 )
 from plimsoll.tracking.redact import TrackingRedactor
-from plimsoll.types import Decision, Failed, Report, Scored
+from plimsoll.types import Decision, Failed, Failure, Report, Scored
 
 pytestmark = pytest.mark.mlflow
 
@@ -167,8 +168,44 @@ def test_a_verdict_is_attached_and_read_back(backend: Backend, tmp_path: Path) -
         assert run == logged.targets["v1"]
         there = store.client.download_artifacts(run, "gate/verdict.json", str(tmp_path))
         assert Path(there).read_bytes() == verdict.read_bytes()
+        attach(store, report.run.id, {"verdict.json": verdict}, target="v1", outdated=["gate/verdict.json", "no/file"])
+        assert store.client.list_artifacts(run, "gate") == []
+        assert "verdict.json" in {file.path for file in store.client.list_artifacts(run)}
     tags = backend.ask("SELECT value FROM tags WHERE run_uuid = :run AND key = 'plimsoll.v'", run=run)
     assert tags == [("pass",)]
+
+
+@pytest.mark.parametrize("backend", EVERYWHERE, indirect=True)
+def test_what_a_resumed_run_s_traces_said_of_older_answers_is_gone(backend: Backend, tmp_path: Path) -> None:
+    made = example_report(cases=3, targets=("v1", "v2"), flawless=True, hostile=False)
+    right = {"exact_match": Scored(value=True, passed=True)}
+    report = replace(made, cells=tuple(replace(cell, scores=cell.scores | right) for cell in made.cells))
+    first, *rest = report.cells
+    failure = Failure(kind=FailureKind.SERVER, message="down", remedy="wait")
+    bad = {"exact_match": Scored(value=False, passed=False), "token_f1": Failed(failure=failure)}
+    older = replace(first, scores=first.scores | bad, cached=True)
+    query = (
+        "SELECT c.value, r.value, t.key FROM trace_tags t "
+        "JOIN trace_tags o ON o.request_id = t.request_id AND o.key = 'plimsoll.run' AND o.value = :run "
+        "JOIN trace_tags c ON c.request_id = t.request_id AND c.key = 'plimsoll.case' "
+        "JOIN trace_tags r ON r.request_id = t.request_id AND r.key = 'plimsoll.target'"
+    )
+    with backend.open(tmp_path, "resumed") as store:
+
+        def logged(run: str, **changed: Any) -> set[Any]:
+            now = replace(report, run=replace(report.run, id=run, complete="cells" not in changed), **changed)
+            assert log(store, now, tmp_path).unsynced is None
+            return set(backend.ask(query, run=run))
+
+        whole = logged("whole")
+        gone = {
+            "plimsoll.cached",
+            "plimsoll.fails.exact_match",
+            "plimsoll.fails.token_f1",
+            "plimsoll.flips.exact_match",
+        }
+        assert {key for *_, key in logged("resumed", cells=(older, *rest)) - whole} == gone
+        assert logged("resumed") == whole
 
 
 @pytest.mark.parametrize("backend", EVERYWHERE, indirect=True)

@@ -20,12 +20,22 @@ from plimsoll.runs.plan import Plan, save_plan
 from plimsoll.stats.summary import summarise
 from plimsoll.tracking import Attachments, LoggedRun, TrackingStore, log_run, open_store
 from plimsoll.tracking.run_search import MlflowStoredRuns, Wanted
-from plimsoll.tracking.stored_runs import is_whole, pack, packed_names, states_of, unpack
-from plimsoll.types import Case, CellId, EvaluatorInfo, Metric, Output, Scored, TargetInfo
+from plimsoll.tracking.stored_runs import (
+    is_whole,
+    next_param,
+    next_verdict,
+    pack,
+    packed_names,
+    state_of,
+    states_of,
+    unpack,
+)
+from plimsoll.types import Case, CellId, Decision, EvaluatorInfo, Metric, Output, Scored, TargetInfo
 
 pytestmark = pytest.mark.mlflow
 
 KEY = "sk-planted-0123456789"
+PASS, FAIL = Decision.PASS, Decision.FAIL
 CASES = [Case(id=name, inputs={"question": name}) for name in ("ape", "bee", "cat")]
 
 
@@ -88,6 +98,17 @@ def test_a_run_comes_back_byte_for_byte_but_for_secrets(store: TrackingStore, tm
     assert summarise(read_report(whole)) == summarise(read_report(folder))
 
 
+def test_the_param_says_what_is_in_the_files_that_are_sent_without_secrets(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r1", git_branch=f"fix/{KEY}", filters=(("question", KEY),))
+    packed, whole = made(tmp_path / "packed"), made(tmp_path / "whole")
+    stored = pack(folder, packed, Redactor({"OPENAI_API_KEY": KEY}))
+    assert KEY not in msgspec.json.encode(stored).decode()
+    assert stored.branch == "fix/[OPENAI_API_KEY redacted]"
+    packed.rename(made((tmp_path / stored.place).parent) / Path(stored.place).name)
+    assert unpack(stored, tmp_path, whole) == ()
+    assert msgspec.structs.replace(state_of(whole), files=stored.files) == stored
+
+
 def test_runs_are_found_by_id_branch_and_tag_the_newest_first(store: TrackingStore, tmp_path: Path) -> None:
     for day, branch, suite in (
         (1, "main", "desk"),
@@ -135,7 +156,28 @@ def test_a_run_that_went_on_has_a_second_param_and_the_first_stays(store: Tracki
     assert [state.complete for state in states] == [False, True]
     assert states[0].place != states[1].place
     [found] = MlflowStoredRuns(store).find(Wanted(by="run", value="r1"))
-    assert (found.state, found.earlier) == (states[1], 0)
+    assert (found.state, found.earlier, found.outcomes) == (states[1], 0, {})
+
+
+def test_what_gates_decided_is_found_with_a_run_the_last_over_each_target(store: TrackingStore, tmp_path: Path) -> None:
+    parent = log(store, run_folder(tmp_path, "r1")).parent
+    assert parent is not None
+    for target, outcome in (("v1", FAIL), ("v1", PASS), ("v2", FAIL), ("v1", PASS)):
+        param = next_verdict(target, outcome, store.client.get_run(parent).data.params)
+        if param is not None:
+            store.client.log_param(parent, *param)
+    params = store.client.get_run(parent).data.params
+    assert [name for name in sorted(params) if name.startswith("gated.")] == ["gated.1", "gated.2", "gated.3"]
+    [found] = MlflowStoredRuns(store).find(Wanted(by="run", value="r1"))
+    assert found.outcomes == {"v1": PASS, "v2": FAIL}
+    # Logged before there were keys: a second param says more, and of the same contents.
+    older = msgspec.json.decode(params["stored.1"])
+    del older["keys"]
+    states = {"stored.1": msgspec.json.encode(older).decode()}
+    assert states_of(states)[0].keys == ()
+    assert next_param(found.state, states) == ("stored.2", params["stored.1"])
+    store.client.log_param(parent, "stored.2", params["stored.1"])
+    assert MlflowStoredRuns(store).find(Wanted(by="run", value="r1"))[0].earlier == 0
 
 
 @pytest.mark.parametrize("name", ["plan.json", "cases.jsonl", "journal.jsonl"])
@@ -162,6 +204,23 @@ def test_what_is_missing_or_was_exchanged_is_named(tmp_path: Path, name: str) ->
 def made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def test_a_secret_that_is_a_word_of_the_files_is_taken_out_of_what_is_said_alone(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "r1", answer=f"messages, {KEY}")
+    with (folder / "journal.jsonl").open("a", encoding="utf-8") as file:
+        file.write(f'{{"kind":"output","cell":["v1","ape"],"key":"{KEY}')
+    redactor = Redactor({"A_PASSWORD": "messages", "B_PASSWORD": "evaluators", "D_KEY": KEY})
+    packed, whole = tmp_path / "packed", made(tmp_path / "whole")
+    stored = pack(folder, made(packed / "new"), redactor)
+    (packed / "new").rename(made((packed / stored.place).parent) / Path(stored.place).name)
+    assert unpack(stored, packed, whole) == ()
+    found = read_report(whole)
+    assert {record.output.text for record in found.cells if record.output} == {
+        "[A_PASSWORD redacted], [D_KEY redacted]"
+    }
+    assert found.run == read_report(folder).run
+    assert KEY not in "".join(path.read_text(encoding="utf-8") for path in whole.iterdir())
 
 
 def test_equal_runs_are_packed_into_equal_files(tmp_path: Path) -> None:

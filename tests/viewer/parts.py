@@ -55,7 +55,14 @@ def append(folder: Path, report: Report, *, ended: bool = True) -> None:
     """Go on with a run: what the report holds, and an end."""
     with Journal(folder) as journal:
         for record in report.cells:
-            journal.append(OutputLine(cell=record.cell, key=record.key, outcome=record.outcome, cached=record.cached))
+            line = OutputLine(
+                cell=record.cell,
+                key=record.key,
+                outcome=record.outcome,
+                cached=record.cached,
+                started=record.started,
+            )
+            journal.append(line)
             for metric, score in record.scores.items():
                 key = digest([metric, str(record.cell)])
                 journal.append(ScoreLine(cell=record.cell, evaluator=metric, key=key, scores={metric: score}))
@@ -122,6 +129,11 @@ class Got:
         return html.unescape(found[1])
 
     @property
+    def hidden(self) -> dict[str, str]:
+        """What the page's form sends untold."""
+        return {name: self.field(name) for name in ("token", "answer", "shown")}
+
+    @property
     def words(self) -> str:
         """The page's text without its tags, as it is read."""
         return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", self.text)).split())
@@ -161,8 +173,7 @@ class Site:
     def label(self, path: str, **form: str) -> Got:
         """Open a page of `label/answers`, send its form filled in, and follow to the next."""
         page = self.get(path)
-        form = {"token": page.field("token"), "answer": page.field("answer"), **form}
-        sent = self.post(path, form)
+        sent = self.post(path, {**page.hidden, **form})
         return self.get(sent.headers["Location"]) if sent.status == 303 else sent
 
     async def _open(self) -> aiohttp.ClientSession:

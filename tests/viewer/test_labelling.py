@@ -1,5 +1,6 @@
 """Labels are given one answer after the other, kept as they were said, and blind where they are to be."""
 
+import html
 import re
 from collections import Counter
 
@@ -28,6 +29,12 @@ def with_metric(report: Report, metric: Metric, values) -> Report:
 
 def labels(workspace):
     return list(LabelStore(workspace.state))
+
+
+def texts(got):
+    """What stands in the fields of a page: comment and reference answer."""
+    comment, expected = re.findall(r"<textarea[^>]*>\n(.*?)</textarea>", got.text, re.DOTALL)
+    return html.unescape(comment), html.unescape(expected)
 
 
 def answer(got):
@@ -69,6 +76,10 @@ def test_of_a_metric_where_lower_is_better_a_pass_is_false(workspace, site):
     [
         ("metric=token_f1", {"other": "0.25"}, 0.25),
         ("metric=token_f1", {"other": "0,25"}, 0.25),
+        ("metric=token_f1", {"other": "0,125"}, 0.125),
+        ("metric=helpful&kind=numeric", {"other": "1000.5"}, 1000.5),
+        ("metric=helpful&kind=numeric", {"other": "1,5"}, 1.5),
+        ("metric=helpful&kind=numeric", {"other": " +2e-3 "}, 0.002),
         ("metric=token_f1&kind=bool", {"value": "fail"}, False),
         ("metric=tone", {"value": "curt"}, "curt"),
         ("metric=helpful&kind=numeric&low=1&high=5", {"value": "4"}, 4.0),
@@ -91,6 +102,12 @@ def test_a_label_is_kept_in_the_metrics_terms(workspace, site, query, sent, valu
         ("metric=token_f1", {"other": "1.5"}, "from 0 to 1"),
         ("metric=token_f1", {"other": "nan"}, "is no number"),
         ("metric=token_f1", {"other": ""}, "is no number"),
+        ("metric=helpful&kind=numeric", {"other": "1,000"}, "'1,000' may be 1000 or 1.000: write it without a comma"),
+        ("metric=helpful&kind=numeric", {"other": "-12,500"}, "'-12,500' may be -12500 or -12.500"),
+        ("metric=helpful&kind=numeric", {"other": "1,000,000"}, "is no number: write it without marks between"),
+        ("metric=helpful&kind=numeric", {"other": "1,000.5"}, "is no number: write it without marks between"),
+        ("metric=helpful&kind=numeric", {"other": "1_000"}, "is no number: write it without marks between"),
+        ("metric=helpful&kind=numeric", {"other": "1e999"}, "is no number"),
         ("metric=tone", {"value": "rude"}, "none of the labels of tone"),
         ("metric=exact_match", {"value": "maybe"}, "pass or fail"),
         ("metric=exact_match", {"act": "keep", "comment": "hm"}, "a comment goes with a label"),
@@ -138,8 +155,7 @@ def test_the_later_word_replaces_and_can_be_taken_back_with_its_reference_answer
     at = re.findall(r"at=([0-9a-f]+)", name.text)[0]
     again = site.get(f"{path}&at={at}")
     assert "You said true" in again.words
-    assert ">good</textarea>" in again.text
-    assert ">At six.</textarea>" in again.text
+    assert texts(again) == ("good", "At six.")
     site.label(f"{path}&at={at}", act="keep", comment="better", expected="At six.")
     site.label(f"{path}&at={at}", value="fail", comment="no", expected="")
     [now] = labels(workspace)
@@ -155,11 +171,84 @@ def test_a_structured_reference_answer_is_typed_as_json(workspace, site):
     [case] = report.cases.values()
     write_run(workspace.state, replace(report, cases={case.id: replace(case, expected={"at": 6})}))
     path = f"{WORK}?metric=exact_match"
-    refused = site.label(path, value="pass", expected="at six")
-    assert (refused.status, "is no JSON" in refused.words) == (400, True)
+    for wrong in ("at six", "NaN", "1e999", '"\\ud800"', "[" * 9000, "9" * 5000):
+        refused = site.label(path, value="pass", expected=wrong)
+        assert (refused.status, "is no JSON" in refused.words) == (400, True)
     assert labels(workspace) == []
     site.label(path, value="pass", expected='{"at": 7}')
     assert [label.value for label in labels(workspace)] == [True, {"at": 7}]
+
+
+def test_an_older_page_replaces_nothing_and_shows_what_was_said_since_beside_what_it_sent(workspace, site):
+    write_run(workspace.state, telling_report(1, ("v1",)))
+    path = f"{WORK}?metric=exact_match"
+    older = site.get(path).hidden
+    site.label(path, value="pass", comment="six is right", expected="At six.")
+    kept = labels(workspace)
+    for sent in (
+        {"value": "fail", "comment": "too vague", "expected": "At 6 a.m."},
+        {"act": "keep", "comment": "too vague", "expected": "At 6 a.m."},
+        {"act": "withdraw"},
+    ):
+        refused = site.post(path, {**older, **sent})
+        assert refused.status == 409
+        assert labels(workspace) == kept
+        for said in (
+            "You said true",
+            "why six is right",
+            "should have been At six.",
+            "nothing was replaced; look at both",
+        ):
+            assert said in refused.words
+        # What was not touched there is not typed either.
+        assert texts(refused) == (sent.get("comment", "six is right"), sent.get("expected", "At six."))
+        assert ("not kept fail" in refused.words) is (sent.get("value") == "fail")
+    # Who has seen both can say it again.
+    assert site.post(path, {**refused.hidden, "value": "fail", "comment": "no", "expected": "At six."}).status == 303
+    assert [(label.value, label.rationale) for label in labels(workspace)] == [("At six.", None), (False, "no")]
+
+
+@pytest.mark.parametrize("sent", [{"value": "pass"}, {"act": "keep"}, {"act": "withdraw"}, {"value": "nonsense"}])
+def test_a_page_from_before_a_label_was_taken_back_does_not_bring_it_again(workspace, site, sent):
+    write_run(workspace.state, telling_report(1, ("v1",)))
+    path = f"{WORK}?metric=exact_match"
+    site.label(path, value="pass", comment="good")
+    at = re.findall(r"at=([0-9a-f]+)", site.get(path).text)[0]
+    older = site.get(f"{path}&at={at}").hidden
+    site.label(f"{path}&at={at}", act="withdraw")
+    refused = site.post(path, {**older, "comment": "good", **sent})
+    assert (refused.status, "your label nothing" in refused.words) == (409, True)
+    assert texts(refused) == ("", "")
+    assert labels(workspace) == []
+
+
+def test_labels_of_two_metrics_share_the_reference_answer_and_no_page_of_one_loses_it(workspace, site):
+    write_run(workspace.state, telling_report(2, ("v1",)))
+    tone, match = f"{WORK}?metric=tone", f"{WORK}?metric=exact_match"
+    older, other = site.get(tone).hidden, site.get(match)
+    site.label(match, value="pass", expected="At six.")
+    assert site.post(tone, {**older, "value": "curt"}).status == 409
+    # Another answer is another matter.
+    following = site.get(match)
+    assert following.field("answer") != other.field("answer")
+    assert site.post(match, {**following.hidden, "value": "fail"}).status == 303
+    assert [label.value for label in labels(workspace)] == [True, "At six.", False]
+
+
+def test_a_text_that_was_not_touched_stays_as_it_was_said_however_it_is_shown(workspace, site):
+    write_run(workspace.state, telling_report(1, ("v1",)))
+    path = f"{WORK}?metric=exact_match"
+    comment, expected = "a \u202e b", "\n  At\u200b six.\n"
+    site.label(path, value="pass", comment=comment, expected=expected)
+    at = re.findall(r"at=([0-9a-f]+)", site.get(path).text)[0]
+    shown = texts(site.get(f"{path}&at={at}"))
+    assert shown == ("a ⟨U+202E⟩ b", "\n  At⟨U+200B⟩ six.\n")
+    again = {"comment": shown[0], "expected": shown[1].replace("\n", "\r\n")}
+    site.label(f"{path}&at={at}", value="fail", **again)
+    assert {(label.name, label.value, label.rationale) for label in labels(workspace)} == {
+        ("exact_match", False, comment),
+        ("expected", expected, None),
+    }
 
 
 def test_blind_hides_targets_scores_opinions_times_and_what_others_said(workspace, visit):
@@ -274,7 +363,7 @@ def test_a_label_metric_without_a_list_offers_what_was_seen_and_takes_a_new_one(
 def test_an_answer_that_is_not_among_those_asked_for_takes_no_label(workspace, site):
     write_run(workspace.state, telling_report(1))
     page = site.get(f"{WORK}?metric=tone&target=slow-one")
-    form = {"token": page.field("token"), "answer": page.field("answer"), "value": "curt"}
+    form = {**page.hidden, "value": "curt"}
     assert site.post(f"{WORK}?metric=tone&target=quick-one", form).status == 409
     assert site.post(f"{WORK}?metric=tone", {**form, "answer": "0" * 24}).status == 409
     assert labels(workspace) == []

@@ -1,7 +1,8 @@
 """Under what circumstances a run happens: why, on which branch, for which pull request, in which job of a CI system.
 
 Read from the environment that GitHub Actions, Azure Pipelines and GitLab set for every job, completed from git. They
-become tags of the MLflow runs, by which a run is found again; nothing is decided on them.
+become tags of the MLflow runs, by which a run is found again. Nothing is decided on a tag: branch, pull request and
+trigger stand in the run's plan too, and of a branch only runs that were made on it serve as a baseline.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from urllib.parse import quote
 from plimsoll.api.git import git_state
 
 LOCAL, CI, PR, SCHEDULE = "local", "ci", "pr", "schedule"
+FORK = "fork"
+"""Whose branch it is, where nobody says whose."""
 _BRANCH = "refs/heads/"
 _PULL = re.compile(r"refs/pull/(\d+)/")
 _EVENTS = {"schedule": SCHEDULE, "pull_request": PR, "pull_request_target": PR}
@@ -32,7 +35,7 @@ class Circumstances:
     trigger: str = LOCAL
     """`local`, `ci` (a push, or started by hand), `pr`, `schedule`; or what the caller said."""
     branch: str | None = None
-    """Of a pull request the one that it comes from."""
+    """Of a pull request the one that it comes from; `OWNER:NAME` of a fork, where anybody may name one."""
     pr: str | None = None
     """The pull or merge request's number, as people see it."""
     commit: str | None = None
@@ -84,8 +87,8 @@ def _github(environ: Mapping[str, str]) -> Circumstances:
     number = _PULL.match(ref)
     server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return Circumstances(
-        trigger=_EVENTS.get(environ.get("GITHUB_EVENT_NAME", ""), CI),
-        branch=environ.get("GITHUB_HEAD_REF") or _named(ref),
+        trigger=PR if asked else _EVENTS.get(environ.get("GITHUB_EVENT_NAME", ""), CI),
+        branch=_of_fork(asked) or environ.get("GITHUB_HEAD_REF") or _named(ref),
         pr=number[1] if number else _text(asked.get("number")),
         commit=_text((asked.get("head") or {}).get("sha")) or environ.get("GITHUB_SHA"),
         ci_url=f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None,
@@ -96,10 +99,29 @@ def _github(environ: Mapping[str, str]) -> Circumstances:
 def _pull_request(event: str | None) -> dict[str, Any]:
     """What GitHub's file about the event says of a pull request; empty where it is about something else."""
     try:
-        found = json.loads(Path(event).read_bytes())["pull_request"] if event else {}
-    except (OSError, ValueError, LookupError, TypeError):
+        told = json.loads(Path(event).read_bytes()) if event else {}
+        run, issue = told.get("workflow_run") or {}, told.get("issue") or {}
+        if _EVENTS.get(run.get("event", "")) == PR:
+            # After a pull request's own workflow, with the secrets that a fork's does not get, and on its files.
+            head = {"ref": run["head_branch"], "sha": run["head_sha"], "repo": run["head_repository"]}
+            return {"head": head, "base": {"repo": run["repository"]}}
+        found = {"number": issue["number"]} if "pull_request" in issue else told.get("pull_request")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _of_fork(request: Mapping[str, Any]) -> str | None:
+    """The branch of a fork, with its owner; None where the pull request comes from the repository itself."""
+    head, base = request.get("head") or {}, request.get("base") or {}
+    if not head.get("ref") or _repository(head) == _repository(base):
+        return None
+    # A fork that was deleted has no repository.
+    return f"{(_repository(head) or FORK).partition('/')[0]}:{head['ref']}"
+
+
+def _repository(side: Mapping[str, Any]) -> str | None:
+    return (side.get("repo") or {}).get("full_name")
 
 
 def _azure(environ: Mapping[str, str]) -> Circumstances:
@@ -109,9 +131,12 @@ def _azure(environ: Mapping[str, str]) -> Circumstances:
     collection = environ.get("SYSTEM_COLLECTIONURI") or environ.get("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "")
     project, build = quote(environ.get("SYSTEM_TEAMPROJECT", "")), environ.get("BUILD_BUILDID")
     page = f"{collection.rstrip('/')}/{project}/_build/results?buildId={build}"
+    branch = _named(source) or source or _named(environ.get("BUILD_SOURCEBRANCH", ""))
+    forked = environ.get("SYSTEM_PULLREQUEST_ISFORK", "").lower() == "true"
     return Circumstances(
         trigger=_REASONS.get(environ.get("BUILD_REASON", ""), CI),
-        branch=_named(source) or source or _named(environ.get("BUILD_SOURCEBRANCH", "")),
+        # Azure does not say whose.
+        branch=f"{FORK}:{branch}" if forked and branch else branch,
         pr=request["PULLREQUESTNUMBER"] or request["PULLREQUESTID"],
         commit=environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or environ.get("BUILD_SOURCEVERSION"),
         ci_url=page if collection and project and build else None,
@@ -124,9 +149,12 @@ def _gitlab(environ: Mapping[str, str]) -> Circumstances:
         """Of GitLab's own merge request, or of the other system's pull request that it builds."""
         return environ.get(f"CI_MERGE_REQUEST_{name}") or environ.get(f"CI_EXTERNAL_PULL_REQUEST_{name}")
 
+    branch = asked("SOURCE_BRANCH_NAME") or environ.get("CI_COMMIT_BRANCH")
+    source = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH")
+    into = environ.get("CI_MERGE_REQUEST_PROJECT_PATH") or environ.get("CI_PROJECT_PATH")
     return Circumstances(
         trigger=_SOURCES.get(environ.get("CI_PIPELINE_SOURCE", ""), CI),
-        branch=asked("SOURCE_BRANCH_NAME") or environ.get("CI_COMMIT_BRANCH"),
+        branch=f"{source.rpartition('/')[0]}:{branch}" if source and branch and source != into else branch,
         pr=asked("IID"),
         commit=asked("SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA"),
         ci_url=environ.get("CI_JOB_URL") or environ.get("CI_PIPELINE_URL"),

@@ -16,6 +16,7 @@ import msgspec
 
 from plimsoll.api.labelling import absent_told, joined_labels, write_rows
 from plimsoll.api.opened import load_suite
+from plimsoll.canonical import dumps
 from plimsoll.config import Suite, Workspace
 from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.datasets.cases import CaseReader
@@ -95,7 +96,7 @@ def curate_cases(
     if into is not None:
         return _merged(workspace, chosen, into.resolve(), cases, told)
     path = workspace.path(chosen.dataset)
-    found = _standings(open_dataset(path, workspace.shown(path), chosen.defaults), cases)
+    found = _standings(_counterparts(open_dataset(path, workspace.shown(path), chosen.defaults), cases), cases)
     kept = [each for name, each in cases.items() if found[name] is not Standing.SAME or each.failing]
     changed = [
         f"{name} was changed in {chosen.dataset} since the run: this is it as it was then"
@@ -141,24 +142,44 @@ def _told_file(
     )
 
 
-def _standings(dataset: Dataset, cases: Mapping[str, CuratedCase]) -> dict[str, Standing]:
-    found = dict.fromkeys(cases, Standing.NEW)
-    found |= {case.id: _standing(case, cases[case.id]) for case in dataset if case.id in cases}
-    return found
+def _counterparts(dataset: Dataset, cases: Mapping[str, CuratedCase]) -> dict[str, Case]:
+    """The dataset's case of each: the one of its id, or else the first that asks the same.
+
+    A row without an id is another case once anything in it was changed.
+    """
+    questions: dict[bytes, list[str]] = {}
+    for name, each in cases.items():
+        questions.setdefault(dumps(_asked(each.case)), []).append(name)
+    found: dict[str, Case] = {}
+    alike: dict[str, Case] = {}
+    for case in dataset:
+        if case.id in cases:
+            found[case.id] = case
+        for name in questions.get(dumps(_asked(case)), ()):
+            alike.setdefault(name, case)
+    return alike | found
+
+
+def _standings(counterparts: Mapping[str, Case], cases: Mapping[str, CuratedCase]) -> dict[str, Standing]:
+    return {
+        name: _standing(counterparts[name], each) if name in counterparts else Standing.NEW
+        for name, each in cases.items()
+    }
 
 
 def _standing(now: Case, curated: CuratedCase) -> Standing:
-    """What a curated case is to the dataset's case of its id."""
+    """What a curated case is to its counterpart in the dataset."""
     if _asked(now) != _asked(curated.case):
         return Standing.CHANGED
     if now.expected == curated.expected or not curated.corrected:
         return Standing.SAME
-    return Standing.UPDATE if now.expected == curated.case.expected else Standing.CHANGED
+    same = now.id == curated.case.id and now.expected == curated.case.expected
+    return Standing.UPDATE if same else Standing.CHANGED
 
 
 def _asked(case: Case) -> Any:
     inputs = {name: value for name, value in case.inputs.items() if name not in (FROM_FIELD, NOTE_FIELD)}
-    return inputs, case.messages, case.turns
+    return inputs, msgspec.to_builtins(case.messages), msgspec.to_builtins(case.turns)
 
 
 def _merged(
@@ -170,14 +191,18 @@ def _merged(
         raise UsageError(f"{shown} is no *.jsonl file", remedy="write a file with --out, and add its rows by hand")
     dataset = open_dataset(path, shown, suite.defaults)
     dataset.check()
-    found = _standings(dataset, cases)
-    conflicts = [
-        Mistake(f"{case.id} was changed since {cases[case.id].origin}", Where(shown, case.line), "change it by hand")
-        for case in dataset
-        if found.get(case.id) is Standing.CHANGED and cases[case.id].corrected
-    ]
-    if conflicts:
-        raise ConfigError(conflicts)
+    now = _counterparts(dataset, cases)
+    found = _standings(now, cases)
+    changed = [name for name, standing in found.items() if standing is Standing.CHANGED and cases[name].corrected]
+    if changed:
+        changed.sort(key=lambda name: now[name].line)
+        remedy = "change it by hand"
+        raise ConfigError(
+            [
+                Mistake(f"{name} was changed since {cases[name].origin}", Where(shown, now[name].line), remedy)
+                for name in changed
+            ]
+        )
     written = {name for name, standing in found.items() if standing in (Standing.NEW, Standing.UPDATE)}
     if written:
         _write_into(path, dataset, {name: cases[name] for name in written}, found)

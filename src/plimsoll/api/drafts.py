@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from plimsoll.api.git import subject_of
 from plimsoll.api.prepare import Prepared
-from plimsoll.api.runs import Ran
+from plimsoll.api.targets import TargetSpec
 from plimsoll.registry import prompt_draft
+from plimsoll.runs.plan import Plan
 from plimsoll.tracking import PromptDraft
 
 
-def prompt_drafts(prepared: Prepared, ran: Ran) -> dict[str, PromptDraft]:
+def prompt_drafts(prepared: Prepared, plan: Plan, specs: Mapping[str, TargetSpec]) -> dict[str, PromptDraft]:
     """Target → what the version of its prompt has to be; none for what is no prompt or can't be bundled."""
-    root, plan = prepared.workspace.root, ran.plan
+    root = prepared.workspace.root
     commit = f"{plan.git_commit or ''}{'-dirty' if plan.git_dirty else ''}"
     message = subject_of(root, plan.git_commit) if plan.git_commit else ""
     drafts = {}
-    for name, spec in ran.specs.items():
+    for name, spec in specs.items():
         if spec.bundle is None or name not in plan.targets:
             continue
         # What an alias or a git ref names was not made by the commit that the workspace stands at.

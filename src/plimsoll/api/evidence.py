@@ -152,7 +152,9 @@ def newest_passing(workspace: Workspace, suite: str) -> Path:
             remedy=latest.reasons[0] if latest.reasons else None,
         )
     raise UsageError(
-        f"{suite} was never gated", remedy=f"plimsoll gate {suite}, or with --first for the first champion"
+        f"{suite} was never gated here",
+        remedy=f"plimsoll gate {suite}, or with --first for the first champion; what was gated on another machine: "
+        f"plimsoll promote {suite} --attestation run:ID",
     )
 
 

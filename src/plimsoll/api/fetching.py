@@ -7,13 +7,14 @@ logged. It lies apart from this workspace's own runs, so that nothing resumes it
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from plimsoll.api.run_words import Server, Word, alias_word, run_word, suite_alone
 from plimsoll.api.runs import RUNS
@@ -24,7 +25,7 @@ from plimsoll.registry import TamperedError
 from plimsoll.runs.folders import find_run, run_folders
 from plimsoll.tracking.run_search import FoundRun, StoredRuns, Wanted
 from plimsoll.tracking.stored_runs import Stored, is_whole, packed_names, state_of, unpack
-from plimsoll.types import Part
+from plimsoll.types import Decision, Part, Verdict
 
 _ID = re.compile(r"\d{8}-.*|(.*-)?[0-9a-f]{4}|[0-9a-f]{32}")
 """A run's id, its beginning or end, or an MLflow run's id."""
@@ -32,6 +33,10 @@ FETCHED = "fetched"
 """In the state folder: runs that came from the tracking server."""
 _STATE = "stored.json"
 """In a fetched run's folder: what it was found as."""
+_VERDICTS = "gate/*/verdict.json"
+"""In a run's folder: what gates decided over it."""
+_PATIENCE = 600.0
+"""Seconds to wait for another process that brings the same run: a large one takes its time."""
 
 
 class NoRunError(UsageError):
@@ -44,8 +49,10 @@ class Fit:
 
     refuse: Callable[[Stored], str | None] = lambda _: None
     """Why it can't be taken, in words."""
-    pass_over: Callable[[Stored], str | None] = lambda _: None
-    """Why, where the newest is asked for, an older one is better."""
+    pass_over: Callable[[Stored, Mapping[str, Decision]], str | None] = lambda *_: None
+    """Why, where the newest is asked for, it is never this one; by what gates decided over its targets too."""
+    doubt: Callable[[Stored, Sequence[FoundRun]], str | None] = lambda *_: None
+    """Why any other that fits is better; by all that were found, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,11 @@ class NamedRun:
     target: str | None = None
     """As the word says."""
     own: bool = False
-    """It was meant by its id, and lies here."""
-    fetched: bool = False
-    """It came from the server just now."""
+    """It was meant by its id, and is one of this workspace's own."""
+    outcomes: Mapping[str, Decision] = field(default_factory=dict)
+    """Target → what the last gate over it decided."""
+    doubt: str | None = None
+    """Why another would have been better, had there been one."""
 
 
 def named_run(
@@ -75,7 +84,8 @@ def named_run(
     """The run that a word means, brought here where it is not on this disk.
 
     An id is looked for on this disk first. Of a branch or a tag it is the newest complete run that the server has and
-    that fits; of a branch one whose files were committed, unless there is no other.
+    that fits; of a branch one that was made for no pull request, and one whose files were committed, unless there is no
+    other.
 
     Args:
         workspace: Where runs lie.
@@ -95,9 +105,14 @@ def named_run(
     here = _on_disk(workspace, word.value)
     if here is None:
         return _from_server(workspace, word, server, suite, asked)
+    kept = found_as(here)
+    if kept is not None:
+        _refuse(kept.state, suite, asked)
+        return _named(workspace, here, kept, word, asked.doubt(kept.state, ()))
     stored = state_of(here)
     _refuse(stored, suite, asked)
-    return NamedRun(here, stored, stored.words, word.target, own=True)
+    doubt = asked.doubt(stored, ())
+    return NamedRun(here, stored, stored.words, word.target, own=True, outcomes=_outcomes_in(here), doubt=doubt)
 
 
 def any_run(workspace: Workspace, written: str, server: Server) -> NamedRun:
@@ -114,7 +129,7 @@ def any_run(workspace: Workspace, written: str, server: Server) -> NamedRun:
     return named_run(workspace, Word("run", written, plain=True), server.stored_runs)
 
 
-def _held_out(stored: Stored) -> str | None:
+def _held_out(stored: Stored, _: Mapping[str, Decision]) -> str | None:
     return "opened held-out cases" if stored.part is Part.HELD_OUT else None
 
 
@@ -139,7 +154,7 @@ def _from_server(
     if found is None:
         raise NoRunError(f"no run {word.value!r}, here or on the tracking server", remedy=_near(word.value, known))
     _refuse(found.state, suite, fit)
-    return _brought(workspace, runs, found, word)
+    return _brought(workspace, runs, found, word, fit.doubt(found.state, ()))
 
 
 def _on_disk(workspace: Workspace, run: str) -> Path | None:
@@ -160,27 +175,56 @@ def _newest(workspace: Workspace, word: Word, runs: StoredRuns, suite: str | Non
         whose = "" if suite is None else f" of {suite}"
         known = [f"{word.by}:{each}" for each in runs.known(wanted)]
         raise UsageError(f"the tracking server has no run{whose} for {word}", remedy=_near(str(word), known))
+    # What a gate decides here is known here first: the server may not have been told.
+    found = tuple(
+        msgspec.structs.replace(
+            each, outcomes={**each.outcomes, **_outcomes_in(workspace.state / RUNS / each.state.run)}
+        )
+        for each in found
+    )
     fitting: list[FoundRun] = []
     why: list[str] = []
     for each in found:
         no = None if each.state.complete else "is not complete"
-        no = no or fit.refuse(each.state) or fit.pass_over(each.state)
+        no = no or fit.refuse(each.state) or fit.pass_over(each.state, each.outcomes)
         if no is None:
             fitting.append(each)
         else:
             why.append(f"{each.state.run} {no}")
     if not fitting:
         told = "; ".join(why[:3]) + (f"; and {len(why) - 3} more" if len(why) > 3 else "")
-        raise UsageError(f"no run for {word} can be taken: {told}", remedy="plimsoll run there, without options")
-    clean = [each for each in fitting if not each.state.dirty]
-    chosen = (clean or fitting)[0] if word.by == "branch" else fitting[0]
+        remedy = "plimsoll run there, without options; or name one all the same: run:ID"
+        raise UsageError(f"no run for {word} can be taken: {told}", remedy=remedy)
+
+    def order(each: FoundRun) -> tuple[bool, ...]:
+        of_branch = word.by == "branch"
+        return (
+            fit.doubt(each.state, found) is not None,
+            of_branch and each.state.of_request,
+            of_branch and bool(each.state.dirty),
+        )
+
+    # The first of equals, which is the newest.
+    chosen = min(fitting, key=order)
     _refuse_double(chosen, found)
+    doubt = fit.doubt(chosen.state, found)
     own = workspace.state / RUNS / chosen.state.run
     if own.is_dir():
         stored = state_of(own)
         _refuse(stored, suite, fit)
-        return NamedRun(own, stored, f"{word}, which is {stored.words}", word.target)
-    return _brought(workspace, runs, chosen, word)
+        told = f"{word}, which is {stored.words}"
+        return NamedRun(own, stored, told, word.target, outcomes=chosen.outcomes, doubt=doubt)
+    return _brought(workspace, runs, chosen, word, doubt)
+
+
+def _outcomes_in(run: Path) -> dict[str, Decision]:
+    """What gates decided over a run of this workspace's own; a verdict that can't be read is none."""
+    found = {}
+    for path in run.glob(_VERDICTS):
+        with suppress(OSError, msgspec.MsgspecError):
+            verdict = msgspec.json.decode(path.read_bytes(), type=Verdict)
+            found[verdict.target] = verdict.outcome
+    return found
 
 
 def _one(found: Sequence[FoundRun], word: Word, suite: str | None) -> FoundRun | None:
@@ -218,13 +262,16 @@ def _near(word: str, known: Sequence[str]) -> str:
     return near_match(word, known[-20:]) or "the tracking server has no run that can be read back"
 
 
-def _brought(workspace: Workspace, runs: StoredRuns, found: FoundRun, word: Word) -> NamedRun:
-    folder = fetch_run(workspace, runs, found)
+def _brought(workspace: Workspace, runs: StoredRuns, found: FoundRun, word: Word, doubt: str | None) -> NamedRun:
+    return _named(workspace, fetch_run(workspace, runs, found), found, word, doubt)
+
+
+def _named(workspace: Workspace, folder: Path, found: FoundRun, word: Word, doubt: str | None) -> NamedRun:
     more = f", of the experiment {found.experiment}" if found.experiment != _experiment(workspace) else ""
     again = ", logged anew after it had been complete" if found.earlier else ""
     named = "" if word.by == "run" else f"{word}, which is "
     told = f"{named}{found.state.words}, from MLflow run {found.mlflow}{more}{again}"
-    return NamedRun(folder, found.state, told, word.target, fetched=True)
+    return NamedRun(folder, found.state, told, word.target, outcomes=found.outcomes, doubt=doubt)
 
 
 def _experiment(workspace: Workspace) -> str:
@@ -245,17 +292,52 @@ def fetch_run(workspace: Workspace, runs: StoredRuns, found: FoundRun) -> Path:
     if Path(name).name != name or name.startswith("."):
         raise TamperedError(f"MLflow run {found.mlflow} says that it is a run named {name!r}, which is no run's id")
     folder = workspace.state / FETCHED / name
-    kept = found_as(folder)
-    if kept is not None and kept.state == found.state and is_whole(found.state, folder):
-        return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}.") as making:
-            whole = _downloaded(runs, found, Path(making))
-            _put(whole, folder, Path(making, "before"))
+        with alone(folder):
+            kept = found_as(folder)
+            if kept is not None and kept.state == found.state and is_whole(found.state, folder):
+                if kept != found:
+                    write_atomic(folder / _STATE, msgspec.json.encode(found))
+                return folder
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}.") as making:
+                whole = _downloaded(runs, found, Path(making))
+                if folder.is_dir():
+                    # An older state of it goes.
+                    folder.rename(Path(making, "before"))
+                whole.rename(folder)
     except OSError as error:
-        raise InfrastructureError(f"{folder}: {error.strerror}", remedy="check space and permissions there") from error
+        raise _refused(folder, error) from error
     return folder
+
+
+def _refused(folder: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(f"{folder}: {error.strerror}", remedy="check space and permissions there")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else brings this run meanwhile, or what gates left of it. Not to be held twice.
+
+    Args:
+        folder: Of a fetched run, there or not; the one that it lies in is there.
+
+    Raises:
+        InfrastructureError: another process brings it all the time, or the disk refuses.
+    """
+    lock = FileLock(folder.parent / f".{folder.name}.lock", timeout=_PATIENCE)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InfrastructureError(
+            f"run {folder.name} is being brought here by another process", remedy="wait for that one"
+        ) from None
+    except OSError as error:
+        raise _refused(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _downloaded(runs: StoredRuns, found: FoundRun, making: Path) -> Path:
@@ -266,7 +348,9 @@ def _downloaded(runs: StoredRuns, found: FoundRun, making: Path) -> Path:
     wrong = list(unpack(found.state, artifacts, whole))
     if not wrong:
         try:
-            there = msgspec.structs.replace(state_of(whole), files=found.state.files)
+            # A param that was written before there were keys says nothing of them.
+            unsaid = {} if found.state.keys else {"keys": ()}
+            there = msgspec.structs.replace(state_of(whole), files=found.state.files, **unsaid)
         except ConfigError as error:
             wrong.append(error.message)
         else:
@@ -278,19 +362,6 @@ def _downloaded(runs: StoredRuns, found: FoundRun, making: Path) -> Path:
         )
     write_atomic(whole / _STATE, msgspec.json.encode(found))
     return whole
-
-
-def _put(whole: Path, folder: Path, aside: Path) -> None:
-    """Put a run in its place; an older state of it goes."""
-    if folder.is_dir():
-        folder.rename(aside)
-    try:
-        whole.rename(folder)
-    except OSError:
-        # Another process was quicker.
-        if not folder.is_dir():
-            raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def found_as(folder: Path) -> FoundRun | None:

@@ -21,12 +21,13 @@ from plimsoll.api.certificates import certificates_for, refuse_uncertified
 from plimsoll.api.drawing import undrawn
 from plimsoll.api.existing import existing_run
 from plimsoll.api.grounding import Grounding, grounding_of
+from plimsoll.api.noting import note_begun, note_down
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.outlook import outlooks
 from plimsoll.api.prepare import Prepared, prepare
 from plimsoll.api.quarantine import told_applied
-from plimsoll.api.results import interruptible
-from plimsoll.api.runs import run_targets
+from plimsoll.api.results import interruptible, keeping_cells
+from plimsoll.api.runs import Ran, run_targets
 from plimsoll.api.sealing import Decided, GateRun, seal_and_publish
 from plimsoll.api.sequential import Sequential, check_looks
 from plimsoll.api.sides import Sides, challenger_of, choose_sides
@@ -37,7 +38,8 @@ from plimsoll.errors import UsageError
 from plimsoll.gates import Grounds, decide, look_of, with_baseline
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Observer
-from plimsoll.tracking import MlflowWriter
+from plimsoll.runs.plan import Plan
+from plimsoll.tracking import MlflowWriter, RegistryStore
 from plimsoll.types import Attempts, Report, Verdict
 
 
@@ -84,6 +86,11 @@ def gate_suite(
         store = None if sides.entry is None else logging.registry()
         grounding = grounding_of(prepared, policy, sides, store, base=options.base, at=datetime.now(UTC))
         question = _Question(sides, policy, options.first, certificates, grounding)
+
+        def began(plan: Plan) -> None:
+            attempts.count(plan)
+            note_begun(prepared, sides.specs, options.run, plan, baseline=sides.stored)
+
         ran = (
             existing_run(prepared, sides, options)
             if options.run_id
@@ -94,34 +101,52 @@ def gate_suite(
                     with_ages(options.run, policy, prepared.evaluators),
                     told,
                     held_out=True,
-                    began=attempts.count,
+                    began=began,
                     course=_course(question, options, told),
                 ),
                 observer,
                 again=f"plimsoll gate {prepared.suite.name} as before: what was finished is taken from the cache",
             )
         )
-        if options.run_id:
-            attempts.count(ran.plan)
-        ran = dataclasses.replace(ran, report=question.joined(ran.report))
-        # One time for all that follows: what holds when it is decided holds in the attestation.
-        certificates = dataclasses.replace(certificates, at=datetime.now(UTC))
-        question = dataclasses.replace(question, certificates=certificates, attempts=attempts.found)
-        verdict = question.decided(ran.report)
-        notes = (
-            *sides.notes,
-            *attempts.notes,
-            *grounding.notes,
-            *told_applied(verdict.quarantine),
-            *age_notes(policy, ran, existing=options.run_id is not None),
-        )
-        left_out = (
-            undrawn(prepared, sides, store, base=options.base, ran=ran, gone=grounding.gone)
-            if policy.dataset_changes == "count"
-            else ()
-        )
-        decided = Decided(policy, verdict, certificates, notes, tuple(left_out))
-        return seal_and_publish(prepared, sides, decided, options=options, ran=ran, writer=logging)
+        with keeping_cells(ran.plan.run, "decided", f"plimsoll gate {prepared.suite.name} --run {ran.plan.run}"):
+            if options.run_id:
+                attempts.count(ran.plan)
+            else:
+                # First of all, as of any run that has ended: it is to be logged, whatever ends this process.
+                note_down(prepared, ran, options.run, baseline=sides.stored)
+            ran = dataclasses.replace(ran, report=question.joined(ran.report))
+            decided = _decided(prepared, question, attempts, options=options, ran=ran, store=store)
+            return seal_and_publish(prepared, sides, decided, options=options, ran=ran, writer=logging)
+
+
+def _decided(
+    prepared: Prepared,
+    question: _Question,
+    attempts: AttemptCounter,
+    *,
+    options: GateOptions,
+    ran: Ran,
+    store: RegistryStore | None,
+) -> Decided:
+    """The verdict over a run that has ended, its report joined."""
+    sides, policy, grounding = question.sides, question.policy, question.grounding
+    # One time for all that follows: what holds when it is decided holds in the attestation.
+    certificates = dataclasses.replace(question.certificates, at=datetime.now(UTC))
+    question = dataclasses.replace(question, certificates=certificates, attempts=attempts.found)
+    verdict = question.decided(ran.report)
+    notes = (
+        *sides.notes,
+        *attempts.notes,
+        *grounding.notes,
+        *told_applied(verdict.quarantine),
+        *age_notes(policy, ran, existing=options.run_id is not None),
+    )
+    left_out = (
+        undrawn(prepared, sides, store, base=options.base, ran=ran, gone=grounding.gone)
+        if policy.dataset_changes == "count"
+        else ()
+    )
+    return Decided(policy, verdict, certificates, notes, tuple(left_out))
 
 
 def _warn(words: Iterable[str], tell: Callable[[str], object] | None) -> None:

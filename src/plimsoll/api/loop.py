@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Generic, TypeVar
 
@@ -57,6 +57,10 @@ class HeldOpen(Generic[T]):
             BaseException: what opening it raised.
         """
         self._begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any], T]] = Future()
+        self._over: Future[None] = Future()
+        self._asking = threading.Lock()
+        self._closing = False
+        self._at_work: set[asyncio.Task[Any]] = set()
         self._thread = threading.Thread(target=self._hold, args=(context,), name="plimsoll-held", daemon=True)
         self._thread.start()
         self._loop, self._life, self.opened = self._begun.result()
@@ -65,21 +69,30 @@ class HeldOpen(Generic[T]):
         """Run a coroutine in the loop, and wait for it.
 
         Raises:
-            UsageError: it was closed, or this is a process that was forked since.
+            UsageError: it was closed, before or meanwhile, or this is a process that was forked since.
             KeyboardInterrupt: Ctrl-C; the coroutine is cancelled.
         """
+        # Before the lock: in a forked process nobody lets go of it.
         if not self._thread.is_alive():
             work.close()
-            raise UsageError(
-                "what was opened is closed, or was opened by the process that this one was forked from",
-                remedy="open it again, in the process that uses it",
-            )
-        answer = asyncio.run_coroutine_threadsafe(work, self._loop)
+            raise _closed()
+        with self._asking:
+            if self._closing:
+                work.close()
+                raise _closed()
+            answer = asyncio.run_coroutine_threadsafe(self._worked(work), self._loop)
         try:
-            return answer.result()
+            # A loop that ends otherwise than by being closed answers nothing more.
+            ends: tuple[Future[Any], ...] = (answer, self._over)
+            wait(ends, return_when=FIRST_COMPLETED)
         except BaseException:
             answer.cancel()
             raise
+        if not answer.done() or answer.cancelled():
+            answer.cancel()
+            work.close()
+            raise _closed()
+        return answer.result()
 
     def close(self) -> None:
         """Leave the context and wait until that is done; once more does nothing."""
@@ -87,9 +100,36 @@ class HeldOpen(Generic[T]):
             self._loop.call_soon_threadsafe(self._life.cancel)
         self._thread.join(_CLOSING_SECONDS)
 
+    async def _worked(self, work: Coroutine[Any, Any, R]) -> R:
+        task = asyncio.current_task()
+        assert task is not None
+        if self._closing:
+            work.close()
+            raise _closed()
+        self._at_work.add(task)
+        try:
+            return await work
+        finally:
+            self._at_work.discard(task)
+
+    async def _leave(self) -> None:
+        """End what is at work while all that it uses is still open, and let nothing begin any more."""
+        with self._asking:
+            self._closing = True
+        # What was asked until now becomes a task in the first of these steps, and begins in the second.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        rest = [*self._at_work]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
     def _hold(self, context: AbstractAsyncContextManager[T]) -> None:
-        with suppress(asyncio.CancelledError):
-            asyncio.run(self._live(context))
+        try:
+            with suppress(asyncio.CancelledError):
+                asyncio.run(self._live(context))
+        finally:
+            self._over.set_result(None)
 
     async def _live(self, context: AbstractAsyncContextManager[T]) -> None:
         loop, life = asyncio.get_running_loop(), asyncio.current_task()
@@ -97,8 +137,18 @@ class HeldOpen(Generic[T]):
         try:
             async with context as opened:
                 self._begun.set_result((loop, life, opened))
-                await loop.create_future()
+                try:
+                    await loop.create_future()
+                finally:
+                    await self._leave()
         except BaseException as error:
             if self._begun.done():
                 raise
             self._begun.set_exception(error)
+
+
+def _closed() -> UsageError:
+    return UsageError(
+        "what was opened is closed, or was opened by the process that this one was forked from",
+        remedy="open it again, in the process that uses it",
+    )

@@ -9,6 +9,8 @@ gates decide on and attestations verify, stays as it is.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from msgspec.structs import replace
 from plimsoll.api.private_copy import write_private
 from plimsoll.canonical import write_atomic
 from plimsoll.config import PrivacyPolicy
-from plimsoll.errors import InfrastructureError
+from plimsoll.config.secrets import Redactor, secrets_of, unmistakable
+from plimsoll.errors import ConfigError, InfrastructureError, Mistake, Where
 from plimsoll.gates import with_baseline
 from plimsoll.reports.html import render_html
 from plimsoll.reports.view import build_view
@@ -45,37 +48,57 @@ class Leaving:
     """What somebody must know who trusts in what was redacted, in sentences."""
 
 
-def leaving(policy: PrivacyPolicy, request: LogRequest) -> Leaving:
+def leaving(policy: PrivacyPolicy, request: LogRequest, environ: Mapping[str, str] | None = None) -> Leaving:
     """The request for what may leave; the same where nothing has to stay.
 
     Args:
         policy: The project's.
         request: For the run as it is, with its folder; its other paths start there.
+        environ: Where keys are read: cases that hold one are called otherwise outside. None has none.
 
     Raises:
-        ConfigError: the run, or that of its baseline, is damaged.
+        ConfigError: the run, that of its baseline, or a verdict over it is damaged.
         InfrastructureError: the disk refuses.
     """
     folder = Path(request.folder)
     try:
-        own = _redaction(policy, folder)
-        other = None if request.baseline is None else _redaction(policy, folder / request.baseline.folder)
-        if own is None and other is None:
-            shutil.rmtree(folder / OUTGOING, ignore_errors=True)
+        # What another policy let out lies there otherwise: the evidence of a gate, for one.
+        _remove(folder / OUTGOING)
+        own = _redaction(policy, folder, environ or {})
+        beside = None if request.baseline is None else folder / request.baseline.folder
+        other = None if beside is None else _redaction(policy, beside, environ or {})
+        if not any((own, other)):
             return Leaving(request)
-        return _Outgoing(folder, request, own or Redaction(policy, closed=False)).leaving(
-            None if request.baseline is None else other or Redaction(policy, closed=False)
-        )
+        unchanged = Redaction(policy, closed=False)
+        return _Outgoing(folder, request, own or unchanged).leaving(None if beside is None else other or unchanged)
     except OSError as error:
         raise InfrastructureError(
             f"{error.filename or folder / OUTGOING}: {error.strerror}", remedy="check space and permissions there"
         ) from error
 
 
-def _redaction(policy: PrivacyPolicy, folder: Path) -> Redaction | None:
+def _remove(folder: Path) -> None:
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
+def _redaction(policy: PrivacyPolicy, folder: Path, environ: Mapping[str, str]) -> Redaction | None:
     """What is taken out of a run; None where that is nothing."""
-    closed = policy.held_out and load_plan(folder).part is Part.HELD_OUT
-    return Redaction(policy, closed=closed) if closed or not policy.is_empty else None
+    plan = load_plan(folder)
+    closed = policy.held_out and plan.part is Part.HELD_OUT
+    secrets = Redactor(unmistakable(secrets_of(environ, plan.settings)))
+    if not closed and policy.is_empty and not _finds(secrets, folder / CASES_FILE):
+        return None
+    metrics = {metric.name: metric for info in plan.evaluators.values() for metric in info.metrics}
+    return Redaction(policy, closed=closed, metrics=metrics, secrets=secrets)
+
+
+def _finds(secrets: Redactor, path: Path) -> bool:
+    """Whether a key stands in a file of lines."""
+    if not secrets:
+        return False
+    with path.open("rb") as file:
+        return any(map(secrets.finds, file))
 
 
 class _Outgoing:
@@ -85,6 +108,8 @@ class _Outgoing:
         self._folder, self._request, self._redaction = folder, request, redaction
         self._out = folder / OUTGOING
         self._report: StoredReport = read_report(folder)
+        self._others: dict[str, str] = {}
+        """Cases of the baseline's run, and what they are called outside."""
 
     def leaving(self, other: Redaction | None) -> Leaving:
         """Write the copy; the request for it.
@@ -96,7 +121,11 @@ class _Outgoing:
         write_private(self._folder, self._out, self._report, self._redaction)
         baseline = None if other is None or request.baseline is None else self._beside(request.baseline, other)
         gates = {target: self._gate(gate) for target, gate in request.gates.items()}
-        prompts = {target: draft for target, draft in request.prompts.items() if self._may_leave(draft)}
+        prompts = {
+            target: replace(draft, tags=self._all_told(draft.tags), message=self._redaction.rules.text(draft.message))
+            for target, draft in request.prompts.items()
+            if self._may_leave(draft)
+        }
         summary = self._written_report(baseline, gates)
         files = {name: path for name, path in request.files.items() if path in (PLAN_FILE, CASES_FILE, _REPORT)}
         left = replace(
@@ -104,6 +133,7 @@ class _Outgoing:
             folder=str(self._out),
             files=files,
             suite_text=self._redaction.suite(request.suite_text, settings),
+            tags=self._all_told(request.tags),
             baseline=baseline,
             gates=gates,
             prompts=prompts,
@@ -122,11 +152,17 @@ class _Outgoing:
 
     def _may_leave(self, draft: PromptDraft) -> bool:
         """Whether no pattern finds anything in a prompt: with a word changed it would be another one."""
-        return self._redaction.rules.patterns.text(draft.content.text) == draft.content.text
+        content = msgspec.to_builtins(draft.content)
+        return bool(self._redaction.rules.all(content) == content)
+
+    def _all_told(self, tags: Mapping[str, str]) -> dict[str, str]:
+        return {key: self._redaction.rules.all(value) for key, value in tags.items()}
 
     def _beside(self, baseline: StoredBaseline, redaction: Redaction) -> StoredBaseline:
         source = self._folder / baseline.folder
-        write_private(source, self._out / _BASELINE, read_report(source), redaction)
+        report = read_report(source)
+        write_private(source, self._out / _BASELINE, report, redaction)
+        self._others = {case: redaction.ids.get(case, case) for case in report.cases}
         return replace(baseline, folder=_BASELINE)
 
     def _gate(self, gate: GateFiles) -> GateFiles:
@@ -134,7 +170,7 @@ class _Outgoing:
         if _VERDICT not in gate.files:
             return replace(gate, files={})
         verdict = _read_verdict(self._folder / gate.files[_VERDICT])
-        shown = self._redaction.verdict(verdict, self._report)
+        shown = self._redaction.verdict(verdict, self._report, self._others)
         whole = shown == verdict and not self._redaction.ids
         files = gate.files if whole else {_VERDICT: gate.files[_VERDICT]}
         for name, path in files.items():
@@ -169,4 +205,9 @@ class _Outgoing:
 
 
 def _read_verdict(path: Path) -> Verdict:
-    return msgspec.json.decode(path.read_bytes(), type=Verdict)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Verdict)
+    except FileNotFoundError:
+        raise ConfigError([Mistake("the verdict is missing", Where(path), "gate the run again")]) from None
+    except msgspec.MsgspecError as error:
+        raise ConfigError([Mistake(f"damaged: {error}", Where(path), "gate the run again")]) from None

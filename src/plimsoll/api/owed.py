@@ -1,26 +1,31 @@
 """What a run owes to the tracking server, on disk before anything is sent: whatever dies then, nothing is forgotten.
 
-`tracking.json` in the run's folder is what is to be logged, `mlflow.json` what was, and where. A run is owed as long as
-its newest request was not logged completely in any store. `.plimsoll/owed` holds an empty file for each run that is
-owed, so that a command can tell how many there are without looking into thousands of folders; the folders decide.
+`tracking.json` in the run's folder is what is to be logged, written when the run begins; `mlflow.json` is what was, and
+where. A run is owed from its end on, as long as its newest request was not logged completely in any store. Who logs it
+holds `mlflow.lock` in its folder. `.plimsoll/owed` holds an empty file for each run that is owed, so that a command can
+tell how many there are without looking into thousands of folders; the folders decide.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import secrets
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
+from filelock import FileLock, Timeout
 from msgspec import Struct
 from msgspec.structs import replace
 
 from plimsoll.api.outgoing import leaving
 from plimsoll.canonical import write_atomic
-from plimsoll.errors import ConfigError, InfrastructureError, Mistake, Where
-from plimsoll.runs.folders import run_folders
+from plimsoll.config import environment
+from plimsoll.errors import ConfigError, InfrastructureError, Mistake, PlimsollError, Where
+from plimsoll.runs.folders import is_complete, run_folders
+from plimsoll.runs.plan import PLAN_FILE
 from plimsoll.stats import Summary
 from plimsoll.tracking import GateFiles, LoggedRun, LogRequest, MlflowWriter, StoredBaseline
 
@@ -28,6 +33,7 @@ REQUEST_FILE = "tracking.json"
 """What is to be logged of a run."""
 TRACKING_FILE = "mlflow.json"
 """Where a run was logged: a `LoggedRun`, and which requests were logged completely."""
+_LOCK_FILE = "mlflow.lock"
 _MARKS = "owed"
 _VERSION = 1
 
@@ -39,6 +45,8 @@ class Owed(Struct, frozen=True, kw_only=True):
     revision: str
     """Names this request: a run that is resumed or gated again gets another."""
     request: LogRequest
+    ended: bool = True
+    """Written when the run's cells had ended; else before they began, and it is owed only where the run is complete."""
 
 
 class _Version(Struct):
@@ -52,8 +60,33 @@ class _Logged(Struct):
     """Store → the revision that it has completely."""
 
 
+def foresee(folder: Path, request: LogRequest | None) -> None:
+    """Write down what is to be logged of a run that begins, or goes on: nothing is owed until it has ended.
+
+    Args:
+        folder: The run's.
+        request: As for `owe`; None where this session is not to be logged.
+
+    Raises:
+        InfrastructureError: the disk refuses.
+    """
+    try:
+        before = read_owed(folder)
+    except ConfigError:
+        return
+    try:
+        if request is None and before is not None and not before.ended:
+            (folder / REQUEST_FILE).unlink()
+        if request is not None and before is None:
+            _write(folder, request, ended=False)
+    except OSError as error:
+        raise _refused(folder, error) from error
+
+
 def owe(state: Path, folder: Path, request: LogRequest) -> None:
-    """Write down what is to be logged, before logging begins; gates that were written down before stay.
+    """Write down what is to be logged, before logging begins.
+
+    What was written down before of gates stays, and so does under what circumstances the run happened.
 
     Args:
         state: The workspace's state folder.
@@ -67,25 +100,23 @@ def owe(state: Path, folder: Path, request: LogRequest) -> None:
         before = read_owed(folder)
     except ConfigError:
         before = None
-    gates = dict(before.request.gates) if before is not None else {}
-    for target, gate in request.gates.items():
-        gates.pop(target, None)
-        gates[target] = gate
-    kept = replace(request, folder="", gates=gates, baseline=_beside(folder, request.baseline))
-    entry = Owed(revision=secrets.token_hex(8), request=kept)
+    if before is not None:
+        gates = dict(before.request.gates)
+        for target, gate in request.gates.items():
+            gates.pop(target, None)
+            gates[target] = gate
+        request = replace(request, gates=gates, tags=before.request.tags or request.tags)
     try:
         mark = _mark(state, folder)
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
-        write_atomic(folder / REQUEST_FILE, msgspec.json.encode(entry))
+        _write(folder, request, ended=True)
     except OSError as error:
-        raise InfrastructureError(
-            f"{error.filename or folder / REQUEST_FILE}: {error.strerror}", remedy="check space and permissions there"
-        ) from error
+        raise _refused(folder, error) from error
 
 
 def read_owed(folder: Path) -> Owed | None:
-    """What was to be logged of a run; None of one that was run without tracking, or that never came to its end.
+    """What was to be logged of a run; None of one that was run without tracking.
 
     Raises:
         ConfigError: it is damaged, or a later version's.
@@ -116,6 +147,11 @@ def read_logged(folder: Path) -> LoggedRun | None:
         return None
 
 
+def has_ended(folder: Path, entry: Owed) -> bool:
+    """Whether a run came to its end, also where its command died before it had written that down."""
+    return entry.ended or is_complete(folder)
+
+
 def is_owed(folder: Path, store: str | None = None) -> bool:
     """Whether a run has something to be logged that no store has, or that this one lacks.
 
@@ -123,7 +159,7 @@ def is_owed(folder: Path, store: str | None = None) -> bool:
         ConfigError: what is to be logged can't be read.
     """
     entry = read_owed(folder)
-    if entry is None:
+    if entry is None or not has_ended(folder, entry):
         return False
     complete = _complete(folder)
     return entry.revision not in complete.values() if store is None else complete.get(store) != entry.revision
@@ -155,6 +191,15 @@ def told_owed(state: Path) -> str | None:
     return f"{owed} {'run is' if owed == 1 else 'runs are'} not in MLflow yet: plimsoll sync"
 
 
+def told_of(folder: Path) -> str | None:
+    """That a run is still to be logged, in a sentence; None where it is not."""
+    try:
+        owed = is_owed(folder)
+    except ConfigError as error:
+        return f"whether it is in MLflow can't be told: {error.mistakes[0]}"
+    return f"it is not in MLflow yet: plimsoll sync {folder.name}" if owed else None
+
+
 def unmark(state: Path, run: str) -> None:
     """Take a mark away: the run is owed no more, or gone."""
     with suppress(OSError):
@@ -174,19 +219,39 @@ def log_owed(
         seconds: How long it may take; None is the project's `wait`.
 
     Returns:
-        Where it is in MLflow, and in `unsynced` what is not there and why.
+        Where it is in MLflow, and in `unsynced` what is not there and why: whatever went wrong, it is not raised.
+    """
+    wait = writer.workspace.settings.tracking.wait if seconds is None else seconds
+    until = time.monotonic() + wait
+    try:
+        with _alone(folder, wait):
+            left = max(0.0, until - time.monotonic())
+            logged = _log(folder, writer, summary, left)
+        # Read anew: the run may have been resumed meanwhile.
+        if not is_owed(folder):
+            unmark(state, folder.name)
+    except PlimsollError as error:
+        return LoggedRun(unsynced="; ".join(str(mistake) for mistake in error.mistakes))
+    return logged
+
+
+def _log(folder: Path, writer: MlflowWriter, summary: Summary | None, seconds: float) -> LoggedRun:
+    """Log it and write down where it is now; for whoever holds the run's lock.
 
     Raises:
-        ConfigError: what is to be logged can't be read.
+        PlimsollError: it can't be read, or made ready to leave.
     """
     entry = read_owed(folder)
     assert entry is not None, "the caller knows that there is something to log"
-    try:
-        left = leaving(writer.workspace.settings.privacy, replace(entry.request, folder=str(folder), summary=summary))
-    except InfrastructureError as error:
-        return LoggedRun(unsynced=error.message)
+    request, notes = replace(entry.request, folder=str(folder), summary=summary), []
+    if request.baseline is not None and not (folder / request.baseline.folder / PLAN_FILE).is_file():
+        other = Path(request.baseline.folder).name
+        notes.append(f"run {other}, whose {request.baseline.target} is the baseline, was removed: logged without it")
+        request = replace(request, baseline=None, summary=None)
+    workspace = writer.workspace
+    left = leaving(workspace.settings.privacy, request, environment(workspace.root))
     logged = writer.log(left.request, seconds=seconds)
-    logged = dataclasses.replace(logged, notes=(*left.notes, *logged.notes))
+    logged = dataclasses.replace(logged, notes=(*notes, *left.notes, *logged.notes))
     complete = _complete(folder)
     if logged.unsynced is None and (store := writer.store) is not None:
         complete[store] = entry.revision
@@ -196,10 +261,33 @@ def log_owed(
     except OSError as error:
         problem = logged.unsynced or f"{folder / TRACKING_FILE}: {error.strerror}"
         return dataclasses.replace(logged, unsynced=problem)
-    # Read anew: the run may have been resumed meanwhile.
-    if not is_owed(folder):
-        unmark(state, folder.name)
     return logged
+
+
+@contextmanager
+def _alone(folder: Path, seconds: float) -> Iterator[None]:
+    """Nobody else makes a run ready to leave, or logs it, meanwhile.
+
+    The command holds the lock for its writer, which ends with it.
+
+    Raises:
+        InfrastructureError: another process holds it all the time, or the folder can't be written.
+    """
+    lock = FileLock(folder / _LOCK_FILE, timeout=seconds)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InfrastructureError(
+            f"run {folder.name} is being logged by another process", remedy="wait for that one"
+        ) from None
+    except OSError as error:
+        raise InfrastructureError(
+            f"{folder / _LOCK_FILE}: {error.strerror}", remedy="check space and permissions there"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def gate_files(folder: Path, target: str, names: Mapping[str, Path], outcome: str | None) -> dict[str, GateFiles]:
@@ -213,6 +301,18 @@ def gate_files(folder: Path, target: str, names: Mapping[str, Path], outcome: st
     """
     files = {name: path.relative_to(folder).as_posix() for name, path in names.items()}
     return {target: GateFiles(files=files, outcome=outcome)}
+
+
+def _write(folder: Path, request: LogRequest, *, ended: bool) -> None:
+    kept = replace(request, folder="", baseline=_beside(folder, request.baseline))
+    entry = Owed(revision=secrets.token_hex(8), request=kept, ended=ended)
+    write_atomic(folder / REQUEST_FILE, msgspec.json.encode(entry))
+
+
+def _refused(folder: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        f"{error.filename or folder / REQUEST_FILE}: {error.strerror}", remedy="check space and permissions there"
+    )
 
 
 def _complete(folder: Path) -> dict[str, str]:

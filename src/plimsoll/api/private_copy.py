@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,7 +106,11 @@ class _Journal:
 @contextmanager
 def _written(path: Path) -> Iterator[BinaryIO]:
     """A file that is there when it is whole."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        yield file
-    new.replace(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from plimsoll.api.approving import approvals_of, lacking
 from plimsoll.api.evidence import Verified, attestations, believe, newest, newest_passing, verify_attestation
-from plimsoll.api.fetched_gates import attestation_of_champion
+from plimsoll.api.fetched_gates import attestation_of_champion, attestation_of_run
 from plimsoll.api.git import git_state
 from plimsoll.api.gone import measured_lines
 from plimsoll.api.opened import author, load_suite, now_utc, registry_store
 from plimsoll.api.prepare import prepare
-from plimsoll.api.run_words import Server
+from plimsoll.api.run_words import Server, run_word
 from plimsoll.api.runs import select_targets
 from plimsoll.api.syncing import unlogged
 from plimsoll.api.verifying import Trust
@@ -57,26 +57,29 @@ def promote_suite(
     workspace: Workspace,
     name: str,
     *,
-    attestation: Path | None = None,
+    attestation: Path | str | None = None,
     reason: str = "",
     who: str | None = None,
     alias: str = CHAMPION,
     force: bool = False,
     target: str | None = None,
     tell: Callable[[str], object] = lambda _: None,
+    server: Server | None = None,
 ) -> Entry:
     """Make what a passing attestation is about what the suite's alias names.
 
     Args:
         workspace: Where the suite lies.
         name: Its name or path.
-        attestation: The evidence; None is the suite's newest passing one, by force the newest of any verdict.
+        attestation: The evidence: its file, or `run:ID` or `run:ID:TARGET`, from the tracking server where the run is
+            not on this disk; None is the suite's newest passing one here, by force the newest of any verdict.
         reason: Why, for the history.
         who: Who, for the history; None is git's user, else the login name.
         alias: Where to: champion, challenger, or one of the project's environments.
         force: Promote whatever speaks against it; needs a reason, and stays in the history with it.
         target: By force and without attestation: the workspace's target as it is.
         tell: Hears of approvals that do not count, and of what could not be brought up to date.
+        server: Has runs that are not on this disk; None is a writer of its own, started where it is needed.
 
     Raises:
         UsageError: there is no such evidence or alias, it was used already, or force has no reason.
@@ -89,7 +92,8 @@ def promote_suite(
     suite = load_suite(workspace, name)
     workspace.settings.promotion.checked(alias)
     _refuse_clash(reason, attestation, target, force=force)
-    case = _case(workspace, name, suite, alias, attestation=attestation, target=target, force=force)
+    path = _file_of(workspace, suite.name, attestation, server)
+    case = _case(workspace, name, suite, alias, attestation=path, target=target, force=force)
     store = registry_store(workspace)
     counted = approvals_of(workspace, store, suite.name, alias, case.evidence.digest)
     missing = lacking(workspace, suite.name, alias, counted)
@@ -209,7 +213,17 @@ def verify_suite(
     return verify_attestation(workspace, suite, path, None, trust)
 
 
-def _refuse_clash(reason: str, attestation: Path | None, target: str | None, *, force: bool) -> None:
+def _file_of(workspace: Workspace, suite: str, attestation: Path | str | None, server: Server | None) -> Path | None:
+    word = run_word(attestation) if isinstance(attestation, str) else None
+    if word is None:
+        return None if attestation is None else Path(attestation)
+    if word.by != "run":
+        raise UsageError(f"{attestation} may be another run tomorrow", remedy="name the run by its id: run:ID")
+    with nullcontext(server) if server else MlflowWriter(workspace) as there:
+        return attestation_of_run(workspace, suite, word, there)
+
+
+def _refuse_clash(reason: str, attestation: Path | str | None, target: str | None, *, force: bool) -> None:
     if force and not reason.strip():
         raise UsageError("--force needs a reason", remedy="--reason TEXT: it stays in the history")
     if target is not None and not force:

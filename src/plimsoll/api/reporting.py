@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from plimsoll.api.fetched_gates import bring_gates, drop_unverified
-from plimsoll.api.fetching import any_run
-from plimsoll.api.owed import TRACKING_FILE
-from plimsoll.api.results import REPORT_FILE, Problem, SuiteRun, problem_of, unscored_problem
+from plimsoll.api.fetching import alone, any_run, found_as
+from plimsoll.api.noting import REPORT_FILE
+from plimsoll.api.owed import TRACKING_FILE, told_of
+from plimsoll.api.results import Problem, SuiteRun, problem_of, unscored_problem
 from plimsoll.api.run_words import Server
 from plimsoll.api.runs import RUNS, Ran
 from plimsoll.api.sealing import ATTESTATION_FILE, GATE_FOLDER, VERDICT_FILE
 from plimsoll.api.verifying import trust_of
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Suite, Workspace
-from plimsoll.errors import ConfigError, Mistake, UsageError, Where
+from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
 from plimsoll.gates import VerificationError, verify
 from plimsoll.reports.html import render_html
 from plimsoll.reports.model import View
@@ -57,27 +60,41 @@ def stored_run(
         with nullcontext(server) if server else MlflowWriter(workspace) as there:
             named = any_run(workspace, run_id, there)
             folder, notes = named.folder, () if named.own else (named.told,)
-            if named.fetched:
-                bring_gates(folder, there.stored_runs())
-                notes = (*notes, *drop_unverified(folder, trust_of(workspace)))
+            if found_as(folder) is None:
+                found = told_run(folder, read_report(folder), notes)
+            else:
+                with alone(folder):
+                    notes = (*notes, *_brought_gates(workspace, folder, there))
+                    found = told_run(folder, read_report(folder), notes)
     else:
         newest = next(run_folders(workspace.state / RUNS), None)
         if newest is None:
             raise UsageError("there are no runs yet", remedy="plimsoll run")
-        folder, notes = newest, ()
-    found = told_run(folder, read_report(folder), notes)
+        folder, found = newest, told_run(newest, read_report(newest))
     logged = _read(folder / TRACKING_FILE, LoggedRun, "delete it; the run itself is whole")
     html = output or folder / REPORT_FILE
     write_atomic(html, render_html(found.view).encode("utf-8"))
+    # Not in the file, which is logged with the run.
+    owed = told_of(folder)
+    view = found.view if owed is None else replace(found.view, notes=(*found.view.notes, owed))
     return SuiteRun(
         report=found.report,
         summary=found.summary,
-        view=found.view,
+        view=view,
         folder=folder,
         html=html,
         logged=logged,
         problem=found.problem,
     )
+
+
+def _brought_gates(workspace: Workspace, folder: Path, server: Server) -> Iterator[str]:
+    """Bring what gates left of a fetched run, and take away what is not to be believed. What to say of it."""
+    try:
+        bring_gates(folder, server.stored_runs())
+    except InfrastructureError as error:
+        yield f"of gates over this run only what was brought before is shown: {error.message}"
+    yield from drop_unverified(folder, trust_of(workspace))
 
 
 @dataclass(frozen=True, slots=True)

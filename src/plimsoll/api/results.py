@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
 from plimsoll.api.certificates import believed
-from plimsoll.api.circumstances import circumstances
 from plimsoll.api.costs import cap_of, unseen_spending
-from plimsoll.api.drafts import prompt_drafts
 from plimsoll.api.loop import run_blocking
+from plimsoll.api.noting import REPORT_FILE, note_begun, note_down
 from plimsoll.api.options import RunOptions
-from plimsoll.api.owed import log_owed, owe
+from plimsoll.api.owed import log_owed
 from plimsoll.api.prepare import Prepared, prepare, self_judged
 from plimsoll.api.runs import Ran, as_planned, of_suite_alone, run_targets, select_targets
 from plimsoll.canonical import write_atomic
@@ -30,13 +29,12 @@ from plimsoll.reports.html import render_html
 from plimsoll.reports.model import View
 from plimsoll.reports.view import build_view
 from plimsoll.runs.observer import Observer
-from plimsoll.runs.plan import PLAN_FILE, Plan
+from plimsoll.runs.plan import Plan
 from plimsoll.stats import Summary, summarise
-from plimsoll.tracking import GateFiles, LoggedRun, LogRequest, MlflowWriter, StoredBaseline
-from plimsoll.types import CellRecord, Decision, Look, Report, Usage, Verdict
+from plimsoll.tracking import LoggedRun, MlflowWriter
+from plimsoll.types import CellRecord, Decision, Look, Part, Report, Usage, Verdict
 
 Running: TypeAlias = Coroutine[Any, Any, Ran]
-REPORT_FILE = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,8 @@ def run_prepared(
     specs = select_targets(prepared, options.targets)
 
     def working(told: Observer) -> Running:
-        running = run_targets(prepared, specs, options, told, resumed=resumed)
+        began = partial(note_begun, prepared, specs, options)
+        running = run_targets(prepared, specs, options, told, resumed=resumed, began=began)
         return running if until is None else until(running)
 
     with nullcontext(writer) if writer else MlflowWriter(prepared.workspace) as logging:
@@ -199,7 +198,7 @@ def write_up(
     Raises:
         InterruptedRunError: Ctrl-C; the cells are kept.
     """
-    with _writing_up(ran.plan.run):
+    with keeping_cells(ran.plan.run, "reported and logged"):
         report, summary = ran.report, summarise(ran.report)
         problem = problem_of(ran, prepared.suite.max_failed) or unscored_problem(summary, verdicts)
         told = (*notes, *_notes(prepared, ran, options), *([problem.message] if problem else []))
@@ -209,41 +208,6 @@ def write_up(
         return SuiteRun(
             report=report, summary=summary, view=view, folder=ran.folder, html=html, logged=None, problem=problem
         )
-
-
-def note_down(
-    prepared: Prepared,
-    ran: Ran,
-    options: RunOptions,
-    *,
-    gates: Mapping[str, GateFiles] | None = None,
-    baseline: StoredBaseline | None = None,
-) -> None:
-    """Write into the run's folder what is to be logged of it; nothing without tracking.
-
-    Args:
-        prepared: The suite.
-        ran: The run.
-        options: Whether to log, and why it ran.
-        gates: What gates over it left, by target.
-        baseline: The other run whose cells are the report's champion.
-
-    Raises:
-        InfrastructureError: the disk refuses.
-    """
-    if not options.track:
-        return
-    around = circumstances(prepared.workspace.root, os.environ, options.trigger)
-    request = LogRequest(
-        files={name: name for name in (REPORT_FILE, PLAN_FILE)},
-        suite_text=prepared.path.read_text(encoding="utf-8"),
-        tags=around.tags(),
-        judges=dict(prepared.judged_by),
-        baseline=baseline,
-        gates=dict(gates or {}),
-        prompts=prompt_drafts(prepared, ran),
-    )
-    owe(prepared.workspace.state, ran.folder, request)
 
 
 def log(run: SuiteRun, prepared: Prepared, options: RunOptions, writer: MlflowWriter) -> SuiteRun:
@@ -261,7 +225,7 @@ def log(run: SuiteRun, prepared: Prepared, options: RunOptions, writer: MlflowWr
     if not options.track:
         return run
     again = f"plimsoll sync {run.folder.name}"
-    with _writing_up(run.folder.name, again):
+    with keeping_cells(run.folder.name, "reported and logged", f"plimsoll report {run.folder.name}; {again} logs it"):
         logged = log_owed(prepared.workspace.state, run.folder, writer, summary=run.summary)
     view = replace(run.view, notes=(*run.view.notes, *logged.notes))
     if logged.unsynced:
@@ -270,13 +234,22 @@ def log(run: SuiteRun, prepared: Prepared, options: RunOptions, writer: MlflowWr
 
 
 @contextmanager
-def _writing_up(run: str, again: str | None = None) -> Iterator[None]:
+def keeping_cells(run: str, doing: str, again: str | None = None) -> Iterator[None]:
+    """Ctrl-C after the last cell becomes an error that says what there is.
+
+    Args:
+        run: Its id.
+        doing: What was being done with it.
+        again: The command that does it again; None is the one that reports it.
+
+    Raises:
+        InterruptedRunError: Ctrl-C; the cells are kept.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        remedy = f"plimsoll report {run}" + (f"; {again} logs it" if again else "")
         raise InterruptedRunError(
-            f"interrupted while run {run} was reported and logged; its cells are kept", remedy=remedy
+            f"interrupted while run {run} was {doing}; its cells are kept", remedy=again or f"plimsoll report {run}"
         ) from None
 
 
@@ -346,7 +319,9 @@ def _finished(ran: Ran) -> int:
 
 def _infrastructure_problem(ran: Ran, max_failed: float) -> str | None:
     if ran.given_up:
-        reasons = "; ".join(sorted(set(ran.given_up.values())))
+        # A server's words may quote what it was asked.
+        closed = ran.plan.part is Part.HELD_OUT
+        reasons = "its endpoint is down (plimsoll doctor)" if closed else "; ".join(sorted(set(ran.given_up.values())))
         return f"gave up before all cells were run: {reasons}"
     if not ran.report.run.complete and ran.report.run.stopped is None:
         suite = ran.plan.suite

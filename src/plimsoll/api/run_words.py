@@ -55,7 +55,7 @@ def run_word(written: str) -> Word | None:
     if prefix is None:
         return None
     rest = written.removeprefix(prefix)
-    # Neither an id nor a branch has a colon in it; a tag's value may.
+    # Neither an id nor a branch has a colon in it, but for a fork's, which is found by its tag: a tag's value may.
     value, _, target = (rest, "", "") if prefix == TAG_WORD else rest.partition(":")
     if not value or (prefix == TAG_WORD and not all(rest.partition("="))):
         raise UsageError(f"{written!r} names no run", remedy="write run:ID, branch:NAME or tag:KEY=VALUE")

@@ -114,7 +114,7 @@ async def run_targets(
         options: How; of a resumed run, as `as_planned` gives them.
         observer: Hears of each finished cell.
         resumed: The folder of the run to go on with; None starts a new one.
-        held_out: Over the cases that only a gate opens, where the suite holds any out.
+        held_out: It is a gate's: over the cases that only a gate opens, where the suite holds any out.
         began: Told the plan before the first cell is run.
         course: Of a sequential run; None works off all cells.
 
@@ -131,10 +131,9 @@ async def run_targets(
     async with open_models(settings, prepared.suite.concurrency, environ, spend=spend, prices=prices) as models:
         own = particular_cases(cases, prepared.found)
         scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace, cases, own=own, models=models)
-        planned = _plan(
-            prepared, specs, cases=cases, evaluators=[scorer.evaluator for scorer in scorers], options=options
-        )
-        planned = planned if course is None else structs.replace(planned, looks=course.looks)
+        evaluators = [scorer.evaluator for scorer in scorers]
+        planned = _plan(prepared, specs, cases=cases, evaluators=evaluators, options=options)
+        planned = structs.replace(planned, gate=held_out, looks=0 if course is None else course.looks)
         folder, plan = _run_folder(prepared, planned, cases, resumed)
         if began is not None:
             began(plan)
@@ -322,6 +321,7 @@ def _plan(
     options: RunOptions,
 ) -> Plan:
     suite, git, now = prepared.suite, git_state(prepared.workspace.root), datetime.now(UTC)
+    around = circumstances(prepared.workspace.root, os.environ, options.trigger)
     return Plan(
         run=new_run_id(suite.name, now),
         suite=suite.name,
@@ -342,7 +342,9 @@ def _plan(
         part=cases.part,
         git_commit=git.commit,
         git_dirty=git.dirty,
-        git_branch=circumstances(prepared.workspace.root, os.environ).branch,
+        git_branch=around.branch,
+        pr=around.pr,
+        trigger=around.trigger,
     )
 
 

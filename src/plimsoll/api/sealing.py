@@ -12,10 +12,11 @@ import msgspec
 
 from plimsoll.api.ages import age_doubt
 from plimsoll.api.certificates import STORED, store_certificates
+from plimsoll.api.noting import note_down
 from plimsoll.api.options import GateOptions
 from plimsoll.api.owed import gate_files
 from plimsoll.api.prepare import Prepared
-from plimsoll.api.results import SuiteRun, log, note_down, problem_of, write_up
+from plimsoll.api.results import SuiteRun, log, problem_of, write_up
 from plimsoll.api.runs import Ran
 from plimsoll.api.sides import Sides
 from plimsoll.calibration import Certificates
@@ -109,8 +110,6 @@ def seal_and_publish(
     """
     verdict = decided.verdict
     folder = ran.folder / GATE_FOLDER / sides.challenger.name
-    # With tracking the run is one that is to be logged, whatever ends this process from here on.
-    note_down(prepared, ran, options.run, baseline=sides.stored)
     write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
     unsealed = next(_doubts(prepared, sides, decided, ran), None)
     run = write_up(

@@ -116,7 +116,7 @@ def _with_baseline(
         return Sides(challenger, entry_spec(alias, entry, prepared, store), entry=entry)
     if alias != wanted:
         raise UsageError(f"no alias named {alias!r}", remedy=near_match(alias, aliases))
-    stored, notes = run_as_baseline(prepared, policy, challenger.name, server, options)
+    stored, notes = run_as_baseline(prepared, policy, challenger, server, options)
     return Sides(challenger, stored=stored, notes=notes)
 
 

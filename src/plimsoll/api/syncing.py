@@ -9,14 +9,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from plimsoll.api.owed import is_owed, log_owed, marked, owed_runs, read_logged, read_owed, unmark
+from plimsoll.api.noting import REPORT_FILE
+from plimsoll.api.owed import has_ended, is_owed, log_owed, marked, owed_runs, read_logged, read_owed, unmark
 from plimsoll.api.reporting import stored_run
-from plimsoll.api.results import REPORT_FILE
 from plimsoll.api.runs import RUNS
-from plimsoll.config import Workspace
+from plimsoll.config import Workspace, environment
 from plimsoll.errors import ExitCode, InfrastructureError, PlimsollError
 from plimsoll.runs.folders import find_run, is_complete
-from plimsoll.tracking import MlflowWriter
+from plimsoll.runs.plan import load_plan
+from plimsoll.tracking import MlflowWriter, is_logged, open_store
 
 LONGEST = 3600.0
 """Seconds for one run at most: nobody waits for a verdict here, and ten thousand traces take minutes."""
@@ -43,6 +44,8 @@ class Synced(Struct, frozen=True, kw_only=True):
     """How many were written, of all its targets."""
     why: str | None = None
     """Why it is still owed, or why there is nothing to log."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of what was logged, in sentences."""
 
 
 class SyncReport(Struct, frozen=True, kw_only=True):
@@ -106,18 +109,19 @@ def sync_runs(
         return SyncReport(store=logging.store, runs=tuple(told))
 
 
-def unlogged(workspace: Workspace, folder: Path) -> PlimsollError | None:
+def unlogged(workspace: Workspace, folder: Path, writer: MlflowWriter | None = None) -> PlimsollError | None:
     """Why a run is not in the workspace's store, after one attempt to log it; None where it is, or need not be.
 
     Args:
         workspace: Whose store, and for how long to wait.
         folder: The run's; one that was made without tracking owes nothing.
+        writer: Logs it; None is one for this call alone, started where it is needed.
     """
-    with MlflowWriter(workspace) as writer:
+    with nullcontext(writer) if writer else MlflowWriter(workspace) as logging:
         try:
-            if not is_owed(folder, writer.store):
+            if read_owed(folder) is None or (not is_owed(folder, logging.store) and _still_there(workspace, folder)):
                 return None
-            logged = log_owed(workspace.state, folder, writer)
+            logged = log_owed(workspace.state, folder, logging)
         except PlimsollError as error:
             return error
     if logged.unsynced is None:
@@ -125,6 +129,12 @@ def unlogged(workspace: Workspace, folder: Path) -> PlimsollError | None:
     return InfrastructureError(
         f"run {folder.name} is not in MLflow: {logged.unsynced}", remedy=f"plimsoll sync {folder.name}"
     )
+
+
+def _still_there(workspace: Workspace, folder: Path) -> bool:
+    """Whether the store has what was logged into it: runs are deleted there, and databases made anew."""
+    with open_store(None, workspace, environment(workspace.root)) as store:
+        return is_logged(store, folder.name, load_plan(folder).targets)
 
 
 class _Sync:
@@ -161,10 +171,11 @@ class _Sync:
     def _nothing(self, folder: Path) -> Synced | None:
         """Of a run of which nothing can be logged."""
         try:
-            if read_owed(folder) is not None:
-                return None
+            entry = read_owed(folder)
         except PlimsollError as error:
             return Synced(run=folder.name, fate=Fate.OWED, why=_told(error))
+        if entry is not None and has_ended(folder, entry):
+            return None
         logged = read_logged(folder)
         if logged is not None and logged.unsynced:
             why = "an earlier version kept too little of it to log it now: run or gate it again"
@@ -187,7 +198,12 @@ class _Sync:
         fate = Fate.OWED if logged.unsynced else Fate.LOGGED if logged.traces else Fate.THERE
         traces = sum(count.arrived for count in logged.traces.values())
         return Synced(
-            run=folder.name, fate=fate, mlflow_run_id=logged.parent, traces=traces, why=logged.unsynced or None
+            run=folder.name,
+            fate=fate,
+            mlflow_run_id=logged.parent,
+            traces=traces,
+            why=logged.unsynced or None,
+            notes=logged.notes,
         )
 
 

@@ -9,11 +9,13 @@ from typing import Any
 from msgspec import Struct
 
 from plimsoll.api.loop import run_blocking
+from plimsoll.api.runs import RUNS
 from plimsoll.api.targets import own_model
 from plimsoll.config import ModelSettings, Workspace, environment
 from plimsoll.errors import CellError, InfrastructureError, PlimsollError, UsageError
 from plimsoll.models import open_models
 from plimsoll.prompts import Prompt, load_prompt
+from plimsoll.runs.folders import run_folders
 from plimsoll.runs.scrubbing import Scrub
 from plimsoll.types import ChatReply, ChatRequest, Message
 
@@ -76,6 +78,16 @@ def environment_here() -> dict[str, str]:
         return environment(Workspace.find().root)
     except PlimsollError:
         return environment(Path.cwd())
+
+
+def names_here() -> frozenset[str]:
+    """What suites and runs of that workspace are called: people are told of them by these names."""
+    try:
+        workspace = Workspace.find()
+        suites = {path.stem for path in workspace.suite_files()}
+        return frozenset(suites.union(folder.name for folder in run_folders(workspace.state / RUNS)))
+    except (PlimsollError, OSError):
+        return frozenset()
 
 
 async def _ask(prompt: Prompt, messages: tuple[Message, ...], settings: ModelSettings) -> ChatReply:

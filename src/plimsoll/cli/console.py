@@ -39,10 +39,10 @@ def print_place(console: Console, what: str, path: Path) -> None:
 
 def redactor_here() -> Redactor:
     """Of the secrets of the environment, with the `.env` of the workspace that the current folder is in."""
-    from plimsoll.api.trying import environment_here
+    from plimsoll.api.trying import environment_here, names_here
     from plimsoll.config.secrets import Redactor, secrets_of
 
-    return Redactor(secrets_of(environment_here()))
+    return Redactor(secrets_of(environment_here()), names=names_here())
 
 
 def without_secrets(error: PlimsollError) -> PlimsollError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from msgspec.structs import replace
 from rich.text import Text
 
-from plimsoll.api.doctoring import State, diagnose, fetch_model
-from plimsoll.cli.console import print_json, to_stderr, to_stdout
+from plimsoll.api.doctoring import Finding, State, diagnose, fetch_model
+from plimsoll.cli.console import print_json, redactor_here, to_stderr, to_stdout
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, UsageError
 
@@ -21,7 +24,8 @@ def run(*, fetch: bool, as_json: bool) -> ExitCode:
         workspace = Workspace.find()
     except UsageError:
         workspace = None
-    findings = diagnose(workspace)
+    text = redactor_here().text
+    findings = [_told(finding, text) for finding in diagnose(workspace)]
     bad = any(finding.state is State.BAD for finding in findings)
     code = ExitCode.INFRASTRUCTURE if bad else ExitCode.PASS
     if as_json:
@@ -36,3 +40,9 @@ def run(*, fetch: bool, as_json: bool) -> ExitCode:
             if finding.remedy and finding.state is not State.GOOD:
                 console.print(f"        → {finding.remedy}", soft_wrap=True)
     return code
+
+
+def _told(finding: Finding, text: Callable[[str], str]) -> Finding:
+    """A finding without keys: an endpoint's address may have one in it."""
+    remedy = None if finding.remedy is None else text(finding.remedy)
+    return replace(finding, detail=text(finding.detail), remedy=remedy)

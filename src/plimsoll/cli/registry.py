@@ -21,7 +21,10 @@ def promote(  # each is a flag
     suite: SuiteArgument,
     *,
     attestation: Annotated[
-        Path | None, typer.Option(help="The evidence; default is the suite's newest passing attestation.")
+        str | None,
+        typer.Option(
+            help="The evidence: a file, or run:ID[:TARGET] of the server; default: the newest passing one here."
+        ),
     ] = None,
     alias: AliasOption = CHAMPION,
     force: Annotated[

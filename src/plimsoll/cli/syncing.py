@@ -28,6 +28,8 @@ def sync(names: Sequence[str], *, to: str | None, wait: float, as_json: bool) ->
     def tell(run: Synced) -> None:
         if not as_json:
             console.print(_line(run), soft_wrap=True)
+            for note in run.notes:
+                console.print(Text(f"  note: {note}"), soft_wrap=True)
 
     found = sync_runs(Workspace.find(), names, to=to, wait=wait, tell=tell)
     if as_json:

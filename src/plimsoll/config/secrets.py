@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, quote_plus
 
 from plimsoll.config.environment import named_variables
@@ -30,6 +30,11 @@ _SHORTEST = 8
 """Characters: what is shorter is found by chance, and replacing it would ruin texts."""
 _UNMISTAKABLE = 16
 """Characters of letters and digits that nobody writes by chance."""
+_OURS = ("plimsoll", "mlflow")
+"""Stand in commands that are told, and in the names of tags."""
+_ESCAPE = re.compile(r"%[0-9A-F]{2}")
+_UNESCAPED = ("", "/", "!'()*", "/:@!$&'()*+,;=")
+"""What programs leave as it is in an address, beside letters and digits: each of these, some of them."""
 
 
 def secrets_of(environ: Mapping[str, str], settings: Any = None) -> dict[str, str]:
@@ -66,11 +71,17 @@ def _variables_in(settings: Any) -> Iterator[str]:
 
 
 class Redactor:
-    """Replaces secrets by their names."""
+    """Replaces secrets by their names.
 
-    def __init__(self, secrets: Mapping[str, str], more: Iterable[str | None] = ()) -> None:
+    A name that a secret is a part of stays whole where it is known to be one (`keeping`): by a name something is found
+    again, and a mark inside one would tell the secret to whoever knows the name.
+    """
+
+    def __init__(self, secrets: Mapping[str, str], more: Iterable[str | None] = (), names: Iterable[str] = ()) -> None:
+        """Of secrets by their variables' names, and of more that have none; `names` stay whole."""
+        self._given = secrets, tuple(more)
         named = {value.strip(): f"[{name} redacted]" for name, value in secrets.items()}
-        named |= {value: "[redacted]" for value in more if value}
+        named |= {value: "[redacted]" for value in self._given[1] if value}
         forms: dict[str, str] = {}
         for value, mark in named.items():
             for form in (value, *written_forms(value), *_encoded(value), *_lines(value)):
@@ -78,16 +89,39 @@ class Redactor:
         # The longest first: one secret may be the start of another.
         self._marks = dict(sorted(forms.items(), key=lambda item: -len(item[0])))
         self._data = {secret.encode(): mark.encode() for secret, mark in self._marks.items()}
+        self._names = frozenset(name for name in (*_OURS, *names) if any(form in name for form in self._marks))
+        every = sorted({*self._marks, *self._names}, key=lambda form: (-len(form), form)) if self._names else []
+        self._all = re.compile("|".join(map(re.escape, every)))
+        """Secrets and names, where there are names that a secret is a part of."""
+        self._all_data = re.compile(b"|".join(re.escape(form.encode()) for form in every))
+
+    def __bool__(self) -> bool:
+        return bool(self._marks)
+
+    def keeping(self, names: Iterable[str]) -> Self:
+        """One that leaves these names whole, too."""
+        secrets, more = self._given
+        return type(self)(secrets, more, (*self._names, *names))
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What would stand in place of secrets that are parts of names, and stay there."""
+        return tuple(sorted({mark for form, mark in self._marks.items() if any(form in name for name in self._names)}))
 
     def text(self, text: str) -> str:
         """The text without secrets."""
+        if self._names:
+            return self._all.sub(lambda found: self._shown(found[0]), text)
         for secret, mark in self._marks.items():
             text = text.replace(secret, mark)
         return text
 
+    def _shown(self, found: str) -> str:
+        return found if found in self._names else self._marks[found]
+
     def finds(self, data: bytes) -> bool:
         """Whether UTF-8 text holds a secret."""
-        return any(secret in data for secret in self._data)
+        return any(secret in data for secret in self._data) and (not self._names or self._clean(data) != data)
 
     def copy(self, source: Path, target: Path) -> None:
         """Copy a file without secrets, a block at a time.
@@ -95,7 +129,7 @@ class Redactor:
         Raises:
             OSError: one of the two can't be opened, read or written.
         """
-        longest = max(map(len, self._data), default=1)
+        longest = max(map(len, self._parts), default=1)
         with source.open("rb") as reader, target.open("wb") as writer:
             rest = b""
             while block := reader.read(_BLOCK):
@@ -111,12 +145,19 @@ class Redactor:
         cut = max(0, cut)
         inside = True
         while inside:
-            starts = [data.find(secret, max(0, cut - len(secret) + 1), cut + len(secret) - 1) for secret in self._data]
+            starts = [data.find(part, max(0, cut - len(part) + 1), cut + len(part) - 1) for part in self._parts]
             inside = any(0 <= start < cut for start in starts)
             cut = min((start for start in starts if 0 <= start < cut), default=cut)
         return cut
 
+    @property
+    def _parts(self) -> list[bytes]:
+        """What must not be cut."""
+        return [*self._data, *(name.encode() for name in self._names)]
+
     def _clean(self, data: bytes) -> bytes:
+        if self._names:
+            return self._all_data.sub(lambda found: self._shown(found[0].decode()).encode(), data)
         for secret, mark in self._data.items():
             data = data.replace(secret, mark)
         return data
@@ -134,23 +175,34 @@ class Redactor:
 
 def written_forms(value: str) -> tuple[str, ...]:
     """Other ways in which a text stands inside another: in JSON, in HTML, in an address, in Python, on one line."""
-    if _SIMPLE.fullmatch(value):
-        return tuple({quote(value, safe=""), quote_plus(value), " ".join(value.split())} - {value})
+    forms = [" ".join(value.split()), *_in_addresses(value)]
+    if not _SIMPLE.fullmatch(value):
+        forms += [*_in_json(value), repr(value)[1:-1], *_in_html(value)]
+    return tuple(form for form in dict.fromkeys(forms) if form != value)
+
+
+def _in_addresses(value: str) -> Iterator[str]:
+    escaped = [quote(value, safe=unescaped, errors="replace") for unescaped in _UNESCAPED]
+    for form in (*escaped, quote_plus(value, errors="replace")):
+        yield form
+        yield _ESCAPE.sub(lambda found: found[0].lower(), form)
+
+
+def _in_json(value: str) -> Iterator[str]:
+    """In a string of a document, and in one of a document that is a string of another."""
+    for ascii_only in (True, False):
+        once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        # Some writers escape it, so that no script of a page ends there.
+        for form in (once, once.replace("/", "\\/")):
+            twice = json.dumps(form, ensure_ascii=ascii_only)[1:-1]
+            yield from (form, twice, twice.replace("/", "\\/"))
+
+
+def _in_html(value: str) -> Iterator[str]:
     plain = html.escape(value, quote=False)
-    forms = dict.fromkeys(
-        (
-            json.dumps(value)[1:-1],
-            json.dumps(value, ensure_ascii=False)[1:-1],
-            json.dumps(json.dumps(value)[1:-1])[1:-1],
-            repr(value)[1:-1],
-            html.escape(value),
-            plain.replace('"', "&#34;").replace("'", "&#39;"),
-            quote(value, safe="", errors="replace"),
-            quote_plus(value, errors="replace"),
-            " ".join(value.split()),
-        )
-    )
-    return tuple(form for form in forms if form != value)
+    for form in (html.escape(value), plain.replace('"', "&#34;").replace("'", "&#39;")):
+        yield form
+        yield form.replace("/", "&#x2F;")
 
 
 def _encoded(value: str) -> Iterator[str]:

@@ -1,16 +1,22 @@
-"""Labels beside the answers that they are about, read from the runs' folders; what has none there is told."""
+"""Labels beside the answers that they are about, read from the runs' folders; what has none there is told.
+
+A run that goes on asks again where there was no answer. A label that is older than the answer is none of its: it was
+given to the failure that stood there. Of an answer from the cache nobody knows since when it stands there, and a label
+counts; and what an answer should have been (`expected`) is about the case, whatever was answered.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from plimsoll.errors import ConfigError
 from plimsoll.runs.join import StoredReport, read_report
-from plimsoll.types import Case, HumanLabel, Metric, Output, Part
+from plimsoll.types import EXPECTED, Case, CellRecord, HumanLabel, Metric, Output, Part
 
 _REDACTED = re.compile(r"\[(?:[^\[\]\n]{1,100} )?redacted\]")
 """What stands in place of a secret or of a private field, once it was on a tracking server."""
@@ -85,7 +91,19 @@ def _of_run(report: StoredReport, given: Sequence[HumanLabel], told: list[str]) 
         if case is None or record is None:
             told.append(f"{label.cell} of {label.run}: the run has no such cell")
             continue
+        if _is_older(label, record):
+            told.append(f"{label.who} on {label.cell} of {label.run}: the cell was run again since, so label it again")
+            continue
         yield LabelledAnswer(label, case, record.output, metrics)
+
+
+def _is_older(label: HumanLabel, record: CellRecord) -> bool:
+    """Whether a label was given before the target began to answer."""
+    if record.started is None or label.name == EXPECTED:
+        return False
+    began = datetime.fromtimestamp(record.started, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # As text, to which a moment without fractions is later than any within its second.
+    return label.at < began
 
 
 def holds_redacted(value: Any) -> bool:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,7 @@ from typing import Any
 
 from plimsoll.canonical import digest, digest_bytes, dumps, write_atomic
 from plimsoll.config import ModelSettings, TargetSettings
+from plimsoll.config.secrets import unmistakable
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.registry.errors import TamperedError
 
@@ -127,7 +129,8 @@ def make_bundle(
 
 
 def _secrets_inside(bundle: Bundle, secrets: Mapping[str, str]) -> list[Mistake]:
-    texts = {**bundle.files, "the target's or model's settings": dumps(dict(bundle.content))}
+    texts = {**bundle.files, "the target's or model's settings": "\n".join(_texts(bundle.content)).encode()}
+    words = set(secrets.values()) - set(unmistakable(secrets).values())
     return [
         Mistake(
             f"holds the value of the environment variable {name}",
@@ -136,8 +139,27 @@ def _secrets_inside(bundle: Bundle, secrets: Mapping[str, str]) -> list[Mistake]
         )
         for path, data in texts.items()
         for name, value in secrets.items()
-        if value.encode() in data
+        if _holds(data, value, by_chance=value in words)
     ]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """What is said in a document, without what its places are called."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _holds(data: bytes, value: str, *, by_chance: bool) -> bool:
+    """Whether a secret stands in a text: by chance one that may be a word does where it is a part of a longer one."""
+    if not by_chance:
+        return value.encode() in data
+    return re.search(rb"(?<![\w-])(?<!\w\.)" + re.escape(value.encode()) + rb"(?![\w-]|\.\w)", data) is not None
 
 
 def materialise(bundle: Bundle, folder: Path) -> Path:

@@ -12,6 +12,7 @@ from plimsoll.errors import InfrastructureError, PlimsollError
 from plimsoll.registry.errors import TamperedError
 from plimsoll.registry.ledger import CHAMPION, Entry, history, mirror_entries
 from plimsoll.registry.prompts import follow_prompt
+from plimsoll.registry.versions import is_there, restore_bundle, version_of
 from plimsoll.tracking.contract import RegistryStore
 
 _ATTEMPTS = 8
@@ -33,7 +34,7 @@ class Champion:
 
     @property
     def version(self) -> int:
-        """The registered model's."""
+        """The registered model's, by the entry; the alias names a later one where that was deleted in MLflow."""
         return self.entry.version
 
     @property
@@ -55,7 +56,8 @@ def champion(store: RegistryStore, suite: str, alias: str = CHAMPION) -> Champio
     entries = history(store, suite, alias)
     if not entries:
         return None
-    if store.aliases(suite).get(alias) == entries[-1].version:
+    known = version_of(store, suite, entries[-1].bundle)
+    if known is not None and store.aliases(suite).get(alias) == known:
         return Champion(entries[-1], _follow_prompt(store, suite, entries[-1], alias))
     entries, note = project(store, suite, entries, alias, repairing=True)
     return Champion(entries[-1], note)
@@ -69,24 +71,47 @@ def project(
     `repairing` says that the ledger did not move just now, so that an alias which points elsewhere is worth a note. A
     store that can't be written is only noted: the ledger has decided already, and who may not write may still read.
     """
-    try:
-        for _ in range(_ATTEMPTS):
-            mirror_entries(store, suite, entries, alias)
-            head = entries[-1]
-            before = store.aliases(suite).get(alias)
-            if before != head.version:
-                store.set_alias(suite, alias, head.version)
-            about_prompt = _follow_prompt(store, suite, head, alias)
+    for _ in range(_ATTEMPTS):
+        head = entries[-1]
+        notes = (
+            _follow_alias(store, suite, entries, alias, repairing=repairing),
+            # In any case: which of the two fails says nothing about the other.
+            _follow_prompt(store, suite, head, alias),
+        )
+        try:
             # Another process may have moved the ledger between our reading and our setting the alias.
             entries = history(store, suite, alias)
-            if entries[-1].seq == head.seq:
-                moved = repairing and before not in (None, head.version)
-                return entries, _joined(_put_right(alias, before, head) if moved else None, about_prompt)
-    except TamperedError:
-        raise
-    except InfrastructureError as error:
-        return entries, f"the alias {alias} could not be brought up to date: {error.message}"
+        except TamperedError:
+            raise
+        except InfrastructureError as error:
+            return entries, _joined(*notes, _behind(alias, error))
+        if entries[-1].seq == head.seq:
+            return entries, _joined(*notes)
     return entries, f"the alias {alias} moves faster than it can be followed"
+
+
+def _follow_alias(
+    store: RegistryStore, suite: str, entries: tuple[Entry, ...], alias: str, *, repairing: bool
+) -> str | None:
+    head = entries[-1]
+    try:
+        mirror_entries(store, suite, entries, alias)
+        before, known = store.aliases(suite).get(alias), version_of(store, suite, head.bundle)
+        if known is not None and before == known:
+            return None
+        gone = known is None or not is_there(store, suite, head.bundle, known)
+        number = restore_bundle(store, suite, head.bundle) if gone or known is None else known
+        store.set_alias(suite, alias, number)
+    except InfrastructureError as error:
+        return _behind(alias, error)
+    return _joined(
+        f"version {known} was deleted in MLflow; what it held is version {number} now" if gone else None,
+        _put_right(alias, before, number) if repairing and before is not None else None,
+    )
+
+
+def _behind(alias: str, error: InfrastructureError) -> str:
+    return f"the alias {alias} could not be brought up to date: {error.message}"
 
 
 def _follow_prompt(store: RegistryStore, suite: str, head: Entry, alias: str) -> str | None:
@@ -96,8 +121,8 @@ def _follow_prompt(store: RegistryStore, suite: str, head: Entry, alias: str) ->
         return f"the prompt registry could not be brought up to date: {error.message}"
 
 
-def _put_right(alias: str, before: int | None, head: Entry) -> str:
-    return f"the alias {alias} pointed at version {before}; the ledger says {head.version}, and it was put right"
+def _put_right(alias: str, before: int, number: int) -> str:
+    return f"the alias {alias} pointed at version {before}; the ledger says {number}, and it was put right"
 
 
 def _joined(*notes: str | None) -> str | None:

@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from plimsoll.canonical import DIGEST_PREFIX, digest, dumps
 from plimsoll.config import parse_yaml
 from plimsoll.errors import ConfigError
@@ -25,8 +27,12 @@ from plimsoll.registry.ledger import Entry
 from plimsoll.registry.versions import load_bundle
 from plimsoll.tracking.contract import DIGEST_TAG, PROMPT_LIMIT, PromptDraft, PromptText, RegistryStore
 from plimsoll.tracking.kept_prompts import keep_prompt, versions_of
+from plimsoll.tracking.masks import walk
+from plimsoll.tracking.redact import without_nul
 
 _NO_PROMPT = "none"
+_MESSAGE_LIMIT = 5000
+"""Characters that MLflow's tables hold of a version's description."""
 _ROLES = ("system", "user", "assistant", "function", "tool")
 _PLAIN_ROLES = _ROLES[:3]
 _MARKER = re.compile(rf"^[^\S\n]*#?[^\S\n]*({'|'.join(_ROLES)})[^\S\n]*:[^\S\n]*$", re.IGNORECASE | re.MULTILINE)
@@ -70,7 +76,9 @@ def prompt_draft(suite: str, target: str, bundle: Bundle, *, commit: str = "", m
         "plimsoll.commit": commit,
     }
     kept = {name: value for name, value in tags.items() if value and len(value) <= PROMPT_LIMIT}
-    return PromptDraft(prompt=prompt_name(suite), content=content, tags=kept, message=message)
+    # A database may refuse NUL, and the tracking store replaces it in all that is logged.
+    stored = msgspec.convert(walk(msgspec.to_builtins(content), without_nul), PromptText)
+    return PromptDraft(prompt=prompt_name(suite), content=stored, tags=kept, message=message[:_MESSAGE_LIMIT])
 
 
 def follow_prompt(store: RegistryStore, suite: str, alias: str, entry: Entry) -> str | None:

@@ -11,7 +11,7 @@ from plimsoll.errors import UsageError
 from plimsoll.registry.errors import StaleChampionError
 from plimsoll.registry.ledger import CHAMPION, Entry, append, called, history
 from plimsoll.registry.projection import project
-from plimsoll.registry.versions import load_bundle
+from plimsoll.registry.versions import restore_bundle
 from plimsoll.tracking.contract import RegistryStore
 
 _SHORTEST_DIGEST = 8
@@ -54,13 +54,14 @@ def rollback(
     wanted = _promotion_before(entries) if to is None else entry_named(entries, to)
     if wanted.bundle == entries[-1].bundle:
         raise UsageError(f"version {wanted.version} is {called(alias)} already")
-    load_bundle(store, suite, wanted.bundle)
+    version = restore_bundle(store, suite, wanted.bundle)
     # All that it rests on stays the restored promotion's own: also that it was forced.
     entry = replace(
         wanted,
         seq=len(entries) + 1,
         previous=entries[-1].hash,
         action="rollback",
+        version=version,
         who=who,
         when=now,
         reason=reason,

@@ -17,27 +17,52 @@ _ATTESTATION = "attestation.json"
 
 
 def version_of(store: RegistryStore, suite: str, digest: str) -> int | None:
-    """The version that holds the bundle; None where none does."""
-    number = store.records(suite).get(_key(digest))
-    return int(number) if number is not None else None
+    """The version that was last made for the bundle, be it there or deleted in MLflow; None where none was."""
+    return _recorded(store, suite, digest)[0]
+
+
+def is_there(store: RegistryStore, suite: str, digest: str, number: int) -> bool:
+    """Whether a version of the bundle has this number: anybody with access may delete one."""
+    folders = (_model_folder(digest), _first_folder(digest))
+    return any(version.number == number for folder in folders for version in store.versions(suite, folder))
 
 
 def keep_bundle(store: RegistryStore, suite: str, bundle: Bundle) -> int:
     """The version that holds the bundle: the one there is, or a new one.
 
-    Files first, then the version, then the record that joins them: what a crash leaves behind is found and used by
-    the next attempt, and of two that do it at the same time one version stays.
+    Raises:
+        TamperedError: it was kept before, and what is stored is something else.
     """
-    known = version_of(store, suite, bundle.digest)
-    if known is not None:
+    if version_of(store, suite, bundle.digest) is not None:
         load_bundle(store, suite, bundle.digest)
+    return _kept(store, suite, bundle)
+
+
+def restore_bundle(store: RegistryStore, suite: str, digest: str) -> int:
+    """The version that holds a stored bundle, which is verified; a new one where it was deleted in MLflow.
+
+    Raises:
+        TamperedError: the bundle is missing, or what is stored is something else.
+    """
+    return _kept(store, suite, load_bundle(store, suite, digest))
+
+
+def _kept(store: RegistryStore, suite: str, bundle: Bundle) -> int:
+    """Files first, then the version, then the record that joins them.
+
+    What a crash leaves behind is found and used by the next attempt, and of two that do it at the same time one
+    version stays.
+    """
+    known, key = _recorded(store, suite, bundle.digest)
+    if known is not None and is_there(store, suite, bundle.digest, known):
         return known
     folder = _model_folder(bundle.digest)
     store.put_files(suite, folder, model_files(bundle))
     orphans = [entry.number for entry in store.versions(suite, folder)]
     number = orphans[0] if orphans else store.create_version(suite, folder, {DIGEST_TAG: bundle.digest})
-    winner = int(store.create_record(suite, _key(bundle.digest), str(number)))
-    if winner != number:
+    winner = int(store.create_record(suite, key, str(number)))
+    if winner != number and not orphans:
+        # Only one's own: what was found may be a version that another process has recorded since.
         store.delete_version(suite, number)
     return winner
 
@@ -76,8 +101,18 @@ def load_attestation(store: RegistryStore, suite: str, digest: str) -> bytes:
     return envelope
 
 
-def _key(digest: str) -> str:
-    return f"version.{digest.removeprefix(DIGEST_PREFIX)}"
+def _recorded(store: RegistryStore, suite: str, digest: str) -> tuple[int | None, str]:
+    """The version that the last record of the bundle names, and the next record's key.
+
+    A record can't change: each version made in place of a deleted one has a record of its own, `version.DIGEST.2` on.
+    """
+    records = store.records(suite)
+    first = key = f"version.{digest.removeprefix(DIGEST_PREFIX)}"
+    number, version = 1, None
+    while key in records:
+        number, version = number + 1, int(records[key])
+        key = f"{first}.{number}"
+    return version, key
 
 
 def _model_folder(digest: str) -> str:

@@ -6,9 +6,10 @@ Whoever reads what a held-out case asks will write the next prompt for it: a rep
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import overload
 
-from plimsoll.runs.closed import closed_case, closed_record
+from plimsoll.runs.closed import closed_aggregate, closed_case, closed_record
 from plimsoll.types import Case, CellId, CellRecord, Part, Report
 
 
@@ -19,8 +20,11 @@ def shown(report: Report) -> Report:
     return _Closed(
         run=report.run,
         cases=_Cases(report.cases),
-        cells=_Cells(report.cells),
-        aggregates=report.aggregates,
+        cells=_Cells(report.cells, partial(closed_record, metrics=report.metrics)),
+        aggregates={
+            target: {name: closed_aggregate(aggregate) for name, aggregate in found.items()}
+            for target, found in report.aggregates.items()
+        },
         open_one=report,
     )
 
@@ -29,10 +33,10 @@ class _Closed(Report, frozen=True, kw_only=True):
     open_one: Report
 
     def of_target(self, target: str) -> Iterator[CellRecord]:
-        return map(closed_record, self.open_one.of_target(target))
+        return map(self._close, self.open_one.of_target(target))
 
     def failed(self) -> Iterator[CellRecord]:
-        return map(closed_record, self.open_one.failed())
+        return map(self._close, self.open_one.failed())
 
     def numbering(self) -> Callable[[str], int | None]:
         return self.open_one.numbering()
@@ -42,9 +46,13 @@ class _Closed(Report, frozen=True, kw_only=True):
 
         def found(cell: CellId) -> CellRecord | None:
             record = find(cell)
-            return None if record is None else closed_record(record)
+            return None if record is None else self._close(record)
 
         return found
+
+    @property
+    def _close(self) -> Callable[[CellRecord], CellRecord]:
+        return partial(closed_record, metrics=self.metrics)
 
 
 class _Cases(Mapping[str, Case]):
@@ -62,8 +70,8 @@ class _Cases(Mapping[str, Case]):
 
 
 class _Cells(Sequence[CellRecord]):
-    def __init__(self, cells: Sequence[CellRecord]) -> None:
-        self._cells = cells
+    def __init__(self, cells: Sequence[CellRecord], close: Callable[[CellRecord], CellRecord]) -> None:
+        self._cells, self._close = cells, close
 
     @overload
     def __getitem__(self, place: int) -> CellRecord: ...
@@ -71,11 +79,11 @@ class _Cells(Sequence[CellRecord]):
     def __getitem__(self, place: slice) -> tuple[CellRecord, ...]: ...
     def __getitem__(self, place: int | slice) -> CellRecord | tuple[CellRecord, ...]:
         if isinstance(place, slice):
-            return tuple(closed_record(record) for record in self._cells[place])
-        return closed_record(self._cells[place])
+            return tuple(map(self._close, self._cells[place]))
+        return self._close(self._cells[place])
 
     def __iter__(self) -> Iterator[CellRecord]:
-        return map(closed_record, self._cells)
+        return map(self._close, self._cells)
 
     def __len__(self) -> int:
         return len(self._cells)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from plimsoll.errors import FailureKind
-from plimsoll.types import Case, CellRecord, Failed, Failure, Outcome, Output, Score, Scored, Skipped
+from plimsoll.types import Aggregate, Case, CellRecord, Failed, Failure, Metric, Outcome, Output, Score, Scored, Skipped
 
 CLOSED = "held out"
 """In place of every text."""
-_QUOTING = frozenset({FailureKind.BAD_RESPONSE, FailureKind.WORKER})
-"""Of a provider's failures those that quote an answer, or what a worker printed."""
 
 
 def closed_case(case: Case) -> Case:
@@ -26,9 +26,14 @@ def closed_case(case: Case) -> Case:
     )
 
 
-def closed_record(record: CellRecord) -> CellRecord:
-    """The cell without what was answered and why it was scored so."""
-    scores = {name: closed_score(score) for name, score in record.scores.items()}
+def closed_record(record: CellRecord, metrics: Mapping[str, Metric]) -> CellRecord:
+    """The cell without what was answered and why it was scored so.
+
+    Args:
+        record: The cell.
+        metrics: The run's, whose labels may be told.
+    """
+    scores = {name: closed_score(score, metrics.get(name)) for name, score in record.scores.items()}
     return replace(record, outcome=closed_outcome(record.outcome), scores=scores)
 
 
@@ -39,22 +44,33 @@ def closed_outcome(outcome: Outcome) -> Outcome:
     return Output(text=CLOSED, finish=outcome.finish, usage=outcome.usage, latency=outcome.latency, model=outcome.model)
 
 
-def closed_score(score: Score) -> Score:
-    """The score without its reasons."""
+def closed_score(score: Score, metric: Metric | None) -> Score:
+    """The score without its reasons, and without a label that its metric does not list: it may be any text."""
     match score:
-        case Scored():
-            return replace(score, reason=None, detail=None, turns=())
+        case Scored(value=value):
+            unlisted = isinstance(value, str) and (metric is None or value not in metric.labels)
+            return replace(score, value=CLOSED if unlisted else value, reason=None, detail=None, turns=())
         case Failed():
             return replace(score, failure=closed_failure(score.failure), turns=())
         case Skipped():
-            return score
+            return replace(score, reason=CLOSED)
+
+
+def closed_aggregate(aggregate: Aggregate) -> Aggregate:
+    """The figures, without what is said of those that are lacking."""
+    figures = {
+        name: closed_failure(figure) if isinstance(figure, Failure) else figure
+        for name, figure in aggregate.figures.items()
+    }
+    failure = None if aggregate.failure is None else closed_failure(aggregate.failure)
+    return replace(aggregate, figures=figures, failure=failure)
 
 
 def closed_failure(failure: Failure) -> Failure:
     """The failure without what it may quote."""
-    return replace(failure, message=CLOSED) if may_quote(failure) else failure
+    return replace(failure, message=CLOSED, remedy=failure.kind.remedy) if may_quote(failure) else failure
 
 
 def may_quote(failure: Failure) -> bool:
-    """Whether its message may quote a case or an answer; what a provider says of itself does not."""
-    return not failure.kind.of_provider or failure.kind in _QUOTING
+    """Whether its message may quote a case or an answer: a server's does, whatever it refuses a request for."""
+    return failure.kind is not FailureKind.SPEND_CAP

@@ -55,7 +55,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     git_commit: str | None = None
     git_dirty: bool | None = None
     git_branch: str | None = None
-    """The branch that it was made on; in a CI job the one that the job works for."""
+    """The branch that it was made on; in a CI job the one that the job works for, `OWNER:NAME` of a fork."""
+    pr: str | None = None
+    """The pull or merge request that it was made for."""
+    trigger: str | None = None
+    """Why it was made: `local`, `ci`, `pr`, `schedule`, or what the caller said."""
+    gate: bool = False
+    """A gate made it, to decide over it."""
 
     @property
     def size(self) -> int:

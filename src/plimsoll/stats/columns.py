@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from plimsoll.errors import UsageError
+from plimsoll.runs.closed import closed_record
 from plimsoll.stats.readings import Cell, LackKind, Reading, read_cell
-from plimsoll.types import Case, CellId, CellRecord, Failed, Metric, MetricKind, Report, Scored
+from plimsoll.types import Case, CellId, CellRecord, Failed, Metric, MetricKind, Part, Report, Scored
 
 _KINDS: tuple[LackKind | None, ...] = (LackKind.MISSING, LackKind.FAILED, LackKind.SKIPPED, None)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
@@ -159,7 +160,8 @@ def read_columns(report: Report) -> Columns:
     """
     cases, repeats = CaseColumns(report.cases.values()), max(1, report.run.repeats)
     place_of = report.numbering()
-    metrics = tuple(report.metrics.values())
+    known, closed = report.metrics, report.run.part is Part.HELD_OUT
+    metrics = tuple(known.values())
     found = Columns(cases)
     for name in report.run.targets:
         columns = {metric.name: Column(metric, len(cases), repeats) for metric in metrics}
@@ -169,8 +171,9 @@ def read_columns(report: Report) -> Columns:
         if target is None or place is None or not 0 <= record.cell.repeat < repeats:
             continue
         _refuse_again(record.cell, target.finished, place * repeats + record.cell.repeat)
+        told = closed_record(record, known) if closed else record
         for metric in metrics:
-            target.columns[metric.name].put(place, record.cell.repeat, read_cell(record, metric))
+            target.columns[metric.name].put(place, record.cell.repeat, read_cell(told, metric))
         output = record.output
         if output is None:
             target.failed += 1

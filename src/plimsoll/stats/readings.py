@@ -79,12 +79,12 @@ def all_readings(report: Report, target: str, metrics: Sequence[Metric]) -> tupl
         UsageError: the report holds a cell twice.
     """
     found: dict[CellId, tuple[Cell, ...]] = {}
-    closed = report.run.part is Part.HELD_OUT
+    closed, known = report.run.part is Part.HELD_OUT, report.metrics
     for record in report.of_target(target):
         if record.cell in found:
             raise UsageError(f"the report holds the cell {record.cell} twice", remedy="run the suite again")
-        # A gate's reasons quote why a cell has no value, and are shown, sealed and sent.
-        told = closed_record(record) if closed and record.is_failed else record
+        # A gate's reasons quote why a cell has no value, and are shown, sealed and sent; so are labels.
+        told = closed_record(record, known) if closed else record
         found[record.cell] = tuple(read_cell(told, metric) for metric in metrics)
     missing = tuple(read_cell(None, metric) for metric in metrics)
     repeats = range(max(1, report.run.repeats))

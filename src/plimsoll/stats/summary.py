@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
+from plimsoll.runs.closed import closed_aggregate
 from plimsoll.stats.columns import CaseColumns, Column, TargetColumns, read_columns
 from plimsoll.stats.estimate import Estimate
 from plimsoll.stats.means import Range, mean_interval
 from plimsoll.stats.percentiles import percentile_interval
 from plimsoll.stats.rates import rate_interval
 from plimsoll.stats.readings import PERCENTILES, LackKind
-from plimsoll.types import Aggregate, Case, Direction, Metric, MetricKind, Report
+from plimsoll.types import Aggregate, Case, Direction, Metric, MetricKind, Part, Report
 
 
 class MetricSummary(Struct, frozen=True, kw_only=True):
@@ -111,7 +112,7 @@ def summarise(report: Report, confidence: float = 0.95) -> Summary:
         cases=len(found.cases),
         slices={name: len(places) for name, places in found.cases.slices.items()},
         targets={
-            name: _target(name, target, found.cases, confidence, report.aggregates.get(name, {}))
+            name: _target(name, target, found.cases, confidence, _aggregates(report, name))
             for name, target in found.targets.items()
         },
     )
@@ -120,6 +121,13 @@ def summarise(report: Report, confidence: float = 0.95) -> Summary:
 def slice_counts(cases: Iterable[Case]) -> dict[str, int]:
     """Slice → number of cases, sorted by name."""
     return dict(sorted(Counter(name for case in cases for name in set(case.slices)).items()))
+
+
+def _aggregates(report: Report, target: str) -> Mapping[str, Aggregate]:
+    """A target's aggregates as they may be told."""
+    found = report.aggregates.get(target, {})
+    closed = report.run.part is Part.HELD_OUT
+    return {name: closed_aggregate(aggregate) for name, aggregate in found.items()} if closed else found
 
 
 def _target(

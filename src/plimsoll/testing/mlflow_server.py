@@ -1,36 +1,26 @@
 """A real `mlflow server` of one's own for tests: on loopback, its files in a temporary folder, gone afterwards.
 
-It runs below a guardian that ends it when this process ends, however it ends: the guardian reads a pipe of which this
-process holds the other end, and the system closes that end even after `kill -9`. One worker, no jobs and no telemetry:
-by default MLflow starts fifteen processes.
+It ends with this process, however that ends. One worker, no jobs and no telemetry: by default MLflow starts fifteen
+processes.
 """
 
 from __future__ import annotations
 
 import http.client
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from plimsoll.errors import InfrastructureError
+from plimsoll.testing.guardian import guarded
 
-_GUARDIAN = """\
-import os, signal, subprocess, sys, threading
-def end(): os.killpg(0, signal.SIGKILL)
-server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-threading.Thread(target=lambda: (server.wait(), end()), daemon=True).start()
-sys.stdin.buffer.read()
-end()
-"""
-"""Ends its whole process group, itself included, when its standard input closes or the server has ended."""
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -76,24 +66,9 @@ def mlflow_server(store: str | None = None, *, seconds: float = 180) -> Iterator
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", kept]
         command += ["--artifacts-destination", f"{folder}/artifacts", "--workers", "1"]
         command += ["--host", "127.0.0.1", "--port", str(port)]
-        with log.open("wb") as written:
-            guardian = subprocess.Popen(  # noqa: S603  # fixed words
-                [sys.executable, "-c", _GUARDIAN, *command],
-                stdin=subprocess.PIPE,
-                stdout=written,
-                stderr=written,
-                cwd=folder,
-                env=_environment(),
-                start_new_session=True,
-            )
-        try:
+        with guarded(command, log, env=_environment()) as guardian:
             _wait(guardian, port, log, seconds)
             yield MlflowServer(f"http://127.0.0.1:{port}", kept, guardian.pid)
-        finally:
-            # A process that was forked from this one may still hold the pipe, so the group is ended by hand as well.
-            with suppress(ProcessLookupError):
-                os.killpg(guardian.pid, signal.SIGKILL)
-            guardian.communicate()
 
 
 def _environment() -> dict[str, str]:

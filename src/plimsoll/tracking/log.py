@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -24,7 +24,7 @@ from plimsoll.config import TrackingPolicy
 from plimsoll.errors import InfrastructureError, PlimsollError
 from plimsoll.stats.summary import Summary, TargetSummary
 from plimsoll.tracking import tables, traces
-from plimsoll.tracking.attaching import copy_file, runs_of
+from plimsoll.tracking.attaching import copy_file, runs_of, told_tags
 from plimsoll.tracking.contract import PromptDraft
 from plimsoll.tracking.kept_prompts import KeptPrompt
 from plimsoll.tracking.measures import Measures
@@ -39,6 +39,7 @@ from plimsoll.tracking.records import (
     run_note,
     run_params,
     run_tags,
+    safe_name,
     target_params,
 )
 from plimsoll.tracking.store import TrackingStore
@@ -49,6 +50,8 @@ from plimsoll.types import CellRecord, Report
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+
+_STARTED = "started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Attachments:
     """Metric → the model that judges it."""
     prompts: Mapping[str, PromptDraft] = field(default_factory=dict)
     """Target → what the version of its prompt has to be; none for what is no prompt."""
+    cases: int | None = None
+    """How many cases the run itself has, where the report has a baseline's beside them; None is all of them."""
     run: Path | None = None
     """The run's folder, or a copy of it with less: what makes it whole again on another machine; None keeps nothing."""
 
@@ -117,6 +122,22 @@ def log_run(
         return logger.so_far(error.message)
 
 
+def is_logged(store: TrackingStore, run: str, targets: Iterable[str]) -> bool:
+    """Whether a run that was logged still stands in a store, called complete: its MLflow run, and each target's.
+
+    Args:
+        store: an open store.
+        run: the plimsoll run's id.
+        targets: those that it ran.
+
+    Raises:
+        InfrastructureError: the store failed.
+    """
+    known = runs_of(store, run)
+    states = [known[name].data.tags.get(STATE_TAG) if name in known else None for name in (None, *targets)]
+    return not {None, _STARTED} & {*states}
+
+
 class _Logger:
     """One run on its way into MLflow."""
 
@@ -128,12 +149,16 @@ class _Logger:
         policy: TrackingPolicy,
         clock: Callable[[], float],
     ) -> None:
+        store.keep(_names(report))
         self.store, self.report, self.attached = store, report, attached
         self.policy, self.deadline, self.clock = policy, clock() + policy.wait, clock
         self.parent: str | None = None
         self.targets: dict[str, str] = {}
         self.counts: dict[str, TraceCount] = {}
         self.missing: list[str] = []
+        self.changed: list[str] = []
+        """Params that have another value in MLflow, which can't be changed there; in words."""
+        self.cases = len(report.cases) if attached.cases is None else attached.cases
         self.prompts = KeptPrompts()
         self.measures = Measures(report)
         self.content = _content(report, self.measures.seeing(report.cells))
@@ -145,7 +170,10 @@ class _Logger:
         known = runs_of(self.store, self.report.run.id)
         parent = known.get(None) or self._create(self.report.run.id, {})
         self.parent = parent.info.run_id
-        if parent.data.tags.get(STATE_TAG) == self.content and self._is_stored(parent):
+        whole = all(
+            name in known and known[name].data.tags.get(STATE_TAG) == self.content for name in (None, *summary.targets)
+        )
+        if whole and self._is_stored(parent):
             self.targets = {name: run.info.run_id for name, run in known.items() if name is not None}
             return self.so_far(None)
         ends = [run.info.end_time for run in known.values() if run.info.end_time]
@@ -155,7 +183,7 @@ class _Logger:
             self.prompts = keep_prompts(self.store, self.attached.prompts, self._check_time)
         for name, figures in summary.targets.items():
             self._target(name, figures, known.get(name))
-        self._write(self.parent, run_params(self.report), run_metrics(self.report, summary))
+        self._write(parent, run_params(self.report, self.cases), run_metrics(self.report, summary))
         self._dataset(self.parent)
         self._attach(self.parent, self._files())
         self._store(self.parent, parent.data.params)
@@ -173,17 +201,17 @@ class _Logger:
             {name: page for name, page in pages.items() if page},
             self.counts,
             "; ".join(problems) or None,
-            self.prompts.notes,
+            (*self.prompts.notes, *self.changed, *_kept(self.store)),
         )
 
     def _create(self, name: str, tags: Mapping[str, str]) -> Run:
-        every = {**run_tags(self.report, self.attached.tags), **tags, STATE_TAG: "started"}
+        every = {**run_tags(self.report, self.attached.tags), **tags, STATE_TAG: _STARTED}
         run: Run = self._call(
             "making an MLflow run",
             self.store.client.create_run,
             self.store.experiment_id,
             start_time=milliseconds(self.report.run.started),
-            tags=self.store.redactor.value(every),
+            tags=told_tags(self.store, every),
             run_name=name,
         )
         return run
@@ -202,7 +230,8 @@ class _Logger:
         self.targets[name] = run_id = run.info.run_id
         before = len(self.missing)
         measured = self.measures.targets[name].figures()
-        self._write(run_id, target_params(self.report, self.report.run.targets[name]), metrics_of(figures, measured))
+        params = target_params(self.report, self.report.run.targets[name], self.cases)
+        changed = self._write(run, params, metrics_of(figures, measured))
         self._dataset(run_id)
         self._attach(run_id, self._cells(name))
         prompt = self._link_prompt(name, run_id)
@@ -219,7 +248,7 @@ class _Logger:
         if count.lost:
             self.missing.append(f"{name}: {count.lost}")
         if len(self.missing) == before:
-            self._finish(run_id, tables.note(figures.cells))
+            self._finish(run_id, "\n\n".join(filter(None, (tables.note(figures.cells), changed))))
 
     def _link_prompt(self, target: str, run_id: str) -> KeptPrompt | None:
         """The version of the target's prompt, linked to its MLflow run; None where there is none."""
@@ -231,13 +260,18 @@ class _Logger:
             link_run(self.store, run_id, self.attached.prompts[target], prompt)
         return prompt
 
-    def _write(self, run_id: str, params: Mapping[str, str], metrics: Mapping[str, float]) -> None:
-        """Params and metrics, read back: a name that is not there was lost."""
+    def _write(self, run: Run, params: Mapping[str, str], metrics: Mapping[str, float]) -> str | None:
+        """Params and metrics, read back: a name that is not there was lost.
+
+        Returns:
+            In words, which params were logged before with a value that they don't have any more; None where none was.
+        """
         from mlflow.entities import Metric, Param
 
-        shown = self.store.redactor.value(params)
+        run_id, there = run.info.run_id, run.data.params
+        shown = _told_params(self.store, params)
         batch: Any
-        for batch in batches((Param(key, value) for key, value in shown.items()), 100):
+        for batch in batches((Param(key, value) for key, value in shown.items() if key not in there), 100):
             self._call("writing params", self.store.client.log_batch, run_id, params=batch)
         for batch in batches((Metric(key, value, self.when, 0) for key, value in metrics.items()), 1000):
             self._call("writing metrics", self.store.client.log_batch, run_id, metrics=batch)
@@ -245,6 +279,12 @@ class _Logger:
         lost = [*(shown.keys() - data.params.keys()), *(metrics.keys() - data.metrics.keys())]
         if lost:
             self.missing.append(f"of params and metrics these did not arrive: {', '.join(sorted(lost))}")
+        changed = sorted(key for key, value in there.items() if shown.get(key, value) != value)
+        if not changed:
+            return None
+        told = f"params keep what was logged first, and are otherwise now: {', '.join(changed)}"
+        self.changed.append(f"{run.info.run_name} in MLflow: {told}")
+        return told
 
     @cached_property
     def slices(self) -> list[str]:
@@ -255,7 +295,7 @@ class _Logger:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         run = self.report.run
-        profile = {"cases": len(self.report.cases), "slices": self.slices}
+        profile = {"cases": self.cases, "slices": self.slices}
         dataset = Dataset(
             name=run.dataset,
             # MLflow takes 36 characters; the whole digest is in the tags and params.
@@ -314,7 +354,7 @@ class _Logger:
         status = "FINISHED" if self.report.run.complete else "KILLED"
         self._call("ending the MLflow run", self.store.client.set_terminated, run_id, status, self.when)
         every = {**run_tags(self.report, self.attached.tags), **({NOTE_TAG: note} if note else {})}
-        tags = self.store.redactor.value({**every, STATE_TAG: self.content})
+        tags = told_tags(self.store, {**every, STATE_TAG: self.content})
         self._call(
             "ending the MLflow run",
             self.store.client.log_batch,
@@ -329,6 +369,23 @@ class _Logger:
     def _check_time(self) -> None:
         if self.clock() > self.deadline:
             raise _TimeUpError("the time for logging is used up; the rest is still on disk")
+
+
+def _names(report: Report) -> Iterator[str]:
+    """What a run and its parts are called, by us or in the suite."""
+    run = report.run
+    yield from (run.id, run.suite, run.dataset, *run.targets, *run.evaluators, *report.metrics)
+
+
+def _told_params(store: TrackingStore, params: Mapping[str, str]) -> dict[str, str]:
+    """Params without secrets; their names are the suite's too, and MLflow does not take every character."""
+    text = store.redactor.text
+    return {key if (told := text(key)) == key else safe_name(told): text(value) for key, value in params.items()}
+
+
+def _kept(store: TrackingStore) -> Iterator[str]:
+    for mark in store.redactor.kept:
+        yield f"the secret of {mark} is a part of a name (the program's, the suite's, a target's), and stays in that"
 
 
 def _content(report: Report, records: Iterable[CellRecord]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+from unicodedata import normalize
 
 from plimsoll.config.secrets import written_forms
 
@@ -23,10 +24,12 @@ _HEAD = 16
 _LONG = 24
 """Characters of a value, from which on it is known by its first `_HEAD` where a message has cut it."""
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]*")
+_RUN = re.compile(r"[A-Za-z0-9]+")
 _HELD, _END = "\ue000", "\ue001"
 """Around the number of a mark, until every value is replaced: one may stand in another's mark."""
 _PLACE = re.compile(f"{_HELD}(\\d+){_END}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{40}(-dirty)?")
+"""Of a content, or of a commit."""
 
 
 def mark(name: str) -> str:
@@ -48,20 +51,34 @@ def worth_seeking(value: Any) -> Iterator[str]:
         for item in value:
             yield from worth_seeking(item)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        text = str(value)
-        if sum(map(str.isdecimal, text)) >= SHORTEST_NUMBER:
-            yield text
+        yield from (text for text in _written(value) if sum(map(str.isdecimal, text)) >= SHORTEST_NUMBER)
 
 
 def walk(value: Any, change: Callable[[str], str]) -> Any:
-    """A JSON value with every text in it changed, keys too; digests stay."""
+    """A JSON value with every text in it changed, keys too; digests stay. A number that is changed is text then."""
     if isinstance(value, str):
         return value if _DIGEST.fullmatch(value) else change(value)
+    if isinstance(value, int | float):
+        return value if isinstance(value, bool) else _number(value, change)
     if isinstance(value, Mapping):
         return {change(str(key)): walk(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [walk(item, change) for item in value]
     return value
+
+
+def _number(value: float, change: Callable[[str], str]) -> float | str:
+    written = str(value)
+    shown = change(written)
+    return value if shown == written else shown
+
+
+def _written(number: Any) -> Iterator[str]:
+    """A number in the ways in which texts and JSON have it: 7 is 7.0 to some."""
+    yield str(number)
+    yield str(number).replace("e+", "e")
+    if isinstance(number, float) and number.is_integer():
+        yield str(int(number))
 
 
 class Values:
@@ -72,15 +89,17 @@ class Values:
         self._found = tuple(found)
         marks: dict[str, str] = {}
         for value, shown in self._found:
-            marks.setdefault(value, shown)
-        forms: dict[str, str] = {}
+            # An accented letter may be one character or two.
+            for form in {value: 0, normalize("NFC", value): 0, normalize("NFD", value): 0}:
+                marks.setdefault(form, shown)
+        forms: dict[str, tuple[str, str]] = {}
         for value, shown in marks.items():
-            forms.setdefault(value, shown)
-            if not _PLAIN.fullmatch(value):
-                for form in written_forms(value):
-                    forms.setdefault(form, shown)
-        self._forms = sorted(forms.items(), key=lambda item: -len(item[0]))
+            for form in (value, *(() if _PLAIN.fullmatch(value) else written_forms(value))):
+                # Letters of any case are found by one form; outside of ASCII they may be of two lengths.
+                forms.setdefault(form.lower() if form.isascii() else form, (form, shown))
+        self._forms = sorted(forms.values(), key=lambda item: -len(item[0]))
         self._low = [form.lower() for form, _ in self._forms]
+        self._stems = list(set(map(_stem, marks)))
         self._heads = [(" ".join(value.split()), shown) for value, shown in marks.items() if len(value) >= _LONG]
 
     def and_those_of(self, other: Values) -> Values:
@@ -89,9 +108,10 @@ class Values:
 
     def stand_in(self, lowered: str) -> bool:
         """Whether a text, given in lower case, holds one of them, or the first part of a long one."""
-        return any(map(lowered.__contains__, self._low)) or any(
-            value[:_HEAD].lower() in lowered for value, _ in self._heads
-        )
+        return self._in(lowered) or any(value[:_HEAD].lower() in lowered for value, _ in self._heads)
+
+    def _in(self, lowered: str) -> bool:
+        return any(map(lowered.__contains__, self._stems)) and any(map(lowered.__contains__, self._low))
 
     def text(self, text: str, *, cut: bool = False) -> str:
         """The text without them.
@@ -101,11 +121,12 @@ class Values:
             cut: It may quote only the first part of one, as messages do.
         """
         lowered = text.lower()
-        if any(map(lowered.__contains__, self._low)):
+        if self._in(lowered):
             text = self._replaced(text)
         if cut:
             for value, shown in self._heads:
-                text = _without_head(text, value, shown)
+                if value[:_HEAD].lower() in lowered:
+                    text = _without_head(text, value, shown)
         return text
 
     def _replaced(self, text: str) -> str:
@@ -123,17 +144,22 @@ class Values:
         return self._forms[number][1] if number < len(self._forms) else match[0]
 
 
+def _stem(value: str) -> str:
+    """What stands in every form of a value, in lower case; of one without a letter or digit that is nothing at all."""
+    return max(_RUN.findall(value), key=len, default="").lower()
+
+
 def _without_head(text: str, value: str, shown: str) -> str:
     """The text with what begins as the value does, as far as it goes on like it, replaced."""
-    head, low = value[:_HEAD].lower(), value.lower()
-    at = text.lower().find(head)
-    while at >= 0:
-        end = at + _HEAD
-        while end < len(text) and end - at < len(low) and text[end].lower() == low[end - at]:
-            end += 1
-        text = f"{text[:at]}{shown}{text[end:]}"
-        at = text.lower().find(head, at + len(shown))
-    return text
+    head, kept, done = re.compile(re.escape(value[:_HEAD]), re.IGNORECASE), "", 0
+    while (found := head.search(text, done)) is not None:
+        kept += text[done : found.start()] + shown
+        done = found.end()
+        for letter in value[_HEAD:]:
+            if text[done : done + 1].lower() != letter.lower():
+                break
+            done += 1
+    return kept + text[done:]
 
 
 class Patterns:

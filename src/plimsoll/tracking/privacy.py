@@ -13,18 +13,21 @@ from msgspec.structs import replace
 
 from plimsoll.config import PrivacyPolicy
 from plimsoll.config.privacy import REASON
+from plimsoll.config.secrets import Redactor
 from plimsoll.errors import near_match
-from plimsoll.runs.closed import CLOSED, may_quote
+from plimsoll.runs.closed import CLOSED, closed_aggregate, may_quote
 from plimsoll.runs.plan import Plan
 from plimsoll.tracking.masks import Values, mark, walk
 from plimsoll.tracking.private_rows import Row, Rules
-from plimsoll.types import Aggregate, Case, CellId, Failed, Failure, Report, Verdict
+from plimsoll.types import Aggregate, Case, CellId, Failed, Failure, Metric, Report, Skipped, Verdict
 
 _PAIRED = 8
 """Hexadecimal digits of a case's digest that tell two redacted ids apart: it is of the row without its id."""
 _SHORTEST_QUOTE = 8
 _IDS = ("case", "failing", "gone")
 """What in a verdict holds ids of cases."""
+_PARTS = ("slice", "rule")
+"""What names a part of the cases."""
 _SENTENCES = ("reason", "reasons", "owner")
 """What in a verdict may quote something."""
 
@@ -32,14 +35,23 @@ _SENTENCES = ("reason", "reasons", "owner")
 class Redaction:
     """What a policy takes out of one run. Its cases come first, in their order: groups are numbered by it."""
 
-    def __init__(self, policy: PrivacyPolicy, *, closed: bool) -> None:
+    def __init__(
+        self,
+        policy: PrivacyPolicy,
+        *,
+        closed: bool,
+        metrics: Mapping[str, Metric] | None = None,
+        secrets: Redactor | None = None,
+    ) -> None:
         """A redaction that has seen nothing.
 
         Args:
             policy: The project's.
             closed: The run's cases are held out: nothing of what is said in them leaves.
+            metrics: The run's, whose labels may be told of held-out cases; None tells none.
+            secrets: Takes keys out of ids and slices, which all else that leaves is called by; None has none.
         """
-        self.rules = Rules.of(policy, closed=closed)
+        self.rules = Rules.of(policy, closed=closed, metrics=metrics, secrets=secrets)
         self.ids: dict[str, str] = {}
         """Id → what it is called outside; only of those that had to be changed."""
         self.renamed = False
@@ -73,8 +85,11 @@ class Redaction:
             settings=walk(settings, defaults.text),
             filters=tuple((name, self._filter(name, value)) for name, value in plan.filters),
             targets={
-                name: replace(info, identity=walk(info.identity, self.rules.patterns.text))
-                for name, info in plan.targets.items()
+                name: replace(info, identity=self.rules.all(info.identity)) for name, info in plan.targets.items()
+            },
+            **{
+                name: None if (told := getattr(plan, name)) is None else self.rules.text(told)
+                for name in ("git_branch", "pr", "trigger")
             },
         )
 
@@ -86,26 +101,37 @@ class Redaction:
         """Figures over all cells: what failed there may quote any of them."""
 
         def said(failure: Failure) -> Failure:
-            closed = self.rules.closed and may_quote(failure)
-            return replace(failure, message=CLOSED if closed else self.told([failure.message], report)[0])
+            message, remedy = self.told([failure.message, failure.remedy], report)
+            return replace(failure, message=message, remedy=remedy)
 
+        aggregate = closed_aggregate(aggregate) if self.rules.closed else aggregate
         figures = {
-            self.rules.patterns.text(name): said(figure) if isinstance(figure, Failure) else figure
+            self.rules.text(name): said(figure) if isinstance(figure, Failure) else figure
             for name, figure in aggregate.figures.items()
         }
         failure = None if aggregate.failure is None else said(aggregate.failure)
         return replace(aggregate, figures=figures, failure=failure)
 
-    def verdict(self, verdict: Verdict, report: Report) -> Verdict:
-        """A gate's decision: figures stay; its sentences may quote what failed."""
+    def verdict(self, verdict: Verdict, report: Report, others: Mapping[str, str] | None = None) -> Verdict:
+        """A gate's decision: figures stay; its sentences may quote what failed.
+
+        Args:
+            verdict: As it was given.
+            report: The run as it is.
+            others: What cases that are only the baseline's are called outside.
+        """
+        elsewhere = others or {}
         document = msgspec.to_builtins(verdict)
         texts = sorted(set(_sentences(document)))
         told = dict(zip(texts, self.told(texts, report), strict=True))
 
         def named(case: str) -> str:
-            return self.ids.get(case, case) if case in report.cases else self.rules.patterns.text(case)
+            if case in report.cases:
+                return self.ids.get(case, case)
+            # Nobody can say any more what was redacted of a case that is nowhere.
+            return elsewhere.get(case, mark("case") if self.rules.paths else self.rules.text(case))
 
-        return msgspec.convert(_said(document, told.__getitem__, named), Verdict)
+        return msgspec.convert(_said(document, told.__getitem__, named, self.rules.text), Verdict)
 
     def told(self, texts: Sequence[str], report: Report) -> list[str]:
         """Sentences about a whole run, without what must not leave of any of its cases.
@@ -125,7 +151,7 @@ class Redaction:
                 values = Row.of(self.rules, case).values
                 if values.stand_in(lowered):
                     found = [values.text(text, cut=True) for text in found]
-        return [self.rules.patterns.text(text) for text in found]
+        return [self.rules.text(text) for text in found]
 
     def notes(self, cases: Iterable[Case]) -> Iterator[str]:
         """What somebody must know before they trust it, in sentences.
@@ -152,7 +178,7 @@ class Redaction:
         for path in self.rules.paths:
             if path == name or path.startswith(f"{name}.") or name.startswith(f"{path}."):
                 return mark(path)
-        return self.rules.patterns.text(value)
+        return self.rules.text(value)
 
     def _id(self, case: Case, shown: str) -> str:
         if shown == case.id:
@@ -184,20 +210,31 @@ def _sentences(value: Any, name: str = "") -> Iterator[str]:
             yield from _sentences(item, name)
 
 
-def _said(value: Any, told: Callable[[str], str], named: Callable[[str], str], name: str = "") -> Any:
-    """The document with its sentences and its cases' ids changed."""
+def _said(
+    value: Any,
+    told: Callable[[str], str],
+    named: Callable[[str], str],
+    part: Callable[[str], str],
+    name: str = "",
+) -> Any:
+    """The document with its sentences, its cases' ids, and its slices changed."""
     if isinstance(value, str):
-        return told(value) if name in _SENTENCES else named(value) if name in _IDS else value
+        for names, change in ((_SENTENCES, told), (_IDS, named), (_PARTS, part)):
+            if name in names:
+                return change(value)
+        return value
     if isinstance(value, Mapping):
-        return {key: _said(item, told, named, key) for key, item in value.items()}
+        return {key: _said(item, told, named, part, key) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_said(item, told, named, name) for item in value]
+        return [_said(item, told, named, part, name) for item in value]
     return value
 
 
 def _quotes(report: Report) -> Iterator[str]:
-    """What failures of a run say, where that may quote a case or an answer."""
-    for record in report.failed():
+    """What a run says of the cells and scores that are lacking, where that may quote a case or an answer."""
+    for record in report.cells:
         failures = [record.outcome] if isinstance(record.outcome, Failure) else []
         failures += [score.failure for score in record.scores.values() if isinstance(score, Failed)]
-        yield from (each.message for each in failures if may_quote(each) and len(each.message) >= _SHORTEST_QUOTE)
+        said = [each.message for each in failures if may_quote(each)]
+        said += [score.reason for score in record.scores.values() if isinstance(score, Skipped)]
+        yield from (each for each in said if len(each) >= _SHORTEST_QUOTE)

@@ -7,16 +7,20 @@ digest of a value is kept: who has a list of addresses would find the address by
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from plimsoll.config.privacy import EXPECTED, GROUP, MESSAGES, OUTPUT, REASON, TURNS, PrivacyPolicy
+from plimsoll.config.secrets import Redactor
 from plimsoll.runs.closed import closed_case, closed_outcome, closed_score
 from plimsoll.tracking.masks import Patterns, Values, mark, walk, worth_seeking
-from plimsoll.types import Case, Failed, Failure, Message, Outcome, Output, Score, Scored, Span, Turn
+from plimsoll.types import Case, Failed, Failure, Message, Metric, Outcome, Output, Score, Scored, Skipped, Span, Turn
 
 _QUESTION = "question"
 """What a template calls the text that the user says in a turn."""
@@ -35,16 +39,27 @@ class Rules:
     patterns: Patterns
     closed: bool
     """The cases are held out: nothing of what is said in them leaves."""
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    """The run's: the labels that they list may leave."""
+    secrets: Redactor = field(default_factory=partial(Redactor, {}))
+    """Takes out keys that nobody writes by chance: all else that leaves loses them too, but ids and slices."""
     seen: set[str] = field(default_factory=set)
     """Of the paths, those that some case had, so far."""
     fields: set[str] = field(default_factory=set)
     """What cases have, as far as they were looked through."""
 
     @classmethod
-    def of(cls, policy: PrivacyPolicy, *, closed: bool, patterns: Patterns | None = None) -> Rules:
-        """Those of a policy; `patterns` are its own, where they are compiled already."""
+    def of(
+        cls,
+        policy: PrivacyPolicy,
+        *,
+        closed: bool,
+        metrics: Mapping[str, Metric] | None = None,
+        secrets: Redactor | None = None,
+    ) -> Rules:
+        """Those of a policy, for a run with these metrics."""
         paths = {path: path.split(".") for path in policy.redact}
-        return cls(paths, Patterns(policy.patterns) if patterns is None else patterns, closed)
+        return cls(paths, Patterns(policy.patterns), closed, metrics or {}, secrets or Redactor({}))
 
     @property
     def structural(self) -> bool:
@@ -69,7 +84,15 @@ class Rules:
 
     def alone(self) -> Rules:
         """The same for what is no case of the run: it counts for no field that some case had."""
-        return Rules(self.paths, self.patterns, closed=False)
+        return Rules(self.paths, self.patterns, closed=False, secrets=self.secrets)
+
+    def text(self, text: str) -> str:
+        """A text without what patterns find, and without keys."""
+        return self.secrets.text(self.patterns.text(text))
+
+    def all(self, value: Any) -> Any:
+        """A JSON value likewise."""
+        return walk(value, self.text)
 
 
 class Found:
@@ -111,17 +134,18 @@ class Row:
 
     def changes(self, raw: str) -> bool:
         """Whether the JSON of something that came of the case may hold what is to be redacted."""
-        return self._rules.structural or _STEPS in raw or self.values.stand_in(raw.lower())
+        if self._rules.structural or _STEPS in raw or self.values.stand_in(raw.lower()):
+            return True
+        return self._rules.secrets.text(raw) != raw
 
     def text(self, text: str, *, cut: bool = False) -> str:
         """A text that came of the case; `cut` where it may quote only the first part of a value."""
-        return self._rules.patterns.text(self.values.text(text, cut=cut))
+        return self._rules.text(self.values.text(text, cut=cut))
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """What the target gave."""
-        if self._rules.closed:
-            return closed_outcome(outcome)
-        return self._failure(outcome) if isinstance(outcome, Failure) else self._answered(outcome).output(outcome)
+        shown = closed_outcome(outcome) if self._rules.closed else outcome
+        return self._failure(shown) if isinstance(shown, Failure) else self._answered(shown).output(shown)
 
     def scores(self, scores: Mapping[str, Score], outcome: Outcome | None) -> dict[str, Score]:
         """What evaluators said.
@@ -131,7 +155,7 @@ class Row:
             outcome: What they are about, as it is: where answers are redacted, they are sought in reasons too.
         """
         row = self._answered(outcome)
-        return {name: row.score(score) for name, score in scores.items()}
+        return {name: row.score(score, self._rules.metrics.get(name)) for name, score in scores.items()}
 
     def _answered(self, outcome: Outcome | None) -> Row:
         if OUTPUT not in self._rules or not isinstance(outcome, Output):
@@ -141,10 +165,10 @@ class Row:
             found.keep(OUTPUT, [each.text, each.value, each.extra])
         return Row(self._rules, self._placed, self.values.and_those_of(found.values()))
 
-    def score(self, score: Score) -> Score:
-        """One score."""
-        if self._rules.closed:
-            return closed_score(score)
+    def score(self, score: Score, metric: Metric | None) -> Score:
+        """One score, of the metric where that is known."""
+        score = closed_score(score, metric) if self._rules.closed else score
+        turns = () if isinstance(score, Skipped) else tuple(self.score(turn, metric) for turn in score.turns)
         hidden = mark(REASON) if REASON in self._rules else None
         if isinstance(score, Scored):
             return replace(
@@ -152,12 +176,12 @@ class Row:
                 value=self.text(score.value) if isinstance(score.value, str) else score.value,
                 reason=None if score.reason is None else hidden or self.text(score.reason, cut=True),
                 detail=None if score.detail is None else hidden or self.text(score.detail),
-                turns=tuple(map(self.score, score.turns)),
+                turns=turns,
             )
         if isinstance(score, Failed):
             failure = self._failure(score.failure)
             failure = replace(failure, message=hidden) if hidden else failure
-            return replace(score, failure=failure, turns=tuple(map(self.score, score.turns)))
+            return replace(score, failure=failure, turns=turns)
         return replace(score, reason=self.text(score.reason, cut=True))
 
     def _sought(self, case: Case) -> Case:
@@ -173,7 +197,7 @@ class Row:
             ),
             expected=self._all(case.expected),
             group=None if case.group is None else self.text(case.group),
-            slices=tuple(map(self._rules.patterns.text, case.slices)),
+            slices=tuple(map(self._rules.text, case.slices)),
             evaluators=tuple(self._all(case.evaluators)),
             pass_if={metric: self.text(condition) for metric, condition in case.pass_if.items()},
         )
@@ -181,10 +205,11 @@ class Row:
     def output(self, output: Output) -> Output:
         """An answer; what it says is sought in it where answers are redacted."""
         hidden = mark(OUTPUT) if OUTPUT in self._rules else None
+        value = None if output.value is None else hidden or self._all(output.value)
         return replace(
             output,
-            text=hidden or self.text(output.text),
-            value=None if output.value is None else hidden or self._all(output.value),
+            text=hidden or self.text(_text_of(output, value)),
+            value=value,
             tool_calls=() if hidden else tuple(self._all(output.tool_calls)),
             messages=tuple(map(_silent, output.messages) if MESSAGES in self._rules else self._all(output.messages)),
             spans=tuple(self._span(span, hidden) for span in output.spans),
@@ -271,6 +296,15 @@ def _names(value: Any, above: str = "") -> Iterator[str]:
             for name, inner in item.items():
                 yield f"{above}{name}"
                 yield from _names(inner, f"{above}{name}.")
+
+
+def _text_of(output: Output, value: Any) -> str:
+    """The text of an answer whose value is now this: where it is its JSON, that of the value."""
+    if value != output.value:
+        with suppress(ValueError):
+            if json.loads(output.text) == output.value:
+                return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return output.text
 
 
 def _silent(message: Message) -> Message:

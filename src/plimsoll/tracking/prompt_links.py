@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from plimsoll.errors import InfrastructureError, PlimsollError
-from plimsoll.tracking.contract import DIGEST_TAG, PROMPT_LIMIT, PromptDraft
+from plimsoll.errors import InfrastructureError, UsageError
+from plimsoll.tracking.contract import DIGEST_TAG, PromptDraft
 from plimsoll.tracking.kept_prompts import KeptPrompt, keep_prompt, versions_of
 from plimsoll.tracking.location import Location
 from plimsoll.tracking.registry_store import MlflowRegistryStore
 from plimsoll.tracking.requests import to_json
-from plimsoll.tracking.store import TrackingStore
+from plimsoll.tracking.store import RefusedError, TrackingStore
 
 LINKED_TAG = "mlflow.linkedPrompts"
 _EXPERIMENTS_TAG = "_mlflow_experiment_ids"
@@ -48,7 +48,10 @@ class KeptPrompts:
 def keep_prompts(
     store: TrackingStore, drafts: Mapping[str, PromptDraft], check_time: Callable[[], None] = lambda: None
 ) -> KeptPrompts:
-    """Keep a version for each target's prompt, and list the prompt in the experiment. What fails is in `problems`.
+    """Keep a version for each target's prompt, and list the prompt in the experiment.
+
+    What fails is in `problems` where a later attempt may succeed, and else in `notes`: nothing waits for a prompt that
+    MLflow will never take.
 
     Args:
         store: an open store.
@@ -61,14 +64,14 @@ def keep_prompts(
     problems: dict[str, str] = {}
     for target, draft in drafts.items():
         check_time()
-        why_not = _unfit(store, draft)
-        if why_not is not None:
-            notes.append(f"the prompt of {target} is not kept in MLflow: {why_not}")
-            continue
         try:
+            _refuse_redacted(store, draft)
             kept[target] = found = keep_prompt(registry, draft)
             _twice(partial(_list_in_experiment, store, draft.prompt))
-        except PlimsollError as error:
+        except (UsageError, RefusedError) as error:
+            notes.append(f"the prompt of {target} is not kept in MLflow: {error}")
+            continue
+        except InfrastructureError as error:
             problems[target] = f"the prompt of {target} is not kept: {error}"
             continue
         notes += [found.note] if found.note else []
@@ -143,14 +146,10 @@ def _associate(store: TrackingStore, trace_ids: Sequence[str], prompt: str) -> N
         session.add_all(make(source_id=trace_id, **link) for trace_id in trace_ids if trace_id not in there)
 
 
-def _unfit(store: TrackingStore, draft: PromptDraft) -> str | None:
-    """Why a prompt can't be kept, though nothing is out of order."""
-    if len(draft.content.text) > PROMPT_LIMIT:
-        return f"it has {len(draft.content.text):,} characters, and MLflow takes {PROMPT_LIMIT:,}"
+def _refuse_redacted(store: TrackingStore, draft: PromptDraft) -> None:
     plain = to_json(draft)
     if store.redactor.value(plain) != plain:
-        return "it holds what is redacted before anything leaves this machine"
-    return None
+        raise UsageError("it holds what is redacted before anything leaves this machine")
 
 
 def _twice(write: Callable[[], None]) -> None:

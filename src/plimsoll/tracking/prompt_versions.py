@@ -14,7 +14,7 @@ from typing import Any
 
 from plimsoll import canonical
 from plimsoll.errors import UsageError
-from plimsoll.tracking.contract import PromptText, PromptVersion
+from plimsoll.tracking.contract import PROMPT_LIMIT, PromptText, PromptVersion
 from plimsoll.tracking.store import AlreadyExistsError, MissingError
 
 MADE_TAG = "plimsoll.prompt"
@@ -54,13 +54,7 @@ class PromptVersions(ABC):
 
     def rewrite_prompt(self, prompt: str, number: int, content: PromptText) -> None:
         """Give a version the content that it should have."""
-        wanted = {
-            _TEXT: content.text,
-            _TYPE: "chat" if content.chat else "text",
-            _CONFIGURATION: json.dumps(content.configuration) if content.configuration else None,
-            _RESPONSE_FORMAT: json.dumps(content.response_format) if content.response_format else None,
-        }
-        for key, value in wanted.items():
+        for key, value in _tags(content).items():
             if value is not None:
                 set_tag = self._client.set_prompt_version_tag
                 self._call("writing a prompt version", set_tag, prompt, number, key, value)
@@ -122,6 +116,26 @@ class PromptVersions(ABC):
             token = page.token
             if not token:
                 return sorted(found, key=lambda version: int(version.version))
+
+
+def why_too_long(content: PromptText) -> str | None:
+    """Which part of a version MLflow would refuse for its length, in words; None where it takes all."""
+    names = {_TEXT: "it", _CONFIGURATION: "its model's configuration", _RESPONSE_FORMAT: "its response_format"}
+    for key, value in _tags(content).items():
+        if value is not None and len(value) > PROMPT_LIMIT:
+            return f"{names[key]} has {len(value):,} characters, and MLflow takes {PROMPT_LIMIT:,}"
+    return None
+
+
+def _tags(content: PromptText) -> dict[str, str | None]:
+    """The tags in which MLflow keeps a version's content, as it writes them; None is no tag."""
+    return {
+        # MLflow writes messages with every letter beyond ASCII escaped.
+        _TEXT: json.dumps(json.loads(content.text)) if content.chat else content.text,
+        _TYPE: "chat" if content.chat else "text",
+        _CONFIGURATION: json.dumps(content.configuration) if content.configuration else None,
+        _RESPONSE_FORMAT: json.dumps(content.response_format) if content.response_format else None,
+    }
 
 
 def _content(tags: Mapping[str, str]) -> PromptText:

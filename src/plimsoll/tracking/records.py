@@ -129,33 +129,37 @@ def _slice_figures(name: str, part: str, metric: MetricSummary) -> Iterator[tupl
             yield name, f"slice.{safe_name(part)}/{key}", value
 
 
-def run_params(report: Report) -> dict[str, str]:
-    """What is the same for every target of a run."""
+def run_params(report: Report, cases: int) -> dict[str, str]:
+    """What is the same for every target of a run, and each time that it is logged: a param's value can't be changed.
+
+    Args:
+        report: The run, which may have more cases beside it: a baseline's.
+        cases: How many it has itself.
+    """
     run = report.run
     values: dict[str, Any] = {
         "suite": run.suite,
         "dataset": run.dataset,
         "dataset_digest": run.dataset_digest,
-        "cases": len(report.cases),
+        "cases": cases,
         "sample": run.sample if run.sample is not None else "all",
         "seed": run.seed,
         "repeats": run.repeats,
         "git_commit": run.git_commit or "unknown",
         "git_dirty": "unknown" if run.git_dirty is None else run.git_dirty,
-        "plimsoll_version": __version__,
     }
     values |= {f"evaluator.{name}": info.digest for name, info in run.evaluators.items()}
     return _texts(values)
 
 
-def target_params(report: Report, target: TargetInfo) -> dict[str, str]:
+def target_params(report: Report, target: TargetInfo, cases: int) -> dict[str, str]:
     """A target's params: the run's, and its own identity, flattened."""
     values: dict[str, Any] = {"target": target.name, "kind": target.kind, "target_digest": target.digest}
     if target.model is not None:
         values["model"] = target.model
     if target.identity:
         values |= dict(_flat("setting", target.identity))
-    return run_params(report) | _texts(values)
+    return run_params(report, cases) | _texts(values)
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -196,6 +200,8 @@ def run_tags(report: Report, more: Mapping[str, str]) -> dict[str, str]:
         "plimsoll.dataset": run.dataset,
         "plimsoll.dataset_digest": run.dataset_digest,
         "plimsoll.targets": ", ".join(run.targets),
+        # Which one logged it last; no param, since the next version may log it again.
+        "plimsoll.version": __version__,
         "mlflow.source.name": f"plimsoll run {run.suite}",
         "mlflow.source.type": "JOB" if more.get("ci_url") else "LOCAL",
     }

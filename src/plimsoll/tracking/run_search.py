@@ -20,7 +20,8 @@ from plimsoll.errors import UsageError
 from plimsoll.tracking.records import RUN_TAG
 from plimsoll.tracking.remote_registry import Ask
 from plimsoll.tracking.store import MissingError, TrackingStore
-from plimsoll.tracking.stored_runs import FIRST_PARAM, Stored, states_of
+from plimsoll.tracking.stored_runs import FIRST_PARAM, Stored, outcomes_of, states_of
+from plimsoll.types import Decision
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -42,6 +43,8 @@ class FoundRun(Struct, frozen=True, kw_only=True):
     state: Stored
     earlier: int = 0
     """How many times it was logged complete before, with other contents."""
+    outcomes: dict[str, Decision] = {}
+    """Target → what the last gate over it decided."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -125,7 +128,9 @@ class MlflowStoredRuns:
             same = {f"{name}={value}" for name, value in ours if name in _keys(key)}
             return tuple(sorted(same or {name for name, _ in ours}))
         states = [last for run in runs if (last := _last(run))]
-        return tuple(sorted({state.run if wanted.by == "run" else state.branch or "" for state in states} - {""}))
+        names = {state.run if wanted.by == "run" else state.branch or "" for state in states} - {""}
+        # `branch:` can't name a fork's: the colon would begin a target.
+        return tuple(sorted(name for name in names if ":" not in name))
 
     def download(self, run: str, names: list[str], folder: str) -> tuple[str, ...]:
         """Bring artifacts into a local folder."""
@@ -170,7 +175,8 @@ class MlflowStoredRuns:
                 mlflow=run.info.run_id,
                 experiment=places.get(run.info.experiment_id, run.info.experiment_id),
                 state=states[-1],
-                earlier=sum(state.complete for state in states[:-1]),
+                earlier=sum(state.complete and state.files != states[-1].files for state in states[:-1]),
+                outcomes=outcomes_of(run.data.params),
             )
             for run in runs.values()
             if run.info.lifecycle_stage == "active" and (states := states_of(run.data.params))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +46,10 @@ class TrackingStore:
         self.client: MlflowClient = self.call(
             "opening the tracking store", MlflowClient, location.uri, registry_uri=location.uri
         )
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Leave these names whole from now on, whatever secret is a part of them: runs are found again by them."""
+        self.redactor = self.redactor.keeping(names)
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +129,8 @@ class TrackingStore:
             return AlreadyExistsError(str(error))
         if code == "RESOURCE_DOES_NOT_EXIST":
             return MissingError(f"{doing}: {self.redactor.text(str(error))}")
-        return _infrastructure(doing, self.location, self.redactor.text(str(error)))
+        told = _infrastructure(doing, self.location, self.redactor.text(str(error)))
+        return RefusedError(told.message, remedy=told.remedy) if code == "INVALID_PARAMETER_VALUE" else told
 
     def _artifacts_of(self, experiment: str) -> str | None:
         root = self.location.artifacts
@@ -138,6 +143,10 @@ class AlreadyExistsError(InfrastructureError):
 
 class MissingError(InfrastructureError):
     """It isn't there."""
+
+
+class RefusedError(InfrastructureError):
+    """MLflow does not take such a value, however often it is tried."""
 
 
 def open_store(

@@ -2,7 +2,8 @@
 
 Of a run its plan, its cases and its journal are artifacts, without secrets. Artifacts and tags can be changed by
 anybody with access, a param that is logged can't: so the digests of the files stand in a param, with all that a run is
-chosen by. A run that went on and is logged again has a second such param beside the first; the last one counts.
+chosen by. A run that went on and is logged again has a second such param beside the first; the last one counts. What a
+gate decided over a run is a param too, written after: of a run that a gate made, nothing is known until then.
 """
 
 from __future__ import annotations
@@ -12,24 +13,33 @@ import hashlib
 import shutil
 import zlib
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from plimsoll.canonical import DIGEST_PREFIX, digest, digest_file, dumps, short
 from plimsoll.config.secrets import Redactor
-from plimsoll.runs.journal import read_end
-from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, PLAN_FILE, load_plan
+from plimsoll.runs.journal import Line, damaged, read_end
+from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, PLAN_FILE, Plan, load_plan
 from plimsoll.tracking.contract import refuse_longer
-from plimsoll.types import Part
+from plimsoll.types import Case, CellId, Decision, Part
 
 FILES = (PLAN_FILE, CASES_FILE, JOURNAL_FILE)
 """What makes a run."""
 _PARAM = "stored."
 FIRST_PARAM = f"{_PARAM}1"
 """The param of the MLflow run that a run was first stored in."""
+_GATED = "gated."
+_KEY = 16
+"""Characters of a target's digest: only which run is preferred hangs on them, and a param has little room."""
 _PLACE = "run"
+_Kind = TypeVar("_Kind")
+_FORMS: dict[str, Any] = {PLAN_FILE: Plan, CASES_FILE: Case, JOURNAL_FILE: Line}
+_CALLED = ("id", "group", "slices")
+"""Of a case."""
 _PACKED = ".gz"
 _BLOCK = 1 << 20
 
@@ -64,6 +74,21 @@ class Stored(Struct, frozen=True, kw_only=True):
     branch: str | None = None
     commit: str | None = None
     dirty: bool | None = None
+    pr: str | None = None
+    trigger: str | None = None
+    gate: bool = False
+    """A gate made it."""
+    keys: tuple[str, ...] = ()
+    """Of each target, how its digest begins."""
+
+    @property
+    def of_request(self) -> bool:
+        """Whether it was made for a pull or merge request."""
+        return self.pr is not None or self.trigger == "pr"
+
+    def ran(self, target: str, digest: str) -> bool:
+        """Whether its target of that name is the one with that digest."""
+        return (target, _key(digest)) in zip(self.targets, self.keys, strict=False)
 
     @property
     def place(self) -> str:
@@ -75,7 +100,15 @@ class Stored(Struct, frozen=True, kw_only=True):
         """Which run it is, for people."""
         at = "" if self.commit is None else f", commit {self.commit[:8]}{' with changes' if self.dirty else ''}"
         on = "" if self.branch is None else f", branch {self.branch}"
-        return f"run {self.run} of {self.started[:16].replace('T', ' ')} UTC{at}{on}"
+        of = "" if self.pr is None else f", pull request {self.pr}"
+        return f"run {self.run} of {self.started[:16].replace('T', ' ')} UTC{at}{on}{of}"
+
+
+class _Gated(Struct, frozen=True, kw_only=True):
+    """What a gate decided, as a param says it."""
+
+    target: str
+    outcome: Decision
 
 
 def state_of(folder: Path) -> Stored:
@@ -102,7 +135,15 @@ def state_of(folder: Path) -> Stored:
         branch=plan.git_branch,
         commit=plan.git_commit,
         dirty=plan.git_dirty,
+        pr=plan.pr,
+        trigger=plan.trigger,
+        gate=plan.gate,
+        keys=tuple(_key(target.digest) for target in plan.targets.values()),
     )
+
+
+def _key(tagged: str) -> str:
+    return tagged.removeprefix(DIGEST_PREFIX)[:_KEY]
 
 
 def pack(run: Path, to: Path, redactor: Redactor) -> Stored:
@@ -117,19 +158,55 @@ def pack(run: Path, to: Path, redactor: Redactor) -> Stored:
         What goes into the param.
 
     Raises:
-        ConfigError: the plan is missing or damaged.
+        ConfigError: a file of the run is missing or damaged.
         OSError: a file can't be read or written.
     """
     files = {}
     for name in FILES:
         plain = to / name
-        redactor.copy(run / name, plain)
+        _copy(run / name, plain, redactor, _FORMS[name])
         files[name] = StoredFile(digest=digest_file(plain), size=plain.stat().st_size)
+    # Of the copy: what the param says has no secret in it, and is what is read back.
+    state = state_of(to)
+    for name in FILES:
         if name != PLAN_FILE:
             # The plan is small, and people read it in MLflow's UI.
-            _compress(plain, to / f"{name}{_PACKED}")
-            plain.unlink()
-    return msgspec.structs.replace(state_of(run), files=files)
+            _compress(to / name, to / f"{name}{_PACKED}")
+            (to / name).unlink()
+    return msgspec.structs.replace(state, files=files)
+
+
+def _copy(source: Path, target: Path, redactor: Redactor, form: Any) -> None:
+    """Copy a file without secrets: in what is said in it, and not in what makes it readable."""
+    decode, encode = msgspec.json.Decoder(form).decode, msgspec.json.Encoder().encode
+    with source.open("rb") as reader, target.open("wb") as writer:
+        # The plan is one document on many lines; of the others each line is one.
+        for number, raw in enumerate([reader.read()] if form is Plan else reader, 1):
+            if not redactor.finds(raw):
+                writer.write(raw)
+                continue
+            if form is not Plan and not raw.endswith(b"\n"):
+                # Cut off when the process died: it counts for nothing.
+                continue
+            try:
+                writer.write(encode(_told(decode(raw), redactor)) + b"\n")
+            except msgspec.DecodeError as error:
+                raise damaged(source, number, error) from None
+
+
+def _told(value: Any, redactor: Redactor) -> Any:
+    """A value of a run without secrets; what cases are called by stays as it is everywhere else."""
+    if isinstance(value, CellId | Enum):
+        return value
+    if isinstance(value, Struct):
+        kept = _CALLED if isinstance(value, Case) else ()
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        return type(value)(**{name: each if name in kept else _told(each, redactor) for name, each in fields.items()})
+    if isinstance(value, Mapping):
+        return {redactor.text(key): _told(each, redactor) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_told(each, redactor) for each in value)
+    return redactor.text(value) if isinstance(value, str) else value
 
 
 def _compress(plain: Path, packed: Path) -> None:
@@ -205,6 +282,25 @@ def next_param(stored: Stored, params: Mapping[str, str]) -> tuple[str, str] | N
     return None if states and states[-1] == stored else (f"{_PARAM}{len(states) + 1}", text)
 
 
+def next_verdict(target: str, outcome: Decision, params: Mapping[str, str]) -> tuple[str, str] | None:
+    """The param that says what a gate decided over a run's target; None where the last one over it says so already.
+
+    Args:
+        target: the challenger.
+        outcome: of the gate.
+        params: those of the run's MLflow run.
+    """
+    if outcomes_of(params).get(target) is outcome:
+        return None
+    gated = _Gated(target=target, outcome=outcome)
+    return f"{_GATED}{len(_gated(params)) + 1}", dumps(msgspec.to_builtins(gated)).decode()
+
+
+def outcomes_of(params: Mapping[str, str]) -> dict[str, Decision]:
+    """What gates decided over a run, the last one over each target."""
+    return {each.target: each.outcome for each in _gated(params)}
+
+
 def has_stored(params: Mapping[str, str]) -> bool:
     """Whether an MLflow run with these params holds what makes its run."""
     return FIRST_PARAM in params
@@ -212,10 +308,18 @@ def has_stored(params: Mapping[str, str]) -> bool:
 
 def states_of(params: Mapping[str, str]) -> list[Stored]:
     """Every state that was logged, first to last. What can't be read, and what comes after a gap, is none of ours."""
-    found: list[Stored] = []
-    while (text := params.get(f"{_PARAM}{len(found) + 1}")) is not None:
+    return _numbered(_PARAM, Stored, params)
+
+
+def _gated(params: Mapping[str, str]) -> list[_Gated]:
+    return _numbered(_GATED, _Gated, params)
+
+
+def _numbered(prefix: str, kind: type[_Kind], params: Mapping[str, str]) -> list[_Kind]:
+    found: list[_Kind] = []
+    while (text := params.get(f"{prefix}{len(found) + 1}")) is not None:
         try:
-            found.append(msgspec.json.decode(text, type=Stored))
+            found.append(msgspec.json.decode(text, type=kind))
         except msgspec.DecodeError:
             break
     return found

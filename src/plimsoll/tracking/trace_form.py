@@ -7,7 +7,7 @@ traces filterable: one for the target, the case, each slice, each metric that th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from plimsoll.tracking.records import RUN_TAG, TARGET_TAG, cut
 from plimsoll.tracking.store import TrackingStore
 from plimsoll.tracking.trace_spans import answer_of, derived, entity, plain, steps_of, usage_of
-from plimsoll.types import Case, CellRecord, Failed, Report, Scored, Usage
+from plimsoll.types import EXPECTED, Case, CellRecord, Failed, Report, Scored, Usage
 
 if TYPE_CHECKING:
     from mlflow.entities import Assessment, TraceInfo
     from mlflow.entities import Span as MlflowSpan
 
 CASE_TAG = "plimsoll.case"
+_OF_THE_ANSWER = ("plimsoll.fails.", "plimsoll.flips.", "plimsoll.cached")
 _PREVIEW = 1000
 _TAG_KEY = 250
 _METADATA = 250
@@ -138,13 +139,15 @@ class TraceForm:
 
         if case is not None and case.expected is not None:
             expectation = Expectation(
-                name="expected",
+                name=EXPECTED,
                 value=self._redact(plain(case.expected)),
                 # People wrote the dataset: its name says where the answer stands.
                 source=AssessmentSource(source_type="HUMAN", source_id=self._report.run.dataset),
                 metadata=self._assessed(),
             )
-            yield self._identified(expectation, record, when)
+            # An evaluator may have that name too: an id belongs to one of them.
+            kind = ("expectation",) if EXPECTED in self._report.metrics else ()
+            yield self._identified(expectation, record, when, *kind)
         for name, score in record.scores.items():
             if isinstance(score, Scored | Failed):
                 yield self._identified(self._feedback(name, score), record, when)
@@ -170,11 +173,16 @@ class TraceForm:
     def _assessed(self) -> dict[str, str]:
         return {"mlflow.assessment.sourceRunId": self._run_id}
 
-    def _identified(self, assessment: Assessment, record: CellRecord, when: int) -> Assessment:
+    def _identified(self, assessment: Assessment, record: CellRecord, when: int, *kind: str) -> Assessment:
         assessment.trace_id = self._trace_id(record)
-        assessment.assessment_id = f"a-{derived(32, self._run_id, str(record.cell), assessment.name)}"
+        assessment.assessment_id = f"a-{derived(32, self._run_id, str(record.cell), assessment.name, *kind)}"
         assessment.create_time_ms = assessment.last_update_time_ms = when
         return assessment
+
+
+def tags_of_answer(tags: Iterable[str]) -> set[str]:
+    """Those of a trace's tags that we gave it for what its answer is like: another answer may lack them."""
+    return {name for name in tags if name.startswith(_OF_THE_ANSWER)}
 
 
 def _fails(score: object) -> bool:

@@ -9,13 +9,13 @@ several headers at the same time.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from plimsoll.tracking.records import RUN_TAG, batches
-from plimsoll.tracking.store import TrackingStore
+from plimsoll.tracking.store import MissingError, TrackingStore
 from plimsoll.tracking.trace_form import Traced
 
 if TYPE_CHECKING:
@@ -114,6 +114,40 @@ class TraceWriter:
             filters=[f"trace.metadata.`mlflow.sourceRun` = '{self._run_id}'"],
         )
         return sum(int(point.values.get("COUNT", 0)) for point in points)
+
+    def untag(self, outdated: Mapping[str, Collection[str]]) -> None:
+        """Take tags off traces: MLflow adds those of a trace that is written again to the ones that it has.
+
+        Args:
+            outdated: Trace → names of tags.
+
+        Raises:
+            InfrastructureError: the store failed.
+        """
+        pairs = [(trace, tag) for trace, tags in outdated.items() for tag in tags]
+        if not pairs:
+            return
+        if self._store.location.remote:
+            list(self.pool.map(self._untag, pairs))
+            return
+        again = self._tracing.store._run_with_deadlock_retry  # noqa: SLF001  # see the module's docstring
+        self._store.call("removing tags", again, self._untag_at_once, pairs)
+
+    def _untag(self, pair: tuple[str, str]) -> None:
+        # A request that is sent again, since its answer was lost, finds no tag.
+        with suppress(MissingError):
+            self._store.call("removing a tag", self._tracing.delete_trace_tag, *pair)
+
+    def _untag_at_once(self, pairs: Sequence[tuple[str, str]]) -> None:
+        from mlflow.store.tracking.dbmodels.models import SqlTraceTag
+
+        traces: dict[str, list[str]] = {}
+        for trace, tag in pairs:
+            traces.setdefault(tag, []).append(trace)
+        with self._tracing.store.ManagedSessionMaker(read_only=False) as session:
+            for tag, ids in traces.items():
+                rows = session.query(SqlTraceTag).filter(SqlTraceTag.key == tag, SqlTraceTag.request_id.in_(ids))
+                rows.delete(synchronize_session=False)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Delete traces."""

@@ -18,7 +18,7 @@ from plimsoll.tracking.people import touched
 from plimsoll.tracking.prompt_links import link_traces, linked_tags
 from plimsoll.tracking.records import batches
 from plimsoll.tracking.store import TrackingStore
-from plimsoll.tracking.trace_form import Traced, TraceForm
+from plimsoll.tracking.trace_form import Traced, TraceForm, tags_of_answer
 from plimsoll.tracking.trace_writes import BATCH, TraceWriter
 from plimsoll.types import CellRecord, Report, Scored
 
@@ -107,13 +107,21 @@ def send(
     sent: dict[str, set[str | None]] = {}
     spans = 0
     with TraceWriter(store, run_id) as writer:
-        # Where the run was logged before: what people said of it since stays as it is.
-        labelled = {info.trace_id: kept for info in writer.found() if (kept := touched(info))}
+        # Where the run was logged before: what people said of it since stays as it is, what we said may be outdated.
+        labelled: dict[str, set[str | None]] = {}
+        tagged: dict[str, set[str]] = {}
+        for info in writer.found():
+            if kept := touched(info):
+                labelled[info.trace_id] = kept
+            if ours := tags_of_answer(info.tags):
+                tagged[info.trace_id] = ours
         for batch in batches(islice(cells, policy.traces_limit), BATCH):
             check_time()
             traced = [form.traced(record, place, measures.flips(record)) for place, record in batch]
+            infos = [item.info for item in traced]
             writer.write([_without(item, labelled.get(item.info.trace_id)) for item in traced])
-            new = {item.info.trace_id: {each.assessment_id for each in item.info.assessments} for item in traced}
+            writer.untag({each.trace_id: tagged.get(each.trace_id, set()) - each.tags.keys() for each in infos})
+            new = {each.trace_id: {given.assessment_id for given in each.assessments} for each in infos}
             if linked.prompt is not None:
                 link_traces(store, list(new), linked.prompt, writer.pool)
             sent |= new

@@ -232,7 +232,9 @@ class MlflowWriter:
                 # Only we don't wait any longer: it may still get there, for a run that ends later.
                 told = _failed(f"the tracking store was not open after {seconds or 0:.3g} s")
             else:
+                # Ended at once: nobody may still be logging when the call has returned.
                 self._lost = True
+                self._block.close()
             raise told or _failed(self._shown(str(error))) from error
 
     def _shown(self, words: str) -> str:

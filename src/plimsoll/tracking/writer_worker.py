@@ -1,7 +1,7 @@
 """The MLflow writer's own side: imports MLflow, opens the store, and logs what it is told to.
 
-One call after the other, in the order they were asked: the handlers don't wait for anything but MLflow, and for another
-process that logs the same run.
+One call after the other, in the order they were asked: the handlers don't wait for anything but MLflow. That nobody
+else logs the same run is the command's care.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from plimsoll.config import ProjectSettings, TrackingPolicy, Workspace, environment
 from plimsoll.errors import InfrastructureError, PlimsollError
@@ -44,9 +42,8 @@ from plimsoll.tracking.store import TrackingStore, open_store
 from plimsoll.types import Report, Verdict
 from plimsoll.workers.child import Handler, serve
 
-LOCK_FILE = "mlflow.lock"
-"""In a run's folder; held by the process that logs it."""
 VERDICT_FILE = "verdict.json"
+ATTESTATION_FILE = "attestation.json"
 """Among a gate's files."""
 
 
@@ -84,12 +81,13 @@ class Writer:
         """Log a run from its folder, and what gates decided over it."""
         request = msgspec.convert(params, LogRequest)
         until = time.monotonic() + (self._policy.wait if request.seconds is None else request.seconds)
-        with errors_told(), self._store, _alone(Path(request.folder), until):
+        with errors_told(), self._store:
             return to_json(self._logged(request, until))
 
     def _logged(self, request: LogRequest, until: float) -> LoggedRun:
         folder = Path(request.folder)
         report: Report = read_report(folder)
+        cases = len(report.cases)
         if request.baseline is not None:
             other = read_report(folder / request.baseline.folder)
             report = with_baseline(report, other, request.baseline.target)
@@ -100,6 +98,7 @@ class Writer:
             judges=request.judges,
             prompts=request.prompts,
             run=folder,
+            cases=cases,
         )
         summary = request.summary or summarise(report)
         remove_doubles(self._store, report.run.id)
@@ -126,7 +125,9 @@ class Writer:
         # A run that was logged before has a report without the newest verdict.
         rest = {name: path for target, gate in request.gates.items() for name, path in _rest(folder, target, gate)}
         every = {**(request.files if before else {}), **rest, **files, **newest.files}
-        attach(self._store, run, _inside(folder, every))
+        attested = {"": newest, **{f"gate/{target}/": gate for target, gate in request.gates.items()}}
+        outdated = {f"{at}{ATTESTATION_FILE}" for at, gate in attested.items() if ATTESTATION_FILE not in gate.files}
+        attach(self._store, run, _inside(folder, every), outdated=outdated)
         for gate in request.gates.values():
             if VERDICT_FILE in gate.files:
                 verdict = _verdict(folder / gate.files[VERDICT_FILE])
@@ -177,30 +178,6 @@ def _verdict(path: Path) -> Verdict:
 def _check_time(until: float) -> None:
     if time.monotonic() > until:
         raise InfrastructureError("the time for logging is used up; the rest is still on disk")
-
-
-@contextmanager
-def _alone(folder: Path, until: float) -> Iterator[None]:
-    """Nobody else logs the run meanwhile. Held here and not in the command: what dies here lets go of it.
-
-    Raises:
-        InfrastructureError: another process logs it all the time, or the folder can't be written.
-    """
-    try:
-        lock = FileLock(folder / LOCK_FILE, timeout=max(0.0, until - time.monotonic()))
-        lock.acquire()
-    except Timeout:
-        raise InfrastructureError(
-            f"run {folder.name} is being logged by another process", remedy="wait for that one"
-        ) from None
-    except OSError as error:
-        raise InfrastructureError(
-            f"{folder / LOCK_FILE}: {error.strerror}", remedy="check space and permissions there"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from plimsoll.canonical import digest, short
 from plimsoll.labels import LabelStore
 from plimsoll.reports.model import AnswerView, CaseRow
 from plimsoll.reports.text import any_text, plain
@@ -25,15 +26,55 @@ from plimsoll.viewer.site import fill
 SOURCE = "view"
 LONGEST = 20_000
 """Characters of a comment or a reference answer."""
+_PARTS = ("your label", "why", "what the answer should have been")
+_BETWEEN = "."
+
+
+class Overtaken(Refused):
+    """A word on an answer from a page that did not show the person's latest one: it would replace what it never met."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            409,
+            "you said something else of this answer since this page was opened",
+            "nothing was replaced; look at both, and say it again if it is to count",
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class _Said:
+    """What this person has said of an answer, in this viewer."""
+
+    label: HumanLabel | None
+    reference: HumanLabel | None
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """Label, comment and reference answer as a page shows them; empty for none."""
+        return (
+            label_line(self.label).value if self.label else "",
+            plain((self.label.rationale if self.label else None) or ""),
+            plain(any_text(self.reference.value)) if self.reference else "",
+        )
+
+    @property
+    def marks(self) -> list[str]:
+        """One for each of these: a form carries them, so that it is known what its page had shown."""
+        _, comment, expected = self.texts
+        return [_mark(self.label.value if self.label else None), _mark(comment), _mark(expected)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
     """What stands in the form: what was given before, or what was typed and could not be taken."""
 
-    comment: str = ""
-    expected: str = ""
-    number: str = ""
+    comment: str
+    expected: str
+    number: str
+    since: tuple[tuple[str, str], ...] = ()
+    """Part and text of what was said elsewhere since the page was opened that this came from."""
+    sent: str = ""
+    """The label that came from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +125,13 @@ class Labelling:
         )
 
     def answer(
-        self, run_id: str, query: Mapping[str, str], *, token: str, problem: str = "", typed: Typed | None = None
+        self,
+        run_id: str,
+        query: Mapping[str, str],
+        *,
+        token: str,
+        problem: str = "",
+        sent: Mapping[str, str] | None = None,
     ) -> str:
         """The answer that an address names, or the first without a label.
 
@@ -93,7 +140,7 @@ class Labelling:
             query: The wish, and in `at` the answer's name.
             token: Goes with what the page sends.
             problem: Why the last word could not be taken.
-            typed: What to show in the form; None is what was given before.
+            sent: The form that could not be taken: what was typed in it stays; None is what was given before.
 
         Raises:
             Refused: the wish makes no sense, or the run's cases are held out.
@@ -108,7 +155,7 @@ class Labelling:
             return self._fill("done.html.jinja2", work=work, given=len(self._given(work)))
         cell = work.queue.cells[at]
         row, answer = self._shown(work, cell)
-        names = work.queue.names
+        names, said = work.queue.names, self._said(work, cell)
         return self._fill(
             "answer.html.jinja2",
             work=work,
@@ -119,9 +166,10 @@ class Labelling:
             before=work.wish.query(at=names[at - 1]) if at else "",
             after=work.wish.query(at=names[at + 1]) if at + 1 < len(names) else "",
             given=len(self._given(work)),
-            own=label_line(work.own[cell]) if cell in work.own else None,
+            own=label_line(said.label) if said.label else None,
             pressed=work.own[cell].value if cell in work.own else None,
-            typed=typed or self._typed(work, cell),
+            typed=_typed(said, sent),
+            shown=_BETWEEN.join(said.marks),
             range_text=range_text(work.metric),
             kinds=MetricKind,
             token=token,
@@ -133,6 +181,7 @@ class Labelling:
         """Keep what the form says; the query of what comes next.
 
         Raises:
+            Overtaken: this person said something else of the answer since the form's page was opened.
             Refused: it can't be kept as it is.
             InfrastructureError: it can't be written.
         """
@@ -142,10 +191,13 @@ class Labelling:
         if at is None:
             raise Refused(409, "this answer is not among those to be labelled any more", "reload the page")
         cell = work.queue.cells[at]
+        said = self._said(work, cell)
+        if _marks(form) != said.marks:
+            raise Overtaken
         if form.get("act") == "withdraw":
-            self._store.append(self._withdrawn(work, cell))
+            self._store.append(self._withdrawn(work, cell, said))
             return work.wish.query(at=name)
-        kept = list(self._kept(work, cell, form))
+        kept = list(self._kept(work, cell, form, said))
         if kept:
             self._store.append(kept)
         if "act" in form:
@@ -154,27 +206,30 @@ class Labelling:
         then = work.queue.next_after(at, labelled)
         return work.wish.query(done="1") if then is None else work.wish.query(at=work.queue.names[then])
 
-    def _kept(self, work: _Work, cell: CellId, form: Mapping[str, str]) -> Iterator[HumanLabel]:
-        """The labels that a form gives."""
-        comment = form.get("comment", "").replace("\r\n", "\n").strip() or None
-        if len(comment or "") > LONGEST or len(form.get("expected", "")) > LONGEST:
+    def _kept(self, work: _Work, cell: CellId, form: Mapping[str, str], said: _Said) -> Iterator[HumanLabel]:
+        """The labels that a form gives. What was not touched in it stays as it was said, not as it was shown."""
+        _, comment_mark, expected_mark = said.marks
+        comment, expected = (_lines(form.get(name, "")) for name in ("comment", "expected"))
+        if len(comment) > LONGEST or len(expected) > LONGEST:
             raise Refused(400, f"more than {LONGEST:,} characters", "shorten it")
+        untouched = said.label is not None and _mark(comment) == comment_mark
+        rationale = said.label.rationale if said.label and untouched else comment.strip() or None
         if "act" not in form:
-            written = form.get("value") or form.get("other", "")
-            yield self._label(work, cell, label_of(written, work.metric, work.buttons), comment)
-        elif cell in work.own:
-            yield self._label(work, cell, work.own[cell].value, comment)
-        elif comment:
+            yield self._label(work, cell, label_of(_written(form), work.metric, work.buttons), rationale)
+        elif said.label is not None:
+            yield self._label(work, cell, said.label.value, rationale)
+        elif rationale:
             raise Refused(400, "a comment goes with a label", "give the answer a label first")
-        before = self._expected(work, cell)
-        now = expected_of(form.get("expected", ""), work.run.report.cases[cell.case].expected)
-        if now != (None if before is None else before.value):
+        if _mark(expected) == expected_mark:
+            return
+        now = expected_of(expected, work.run.report.cases[cell.case].expected)
+        if now is not None or said.reference is not None:
             yield self._label(work, cell, now, None, name=EXPECTED)
 
-    def _withdrawn(self, work: _Work, cell: CellId) -> Iterator[HumanLabel]:
-        if cell in work.own:
+    def _withdrawn(self, work: _Work, cell: CellId, said: _Said) -> Iterator[HumanLabel]:
+        if said.label is not None:
             yield self._label(work, cell, None, None)
-        if self._expected(work, cell) is not None:
+        if said.reference is not None:
             yield self._label(work, cell, None, None, name=EXPECTED)
 
     def _label(self, work: _Work, cell: CellId, value: Any, comment: str | None, *, name: str = "") -> HumanLabel:
@@ -233,22 +288,58 @@ class Labelling:
         run = work.run.report.run
         return row, row.answers[list(run.targets).index(cell.target) * run.repeats + cell.repeat]
 
-    def _typed(self, work: _Work, cell: CellId) -> Typed:
-        own, expected = work.own.get(cell), self._expected(work, cell)
-        number = f"{own.value:g}" if own is not None and isinstance(own.value, float) else ""
-        return Typed(
-            comment=(own.rationale or "") if own else "",
-            expected=any_text(expected.value) if expected else "",
-            number=number,
-        )
-
-    def _expected(self, work: _Work, cell: CellId) -> HumanLabel | None:
+    def _said(self, work: _Work, cell: CellId) -> _Said:
         who = self._shelf.desk.who
         found = (label for label in self._store if label.run == work.run.id and label.cell == cell)
-        return next((each for each in found if (each.name, each.who, each.source) == (EXPECTED, who, SOURCE)), None)
+        reference = next(
+            (each for each in found if (each.name, each.who, each.source) == (EXPECTED, who, SOURCE)), None
+        )
+        return _Said(work.own.get(cell), reference)
 
     def _fill(self, template: str, **values: Any) -> str:
         return fill(template, desk=self._shelf.desk, stamp_text=stamp_text, **values)
+
+
+def _typed(said: _Said, sent: Mapping[str, str] | None) -> _Typed:
+    """What stands in the form. What was typed stays; a field that was not touched shows what is kept now."""
+    _, comment, expected = said.texts
+    value = said.label.value if said.label else None
+    number = f"{value:.15g}" if isinstance(value, float) else ""
+    if sent is None:
+        return _Typed(comment, expected, number)
+    before = _marks(sent)
+    texts = zip(_PARTS, said.texts, said.marks, before, strict=True)
+    return _Typed(
+        comment=_typed_or(comment, sent.get("comment", ""), before[1]),
+        expected=_typed_or(expected, sent.get("expected", ""), before[2]),
+        number=sent.get("other", ""),
+        since=tuple((part, text or "nothing") for part, text, mark, known in texts if mark != known),
+        sent=("take it back" if sent["act"] == "withdraw" else "") if "act" in sent else _written(sent),
+    )
+
+
+def _typed_or(kept: str, typed: str, before: str) -> str:
+    return kept if _mark(_lines(typed)) == before else typed
+
+
+def _written(form: Mapping[str, str]) -> str:
+    """The label that a form gives, as it was written."""
+    return form.get("value") or form.get("other", "")
+
+
+def _marks(form: Mapping[str, str]) -> list[str]:
+    """The marks of what a form's page had shown."""
+    found = form.get("shown", "").split(_BETWEEN)
+    return found if len(found) == len(_PARTS) else [""] * len(_PARTS)
+
+
+def _mark(value: Any) -> str:
+    return short(digest(value), 16)
+
+
+def _lines(text: str) -> str:
+    """Text of a form, with the line ends that it is kept with."""
+    return text.replace("\r\n", "\n")
 
 
 def _scored_labels(run: OpenRun, name: str) -> set[str]:

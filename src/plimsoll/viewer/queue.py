@@ -94,7 +94,8 @@ def whole(query: Mapping[str, str], name: str, default: int = 0) -> int:
     written = query.get(name, "").strip()
     if not written:
         return default
-    if not written.isdecimal() or int(written[:8]) > MOST:
+    # Looked at before it is read: Python refuses to read very many digits.
+    if not written.isdecimal() or len(written) > len(str(MOST)) or int(written) > MOST:
         raise Refused(400, f"{name} is a whole number, not {written!r}")
     return int(written)
 

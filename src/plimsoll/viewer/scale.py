@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from plimsoll.config.suite import NAME_PATTERN
 from plimsoll.types import EXPECTED, Direction, Metric, MetricKind, ScoreValue
@@ -16,6 +17,9 @@ from plimsoll.viewer.contract import Refused
 _POINTS = 11
 """A scale of whole numbers with at most so many points has a button for each."""
 _KEYS = "1234567890"
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+"""A thousand to some, one to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def label_of(written: str, metric: Metric, buttons: Iterable[Choice]) -> ScoreVa
         return written.strip()
     number = _number(written)
     if number is None:
-        raise Refused(400, f"{written!r} is no number", "for example 0.5")
+        raise Refused(400, f"{written!r} is no number", "write it without marks between thousands, for example 1000.5")
     if (metric.low is not None and number < metric.low) or (metric.high is not None and number > metric.high):
         raise Refused(400, f"{written} lies outside {metric.name}'s scale", range_text(metric))
     return number
@@ -126,10 +130,10 @@ def expected_of(written: str, reference: Any) -> Any:
     if not written.strip():
         return None
     if reference is None or isinstance(reference, str):
-        return written.replace("\r\n", "\n")
+        return written
     try:
-        return json.loads(written)
-    except ValueError as error:
+        return msgspec.json.decode(written)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Refused(400, f"the reference answer is no JSON: {error}", "the case's own is JSON too") from None
 
 
@@ -159,8 +163,16 @@ def _bound(written: str) -> float | None:
 
 
 def _number(written: str) -> float | None:
-    try:
-        number = float(written.strip().replace(",", "."))
-    except ValueError:
+    """A number, with a point or a comma before its fraction; None where it is none.
+
+    Raises:
+        Refused: the comma may also stand between thousands.
+    """
+    written = written.strip()
+    if _GROUPED.fullmatch(written):
+        one, other = written.replace(",", ""), written.replace(",", ".")
+        raise Refused(400, f"{written!r} may be {one} or {other}", "write it without a comma")
+    if not _NUMBER.fullmatch(written):
         return None
+    number = float(written.replace(",", "."))
     return number if math.isfinite(number) else None

@@ -23,7 +23,7 @@ from aiohttp import web  # noqa: TID253  # an adapter: imported when the viewer 
 
 from plimsoll.errors import InfrastructureError, PlimsollError
 from plimsoll.viewer.contract import Desk, Refused
-from plimsoll.viewer.labelling import Labelling, Typed
+from plimsoll.viewer.labelling import Labelling, Overtaken
 from plimsoll.viewer.pages import Pages
 from plimsoll.viewer.shelf import Shelf
 from plimsoll.viewer.site import STATIC, fill, static
@@ -187,15 +187,14 @@ class ViewServer:
         try:
             then = await self._off_loop(lambda: self._labelling.take(run, query, form))
         except Refused as refused:
-            if refused.status != 400:
+            if refused.status != 400 and not isinstance(refused, Overtaken):
                 raise
             problem = refused.message + (f": {refused.remedy}" if refused.remedy else "")
-            typed = Typed(form.get("comment", ""), form.get("expected", ""), form.get("other", ""))
             again = {**query, "at": form.get("answer", "")}
             page = await self._off_loop(
-                lambda: self._labelling.answer(run, again, token=self._token, problem=problem, typed=typed)
+                lambda: self._labelling.answer(run, again, token=self._token, problem=problem, sent=form)
             )
-            return _html(page, 400)
+            return _html(page, refused.status)
         # Seen by path and query alone: nothing that was sent decides where it goes.
         return web.Response(status=303, headers={"Location": f"{request.rel_url.raw_path}?{then}"})
 
