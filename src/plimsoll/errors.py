@@ -35,7 +35,7 @@ _MEANINGS = {
     ExitCode.PASS: "done; of a gate: passed",
     ExitCode.FAIL: "the gate failed, or the judge did: measured, and not good enough",
     ExitCode.USAGE: "usage or configuration: nothing was measured",
-    ExitCode.INCONCLUSIVE: "inconclusive: too little was measured to tell, or the spend cap was reached",
+    ExitCode.INCONCLUSIVE: "inconclusive: too little was measured, or the spend cap was reached",
     ExitCode.INFRASTRUCTURE: "infrastructure: provider down, or too many failed cells",
     ExitCode.INTERRUPTED: "interrupted; `plimsoll run --resume` goes on",
 }
@@ -142,6 +142,21 @@ class InfrastructureError(PlimsollError):
     exit_code = ExitCode.INFRASTRUCTURE
 
 
+def unwritable(error: OSError, path: Path | str | None = None, remedy: str | None = None) -> InfrastructureError:
+    """What the operating system said of a file, as an error that a person can act on.
+
+    Args:
+        error: What was raised.
+        path: How messages name the file; None is as the operating system does.
+        remedy: What to do; None is to look at the place.
+    """
+    place = path if path is not None else error.filename
+    said = error.strerror or str(error)
+    return InfrastructureError(
+        said if place is None else f"{place}: {said}", remedy=remedy or "check space and permissions there"
+    )
+
+
 class InterruptedRunError(PlimsollError):
     """The user stopped the command; what was finished is kept."""
 
@@ -168,6 +183,7 @@ class FailureKind(StrEnum):
     EVALUATOR = "evaluator"
     BAD_SCORE = "bad_score"
     SPEND_CAP = "spend_cap"
+    NOT_RECORDED = "not_recorded"
 
     @property
     def retryable(self) -> bool:
@@ -205,6 +221,7 @@ _REMEDIES = {
     FailureKind.MISSING_FIELD: "give the case this field, or drop the evaluator for it",
     FailureKind.EVALUATOR: "the evaluator's own code failed",
     FailureKind.BAD_SCORE: "the evaluator must return a finite value inside its declared range",
+    FailureKind.NOT_RECORDED: "run it where the models' keys are, and share that cell cache (.plimsoll/cache.db)",
     FailureKind.SPEND_CAP: "raise --max-cost, and go on with --resume",
 }
 

@@ -204,7 +204,14 @@ def test_an_anchor_without_a_history_or_a_rule_is_an_error(workspace: Workspace)
         entry_of_anchor(prepared, store, "#1")
     for options, told in (
         ({"first": True, "anchor": "#1"}, r"--first compares with nothing \(leave --first or --anchor out\)"),
-        ({"baseline": "none", "anchor": "#1"}, "needs a baseline, which is none"),
+        (
+            {"baseline": "none", "anchor": "#1"},
+            (
+                "--baseline none --anchor #1: the rule over 'exact_match', not worse than baseline by more than 0.4, "
+                r"needs a baseline, which is none \(name another baseline or anchor; where there is no champion yet, "
+                r"--first leaves such rules out\)"
+            ),
+        ),
     ):
         with pytest.raises(PlimsollError, match=told):
             gate(workspace, **options)

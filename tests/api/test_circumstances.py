@@ -184,3 +184,12 @@ def test_what_the_caller_says_goes_over_what_was_found(tmp_path: Path) -> None:
 
 def test_tags_hold_what_is_known() -> None:
     assert Circumstances(pr="12", user="kim").tags() == {"trigger": "local", "pr": "12", "mlflow.user": "kim"}
+
+
+def test_after_another_workflow_the_branch_is_the_change_s_and_not_the_default_one(tmp_path: Path) -> None:
+    run = {"event": "pull_request", "head_branch": "fares", "head_sha": "own"}
+    event = tmp_path / "event.json"
+    ours = {"head_repository": repository("ferries"), "repository": repository("ferries")}
+    event.write_text(json.dumps({"workflow_run": {**run, **ours}}))
+    after = {**GITHUB, "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REF": "refs/heads/main"}
+    assert seen(tmp_path, {**after, "GITHUB_EVENT_PATH": str(event)}) == ("pr", "fares", None, "own")

@@ -18,6 +18,7 @@ from plimsoll.api import (
     run_suite,
     verify_suite,
 )
+from plimsoll.api.reporting import stored_run
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, ExitCode, PlimsollError, UsageError
 from plimsoll.gates import generate_key
@@ -28,6 +29,7 @@ from plimsoll.tracking import MlflowWriter
 from plimsoll.types import Decision
 
 pytestmark = pytest.mark.mlflow
+TOO_LITTLE = "may not be promoted: too little was measured to tell"
 WITHOUT_BASELINE = SUITE.replace("target: v1\n", "target: v1\n  baseline: none\n").replace(
     "    - {metric: exact_match, not_worse_than: baseline, margin: 0.4}\n", ""
 )
@@ -132,8 +134,15 @@ def test_less_than_the_suite_asks_for_is_no_evidence(workspace: Workspace, optio
         edit(workspace.root, "suites/desk.yaml", "gate:", "repeats: 2\ngate:")
     decided = gate(workspace, **options)
     assert (decided.attestation, decided.unsealed) == (None, why)
-    assert f"this verdict is no evidence for a promotion: {why}" in decided.run.view.notes
-    assert why in decided.run.html.read_text(encoding="utf-8")
+    passed = decided.verdict.outcome is Decision.PASS
+    assert passed is (decided.exit_code is ExitCode.PASS) is ("filters" not in options)
+    headline = f"v1 {'is good enough by these rules, but not for a promotion' if passed else TOO_LITTLE}"
+    again = stored_run(workspace, decided.run.report.run.id)
+    for shown in (decided.run, again):
+        assert [section.headline for section in shown.view.verdicts] == [headline]
+        assert f"this verdict is no evidence for a promotion: {why}" in shown.view.notes
+        assert why in (page := shown.html.read_text(encoding="utf-8"))
+        assert (f"{headline}." in page, "v1 may be promoted" in page) == (True, False)
     assert "desk was never gated" in refusal(workspace)
 
 
@@ -225,7 +234,7 @@ def test_a_baseline_of_the_suite_is_measured_beside_the_challenger(workspace: Wo
     decided = gate(workspace, target="v2", baseline="v1")
     assert (decided.exit_code, decided.verdict.baseline) == (ExitCode.FAIL, "v1")
     stored = gate(workspace, target="v1", baseline=decided.verdict.run)
-    assert (stored.verdict.baseline, stored.attestation) == ("champion", None)
+    assert (stored.verdict.baseline, stored.attestation) == ("baseline", None)
     assert "not generated beside the challenger's" in (stored.unsealed or "")
 
 

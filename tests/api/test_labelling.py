@@ -113,9 +113,12 @@ def test_values_that_can_mean_only_one_thing_are_taken_and_others_told_with_trac
     for case, value in (("c0", "yes"), ("c1", False), ("c2", "fail"), ("c3", 1), ("c4", "rather"), ("c5", [True])):
         ui.feedback(case, "exact_match", value, "ada")
     trace = ui.traces["c4"].trace_id
-    told = pull_labels(desk, writer=writer).told
-    assert told[0] == f"trace {trace}, ada: exact_match is true or false, not 'rather'"
-    assert len(told) == 2
+    pulled = pull_labels(desk, writer=writer)
+    assert pulled.left_out[0] == f"trace {trace}, ada: exact_match is true or false, not 'rather': left out"
+    assert (len(pulled.left_out), pulled.told, pulled.same) == (2, (), False)
+    assert (figures(pulled), pulled.labels) == ((4, 0, 0), {"exact_match": {"ada": 4}})
+    again = pull_labels(desk, writer=writer)
+    assert (figures(again), again.left_out, again.same) == ((0, 0, 0), pulled.left_out, True)
     written = export_labels(desk, "exact_match")
     assert {row["id"]: row["labels"] for row in rows(desk.root / written.file)} == {
         "c0": [True],
@@ -125,6 +128,7 @@ def test_values_that_can_mean_only_one_thing_are_taken_and_others_told_with_trac
     }
     assert len(written.told) == 2
     assert written.told[0].startswith("ada on v1/c4 of ")
+    assert (written.labels, written.judged) == (4, False)
 
 
 def test_the_export_is_what_a_calibration_reads_with_everybody_s_label(
@@ -156,6 +160,15 @@ def test_truth_values_about_a_number_are_kept_where_they_are_the_more_frequent(
     written = export_labels(desk, "kind")
     assert read_labels(desk.root / written.file, "labels").kind is LabelKind.TRUTH
     assert written.told == ("a file holds one kind of labels: true or false (2) kept, numbers (1) left out",)
+
+
+def test_expected_answers_are_no_metric_to_export(desk: Workspace, ui: Ui, writer: MlflowWriter) -> None:
+    ui.expectation("c2", "answer two", "bob")
+    pull_labels(desk, writer=writer)
+    with pytest.raises(UsageError) as raised:
+        export_labels(desk, "expected")
+    assert raised.value.remedy == "`plimsoll labels cases` writes cases from it"
+    assert not (desk.root / "labels").exists()
 
 
 def test_a_file_of_one_s_own_is_not_written_over(desk: Workspace, ui: Ui, writer: MlflowWriter) -> None:

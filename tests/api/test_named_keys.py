@@ -98,6 +98,11 @@ def test_a_key_in_what_cases_and_slices_are_called_reaches_no_tracking_store(
 def test_sync_tells_what_was_not_redacted(tracked: Workspace):
     settings = tracked.settings.model_copy(update={"privacy": PrivacyPolicy(redact=["customre"])})
     private = Workspace(tracked.root, settings)
+    # Another suite's cases have it: then it is no slip.
+    other = (tracked.root / "suites/desk.yaml").read_text(encoding="utf-8").replace("desk", "other")
+    (tracked.root / "suites/other.yaml").write_text(other, encoding="utf-8")
+    row = {"id": "one", "question": "?", "expected": "!", "customre": "Ann"}
+    (tracked.root / "datasets/other.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     with thread_writer(private, uri="http://127.0.0.1:9") as dead:
         run_suite(private, "desk", RunOptions(), Silent(), writer=dead)
     assert len([*run_folders(private.state / "runs")]) == 1

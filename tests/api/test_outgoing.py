@@ -153,7 +153,7 @@ def test_a_baseline_in_another_run_leaves_with_less_too(private: Workspace):
     assert len(read_report(Path(left.folder) / left.baseline.folder).cells) == 24
     assert held(Path(left.folder)) == set()
     assert left.summary is not None
-    assert set(left.summary.targets) == {"v1", "v2", "champion"}
+    assert set(left.summary.targets) == {"v1", "v2", "baseline"}
 
 
 def test_a_verdict_names_a_case_that_only_the_baseline_has_as_its_copy_does(private: Workspace):

@@ -144,7 +144,7 @@ def test_keys_that_are_wrong_are_told_with_their_owner(signed: tuple[Workspace, 
     with pytest.raises(ConfigError) as raised:
         approve_suite(workspace, "desk")
     assert "approvers ada and bob have one key (each approves with a key of their own)" in str(raised.value)
-    assert "pyproject.toml: approver eve, keys/eve.pem: the key can't be read: No such file" in str(raised.value)
+    assert "pyproject.toml:8: approver eve, keys/eve.pem: the key can't be read: No such file" in str(raised.value)
 
 
 def test_force_needs_a_reason_and_keeps_what_it_overrode(signed: tuple[Workspace, Callable[[str], None]], desk: Desk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.api.parts import SUITE, Desk, edit, write_workspace
+from tests.registry.parts import NOW, bundle, evidence
 
 from plimsoll.api import GateOptions, RunOptions, run_suite
 from plimsoll.api.comparing import compare_targets
@@ -19,7 +21,7 @@ from plimsoll.api.run_words import Word, run_word
 from plimsoll.api.sides import Sides, challenger_of, choose_sides
 from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
-from plimsoll.registry import TamperedError
+from plimsoll.registry import TamperedError, promote
 from plimsoll.runs.observer import Silent
 from plimsoll.runs.plan import load_plan
 from plimsoll.testing import ScriptedEndpoint
@@ -183,6 +185,35 @@ def test_runs_of_the_server_are_compared_and_reported(
     assert shown.view.notes[0].startswith(f"tag:team=blue, which is run {two.name} of ")
     with pytest.raises(UsageError, match="'branch:main' is a run, 'branch:next:v2' is a target"):
         compare_targets(here, "branch:main", "branch:next:v2", server=server)
+
+
+def test_an_alias_is_compared_as_the_target_that_it_names(there: Workspace, server: FolderServer):
+    first, second = ran(there), ran(there, reuse=False)
+    new = bundle("one")
+    shown = evidence(new, None)
+    told = dataclasses.replace(shown, run=first.name, target="v1")
+    promote(server.registry(), "desk", new, told, who="ann", now=NOW, expected_champion=None)
+    for written in (second.name, f"{second.name[-4:]}:v1"):
+        [found] = compare_targets(there, "alias:champion", written, server=server)
+        assert (found.before.run, found.before.target, found.after.run, found.after.target) == (
+            *(first.name, "v1"),
+            *(second.name, "v1"),
+        )
+    [found] = compare_targets(there, f"{second.name}:v1", "alias:champion:v2", server=server)
+    assert (found.after.run, found.after.target) == (first.name, "v2")
+    with pytest.raises(UsageError, match=r"run .* has no target 'v9'"):
+        compare_targets(there, second.name + ":v1", "alias:champion:v9", server=server)
+    with pytest.raises(UsageError, match="no alias named 'champoin'") as caught:
+        compare_targets(there, "alias:champoin", second.name, server=server)
+    assert (caught.value.remedy or "").startswith("did you mean 'champion'? or add it to environments in")
+    with pytest.raises(UsageError, match="desk has no challenger yet") as caught:
+        compare_targets(there, "alias:challenger:v1", second.name, server=server)
+    assert caught.value.remedy == "plimsoll promote desk --alias challenger"
+    edit(there.root, "suites/desk.yaml", "  v1: {", "  v3: {")
+    other = ran(there).name
+    with pytest.raises(UsageError, match=f"'{other}' is a run, 'alias:champion' is v1 of run {first.name}") as caught:
+        compare_targets(there, other, "alias:champion", server=server)
+    assert f"the run's target (v3, v2): {other}:TARGET" in (caught.value.remedy or "")
 
 
 @pytest.mark.parametrize(

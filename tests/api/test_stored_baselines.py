@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from tests.api.parts import Desk, cases, edit, write_cases
+from tests.cli.parts import plimsoll
 
 from plimsoll.api import GateOptions, RunOptions, gate_suite, run_suite
 from plimsoll.api.sealing import GateRun
 from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
+from plimsoll.reports.jsonform import gate_form, run_form
+from plimsoll.reports.markdown import render_markdown
+from plimsoll.reports.phrases import baseline_text
 from plimsoll.runs.observer import Silent
 from plimsoll.types import Decision
 
@@ -73,6 +77,51 @@ def test_a_run_that_can_decide_nothing_is_refused_before_anything_runs(workspace
     with pytest.raises(UsageError, match=f"run {opened} saw the open cases, and the gate decides on the held-out ones"):
         gated(workspace, opened, [])
     assert desk.requests == asked
+
+
+@pytest.mark.parametrize("word", ["{run}", "run:{run}", "run:{run}:v2"])
+def test_another_runs_target_is_never_called_the_champion(workspace: Workspace, word: str):
+    run = ran(workspace)
+    found = gated(workspace, word.format(run=run), [], target="v2")
+    verdict = found.verdict
+    assert (verdict.outcome, verdict.baseline) == (Decision.PASS, "baseline")
+    assert (verdict.baseline_run, verdict.baseline_target) == (run, "v2")
+    (section,) = found.run.view.verdicts
+    assert baseline_text(section).startswith(f"baseline v2 of run {run} (")
+    assert "the same as baseline on average" in verdict.rules[1].reason
+    written = (found.run.folder / "gate/v2/verdict.json").read_text(encoding="utf-8")
+    page = found.run.html.read_text(encoding="utf-8")
+    assert "champion" not in written + page + render_markdown(found.run.view)
+    assert f"v2 of run {run}" in page
+    form = gate_form(run_form(found.run.report, found.run.summary), verdict)
+    assert (form.baseline, form.baseline_run, form.baseline_target) == ("baseline", run, "v2")
+    assert form.headline == section.headline == "v2 is good enough by these rules, but not for a promotion"
+    assert (form.verdict, form.attestation, form.unsealed) == (Decision.PASS, None, found.unsealed)
+    assert "answers are those of run" in (form.unsealed or "")
+
+
+def test_the_baselines_run_is_told_once_and_a_pass_is_not_called_a_promotion(workspace: Workspace, capsys, monkeypatch):
+    run = ran(workspace)
+    monkeypatch.chdir(workspace.root)
+    monkeypatch.setenv("COLUMNS", "200")
+    ended = plimsoll(capsys, "gate", "desk", "--baseline", f"run:{run}", "--no-track", "--markdown", "gate.md")
+    assert ended.code == 0
+    told = f"the baseline is v1 of run {run} of "
+    assert (ended.err.count(told), ended.out.count(told)) == (1, 0)
+    assert f"baseline v1 of run {run} (" in ended.out
+    written = (workspace.root / "gate.md").read_text(encoding="utf-8")
+    assert written.startswith("**PASS** desk: v1 is good enough by these rules, but not for a promotion: 2 rules")
+    # A comment's reader has no terminal.
+    assert told in written
+    assert "may be promoted" not in ended.out + written
+    assert "champion" not in ended.out + written
+
+
+def test_a_target_may_not_have_the_baselines_name(workspace: Workspace):
+    run = ran(workspace)
+    edit(workspace.root, "suites/desk.yaml", "  v2:", "  baseline:")
+    with pytest.raises(UsageError, match="named 'baseline', which is what a baseline out of another run is called"):
+        gated(workspace, f"run:{run}:v1", [], target="v1")
 
 
 def test_what_a_run_lacks_is_told_before_anything_runs_and_counts_as_missing(workspace: Workspace):

@@ -89,12 +89,15 @@ def test_a_baseline_from_another_run_is_logged_beside_the_challenger(tracked: Wo
     ended = gate_suite(tracked, "desk", GateOptions(target="v2"), Silent())
     assert ended.run.logged is not None
     assert ended.run.logged.unsynced is None
-    assert set(ended.run.logged.targets) == {"v2", "champion"}
+    assert set(ended.run.logged.targets) == {"v2", "baseline"}
     with open_store(None, tracked, dict(os.environ)) as store:
-        metrics = store.client.get_run(ended.run.logged.targets["champion"]).data.metrics
+        metrics = store.client.get_run(ended.run.logged.targets["baseline"]).data.metrics
         assert metrics["run/ok"] == 12
-        table = store.client.list_artifacts(ended.run.logged.targets["champion"])
+        table = store.client.list_artifacts(ended.run.logged.targets["baseline"])
         assert {file.path for file in table} == {"cells.parquet", "eval_results_table.json"}
+        tags = store.client.get_run(ended.run.logged.parent or "").data.tags
+        assert tags["plimsoll.gate.baseline"] == f"v2 of run {before.report.run.id}"
+        assert tags["mlflow.source.name"] == "plimsoll gate desk"
 
 
 def test_a_uri_that_names_no_store_costs_a_run_a_note_and_a_gate_its_champion(tracked: Workspace, monkeypatch):

@@ -107,6 +107,13 @@ def test_what_can_not_be_done_is_usage_and_told_as_json_too(words, told, workspa
     assert told in ended.document["mistakes"][0]["message"]
 
 
+def test_the_help_fits_a_terminal_of_80_columns(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = plimsoll(capsys, "--help").out
+    assert "Exit codes:" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
 def test_outside_a_workspace_the_remedy_is_init(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     ended = plimsoll(capsys, "run")
@@ -133,7 +140,7 @@ def test_of_several_suites_each_runs_and_the_first_cause_that_applies_is_the_cod
     (desk_suite.root / "suites" / "a_broken.yaml").unlink()
     assert plimsoll(capsys, "gate", "--no-track").code == 1
     assert plimsoll(capsys, "run", "--no-track").code == 0
-    told = plimsoll(capsys, "gate", "--no-track", "--junit", "x.xml")
+    told = plimsoll(capsys, "gate", "--no-track", "--target", "v1")
     assert (told.code, "these options are about one suite" in told.err) == (2, True)
 
 
@@ -168,9 +175,15 @@ def test_doctor_says_what_is_reachable_and_ends_with_infrastructure_where_someth
 ):
     good = plimsoll(capsys, "doctor")
     assert good.code == 0
-    assert "ok      MLflow: sqlite:///" in good.out
+    assert "ok MLflow: sqlite:///" in " ".join(good.out.split())
     assert "ok      model main of desk: " in good.out
+    assert "\n        export PLIMSOLL_SIGNING_KEY=key.pem\n" in good.out
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = plimsoll(capsys, "doctor").out
+    told = shown[shown.index("problem model main of desk") :]
+    assert max(map(len, told.splitlines())) <= 60
+    assert "\n        → check base_url, network and proxy;\n        `plimsoll doctor` tries the connection\n" in told
     bad = plimsoll(capsys, "doctor", "--json")
     assert bad.code == bad.document["exit_code"] == 4
     [finding] = [finding for finding in bad.document["findings"] if finding["state"] == "problem"]

@@ -62,6 +62,8 @@ def test_pull_says_what_it_found_about_what_and_by_whom_and_what_to_do_next(
         "plimsoll labels export kind",
         "plimsoll labels cases",
     ]
+    short = plimsoll(capsys, "labels", "pull")
+    assert (short.out, short.err) == ("0 new labels, 0 changed, 0 taken back; 6 traces looked at\n", "")
     again = plimsoll(capsys, "labels", "pull", "desk", "--json").document
     assert (again["exit_code"], again["new"], again["labels"]["kind"]) == (0, 0, {"ada": 6, "bob": 1})
 
@@ -79,6 +81,43 @@ def test_from_labels_to_a_certificate(labelled: Workspace, capsys: pytest.Captur
     calibrated = plimsoll(capsys, *words, "--repeats", "1")
     assert calibrated.code == 1, "a judge that finds everything good"
     assert "labels labels/kind.jsonl, 6 answers" in calibrated.out
+
+
+@pytest.mark.long
+def test_unusable_labels_are_told_once_and_then_counted(
+    labelled: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ui = ui_of(labelled)
+    ui.feedback("c0", "exact_match", True, "ada")
+    ui.feedback("c1", "exact_match", "maybe", "ada")
+    pulled = plimsoll(capsys, "labels", "pull")
+    assert pulled.out.startswith("10 new labels,")
+    assert "exact_match" in pulled.out
+    assert max(len(line) for line in pulled.err.splitlines()) <= 80
+    assert " ".join(pulled.err.split()) == (
+        f"note: trace {ui.traces['c1'].trace_id}, ada: exact_match is true or false, not 'maybe': left out"
+    )
+    again = plimsoll(capsys, "labels", "pull")
+    assert again.out.splitlines() == [
+        "0 new labels, 0 changed, 0 taken back; 6 traces looked at",
+        "1 label left out as before: `plimsoll labels pull --json` says why",
+    ]
+
+
+def test_labels_that_calibrate_no_judge_lead_to_no_calibration(
+    labelled: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ui = ui_of(labelled)
+    ui.feedback("c0", "exact_match", True, "ada")
+    ui.feedback("c1", "exact_match", "maybe", "ada")
+    with thread_writer(labelled) as writer:
+        pull_labels(labelled, writer=writer)
+    ended = plimsoll(capsys, "labels", "export", "exact_match")
+    assert max(len(line) for line in ended.err.splitlines()) <= 80
+    assert "ada on v1/c1 of" in " ".join(ended.err.split())
+    assert ended.out == "1 label on 1 answer, by ada\nwrote labels/exact_match.jsonl\n"
+    refused = plimsoll(capsys, "labels", "export", "expected")
+    assert (refused.code, "plimsoll labels cases" in refused.err) == (2, True)
 
 
 def test_cases_are_told_by_what_they_are_to_the_dataset(

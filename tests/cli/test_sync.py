@@ -34,6 +34,26 @@ def test_where_nothing_is_owed_it_says_so_without_a_store(tracked: Workspace, ca
     assert plimsoll(capsys, "sync", "nowhere").code == 2
 
 
+def test_an_address_that_is_none_is_refused_though_nothing_is_owed(tracked: Workspace, capsys):
+    ended = plimsoll(capsys, "sync", "--to", "htp://x")
+    assert (ended.code, ended.out) == (2, "")
+    assert "MLflow's tracking URI 'htp://x' is no server and no database" in " ".join(ended.err.split())
+
+
+def test_it_says_where_to_and_folds_why_a_run_is_still_owed(owed: str, tracked: Workspace, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    (tracked.state / "runs" / owed / "tracking.json").write_text("{", encoding="utf-8")
+    for given, where in (
+        ((), "tracking store: sqlite:///.plimsoll/mlflow.db (MLFLOW_TRACKING_URI is not set)"),
+        (("--to", DEAD), f"tracking store: {DEAD}"),
+    ):
+        ended = plimsoll(capsys, "sync", *given)
+        lines = ended.out.splitlines()
+        assert (ended.code, lines[:2]) == (4, [where, f"still owed    {owed}"])
+        assert max(map(len, lines)) <= 80
+        assert "tracking.json: damaged: " in "".join(line.strip() for line in lines)
+
+
 def test_the_next_run_tells_of_it_in_a_line(owed: str, tracked: Workspace, capsys):
     ended = plimsoll(capsys, "run", "desk", "--no-track")
     assert "not in MLflow yet" not in ended.err
@@ -50,12 +70,13 @@ def test_the_next_run_tells_of_it_in_a_line(owed: str, tracked: Workspace, capsy
 def test_it_tells_what_it_did_and_ends_with_4_where_something_is_owed(owed: str, tracked: Workspace, capsys):
     ended = plimsoll(capsys, "sync", "--to", DEAD)
     assert ended.code == 4
-    first, last = ended.out.splitlines()
-    assert first.startswith(f"still owed    {owed}: no answer from the tracking server {DEAD}")
+    where, first, why, last = ended.out.splitlines()
+    assert (where, first) == (f"tracking store: {DEAD}", f"still owed    {owed}")
+    assert why.startswith(f"  no answer from the tracking server {DEAD}")
     assert last == "1 of 1 still owed; `plimsoll doctor` tries the tracking store"
     ended = plimsoll(capsys, "sync")
     assert ended.code == 0
-    assert ended.out.startswith(f"logged        {owed}: MLflow run ")
+    assert ended.out.splitlines()[1].startswith(f"logged        {owed}: MLflow run ")
     again = plimsoll(capsys, "sync", owed, "--json").document
     assert [each["fate"] for each in again["runs"]] == ["already there"]
     assert (again["exit_code"], again["owed"]) == (0, 0)

@@ -39,7 +39,7 @@ def test_a_name_that_is_nothing_at_all_is_told_as_before():
 def test_a_stored_baseline_brings_its_aggregates_where_cases_and_evaluators_are_the_same():
     mine = aggregating(example_report(flawless=True), "v1")
     other = replace(aggregating(example_report(flawless=True), "v2"), run=replace(mine.run, id="before"))
-    assert with_baseline(mine, other, "v2").aggregates == {"v1": WHOLE, "champion": WHOLE}
+    assert with_baseline(mine, other, "v2").aggregates == {"v1": WHOLE, "baseline": WHOLE}
 
 
 def test_a_stored_baselines_aggregates_over_other_cases_or_by_another_evaluator_are_left_out():

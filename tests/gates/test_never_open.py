@@ -161,7 +161,7 @@ def test_dropping_them_from_the_dataset_does_not_either() -> None:
     # The baseline's run still holds the twelve cases that the challenger's dataset no longer has.
     ours = make_report({"v2": {"correct": truths(88, 0)}})
     theirs = make_report({"v1": {"correct": truths(100, 0)}})
-    verdict = decide(with_baseline(ours, theirs, "v1"), "v2", "champion", NOT_WORSE)
+    verdict = decide(with_baseline(ours, theirs, "v1"), "v2", "baseline", NOT_WORSE)
     assert verdict.outcome is Decision.INCONCLUSIVE
     assert verdict.rules[0].missing == 12
 
@@ -280,7 +280,7 @@ def test_a_case_whose_content_changed_counts_as_missing() -> None:
     changed = dict(ours.cases)
     changed["c007"] = replace(changed["c007"], digest="sha256:other")
     joined = with_baseline(Report(run=ours.run, cases=changed, cells=ours.cells), theirs, "v1")
-    verdict = decide(joined, "v2", "champion", NOT_WORSE)
+    verdict = decide(joined, "v2", "baseline", NOT_WORSE)
     assert verdict.outcome is Decision.INCONCLUSIVE
     assert verdict.rules[0].missing == 1
 
@@ -290,7 +290,7 @@ def test_a_baseline_scored_by_another_version_of_the_evaluator_is_missing() -> N
     theirs = make_report({"v1": {"correct": truths(100, 0)}})
     older = {name: replace(info, digest="sha256:old") for name, info in theirs.run.evaluators.items()}
     past = Report(run=replace(theirs.run, evaluators=older), cases=theirs.cases, cells=theirs.cells)
-    verdict = decide(with_baseline(ours, past, "v1"), "v2", "champion", NOT_WORSE)
+    verdict = decide(with_baseline(ours, past, "v1"), "v2", "baseline", NOT_WORSE)
     assert verdict.outcome is Decision.INCONCLUSIVE
     assert verdict.rules[0].n == 0
 

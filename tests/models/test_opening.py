@@ -91,6 +91,11 @@ def test_every_mistake_of_every_model_is_told_at_once():
     ]
 
 
+def test_a_model_without_an_address_is_shown_by_its_name():
+    assert Connection(kind="openai", base_url="", model="small").shown == "small"
+    assert Connection(kind="openai", base_url="http://127.0.0.1:1/v1", model="m").shown == "m at http://127.0.0.1:1/v1"
+
+
 def test_a_connections_repr_and_identity_hold_no_key():
     connection = resolve({"K": "secret-key"}, model="m", base_url="http://u:secret-pw@127.0.0.1:1/v1", api_key="${K}")
     assert "secret-key" not in repr(connection)

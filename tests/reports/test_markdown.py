@@ -1,12 +1,13 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from markdown_it.common.utils import escapeHtml
 from msgspec.structs import replace
 
-from plimsoll.reports.markdown import SIZE_LIMIT, escape, escape_line, fenced, render_markdown
-from plimsoll.reports.text import one_line
+from plimsoll.errors import ExitCode
+from plimsoll.reports.diffs import Side, difference
+from plimsoll.reports.markdown import SIZE_LIMIT, carries, marker, render_comment, render_markdown
+from plimsoll.reports.markdown_text import escape
+from plimsoll.reports.missing import missing_cells
+from plimsoll.reports.review import UNAFFECTED, Place, Problem, Review
 from plimsoll.reports.view import build_view
 from plimsoll.stats import summarise
 from plimsoll.testing.reports import HOSTILE_TEXTS, example_report, example_verdict
@@ -39,27 +40,6 @@ def test_the_first_line_is_the_verdict_and_why(report, outcome):
     assert escape(decided.get(outcome, verdict.reasons[0])) in first
 
 
-@given(
-    st.text(st.characters(), max_size=50).filter(one_line)
-    | st.text("-+=*#>_|`~[]()!<&@:/w.1)a \\", min_size=1).filter(one_line)
-)
-def test_an_escaped_line_means_only_itself(text):
-    shown = GITHUB.render(escape_line(text)).replace("<!-- -->", "")
-    assert shown == f"<p>{escapeHtml(one_line(text))}</p>\n"
-
-
-@given(st.text(alphabet="`~a\n ", max_size=40))
-def test_a_fence_is_never_closed_from_inside(text):
-    tokens = GITHUB.parse(fenced(text))
-    assert [token.type for token in tokens] == ["fence"]
-    assert tokens[0].content == f"{text}\n"
-
-
-@pytest.mark.parametrize("text", ["@everyone", "see #12", "https://example.org", "www.example.org", "GH-7", "a@b.org"])
-def test_a_forge_sees_no_mention_number_or_address(text):
-    assert "<!-- -->" in escape(text)
-
-
 def test_hostile_text_does_not_leave_its_place():
     bad = " ".join(HOSTILE_TEXTS)
     report = example_report(24)
@@ -74,8 +54,11 @@ def test_hostile_text_does_not_leave_its_place():
     assert "<script" not in html
     assert "<img" not in html
     assert "<a " not in html
-    assert html.count("<details>") == html.count("</details>") == 3
-    assert html.count("<tr>") == 3
+    assert html.count("<details>") == html.count("</details>") == 5
+    # Two tables of three lines, and of four for each of three cases that changed.
+    assert html.count("<tr>") == html.count("</tr>") == 3 + 4 + 3 * 4
+    assert html.count("<table>") == html.count("</table>") == 2 + 3
+    assert "@" not in html.replace("@<!-- -->", "")
 
 
 def test_a_huge_verdict_fits_a_comment_and_says_what_it_left_out():
@@ -93,13 +76,103 @@ def test_a_huge_verdict_fits_a_comment_and_says_what_it_left_out():
     assert len(render_markdown(made(report, endless))) <= SIZE_LIMIT
 
 
-@given(st.text("-+=*#>_|`~[]()!<&@:/w.1)a \\", min_size=1).filter(one_line))
-def test_escaped_text_inside_a_line_means_only_itself(text):
-    shown = GITHUB.render(f"so: {escape(text)}").replace("<!-- -->", "")
-    assert shown == f"<p>so: {escapeHtml(one_line(text))}</p>\n"
+def side(name, prompt, temperature=0.0):
+    path = f"prompts/{name}.prompty"
+    content = {
+        "files": {path: f"digest of {prompt}"},
+        "settings": {"prompt": path},
+        "models": {"local": {"temperature": temperature}},
+    }
+    return Side(name, content, {path: prompt.encode()}, path)
 
 
-def test_a_figure_is_no_numbered_list():
-    assert escape("0.9583 worse") == escape_line("0.9583 worse") == "0.9583 worse"
-    assert escape("1. so") == "1. so"
-    assert escape_line("1. so") == "1<!-- -->. so"
+def review(report, **more):
+    return Review("ferry-desk", ExitCode.FAIL, made(report, example_verdict(report)), **more)
+
+
+def test_the_comment_of_one_suite(report, snapshot):
+    changed = difference(side("v1", "system:\nBe brief.\n"), side("port", "system:\nBe kind.\n", 0.7))
+    command = "plimsoll gate ferry-desk --target port --base origin/main"
+    assert render_comment([review(report, difference=changed, again=command)], "gate") == snapshot
+
+
+def test_the_first_line_is_never_better_than_the_exit_code(report):
+    passing = made(report, example_verdict(report, Decision.PASS))
+    stopped = Review("desk", ExitCode.INFRASTRUCTURE, passing, (Problem("gave up: the endpoint is down"),))
+    text = render_comment([stopped])
+    assert text.startswith("**ERROR** desk: gave up: the endpoint is down (exit code 4)\n")
+    assert "By the rules alone it is **pass**" in text
+    unknown = render_comment([Review("desk", ExitCode.INTERRUPTED)])
+    assert unknown.startswith("**INTERRUPTED** desk: ")
+
+
+def test_several_suites_begin_with_the_worst(report):
+    told = [
+        Review("good", ExitCode.PASS, made(report, example_verdict(report, Decision.PASS))),
+        review(report),
+        Review("bad", ExitCode.USAGE, problems=(Problem("no such @file", "look", Place("suites/bad.yaml", 3)),)),
+    ]
+    lines = render_comment(told, "gate").split("\n")
+    assert lines[0] == (
+        "**ERROR** 3 suites, 1 could not be gated, 1 failed, 1 passed: bad: no such @<!-- -->file (exit code 2); "
+        "and 1 more"
+    )
+    assert [line for line in lines if line.startswith("### ")] == ["### bad", "### ferry-desk", "### good"]
+    assert "- `suites/bad.yaml:3`: no such @<!-- -->file (look)" in lines
+
+
+def test_where_no_suite_is_affected_it_says_so():
+    assert render_comment([], "gate") == f"**PASS** {UNAFFECTED}\n{marker('gate')}\n"
+
+
+@pytest.mark.parametrize("key", ["gate", "a b", "--> <script>", "suites/é-->x"])
+def test_a_marker_is_one_hidden_line_that_is_found_again(key):
+    line = marker(key)
+    assert GITHUB.render(f"x\n{line}\n\ny").count("<!--") == 1
+    assert line.count("--") == 2
+    assert carries(f"verdict\r\n{line}\r\nrest", key)
+    # What a prompt quotes is no comment of ours.
+    assert not carries(f"verdict\n{marker('other')}\n\n```\n{line}\n```", key)
+
+
+def test_what_is_gone_quarantined_or_without_an_answer_is_named(report):
+    verdict = replace(example_verdict(report), gone=("old-1", "old-2"))
+    text = render_markdown(made(report, verdict))
+    amount = len(missing_cells(made(report, verdict)))
+    assert f"What is missing: 2 cases gone, {amount} cells without an answer or a score" in text
+    assert "gone since the baseline, and counted as missing: `old-1`, `old-2`" in text
+    assert "- `ferry-024` on port: was planned and never run" in text
+
+
+def test_a_difference_can_not_leave_its_fence(report):
+    evil = "```\n</details>\n/merge\n<!-- plimsoll:gate -->\n````\n@everyone \u202e\x1b[31m"
+    changed = difference(side("v1", "old"), side("port", evil))
+    text = render_comment([review(report, difference=changed)], "gate")
+    fence = next(token for token in GITHUB.parse(text) if token.type == "fence" and token.info == "diff")
+    assert "+</details>\n+/merge\n+<!-- plimsoll:gate -->" in fence.content
+    assert "⟨U+202E⟩⟨U+001B⟩" in fence.content
+    assert not [line for line in text.split("\n") if line.startswith("/")]
+
+
+def test_totals_over_unlike_numbers_of_answers_are_not_compared(report):
+    whole = example_report(flawless=True, hostile=False)
+    for given, compared in ((report, False), (whole, True)):
+        lines = render_markdown(made(given, example_verdict(given))).split("\n")
+        [tokens] = [line for line in lines if line.startswith("| tokens |")]
+        assert tokens.endswith("% |") is compared
+
+
+def test_a_target_that_did_not_change_is_said_to_be_the_same(report):
+    same = difference(side("v1", "x"), side("v1", "x"))
+    assert "byte for byte" in render_comment([review(report, difference=same)])
+
+
+def test_many_suites_fit_a_comment_and_what_is_left_out_is_said(report):
+    mistakes = tuple(Problem("wrong " * 50, "mend it") for _ in range(50))
+    told = [review(report), *(Review(f"suite-{n}", ExitCode.USAGE, problems=mistakes) for n in range(400))]
+    text = render_comment(told, "gate")
+    assert len(text) <= SIZE_LIMIT
+    assert text.split("\n")[1] == marker("gate")
+    assert "The rest is too long for a comment" in text
+    html = GITHUB.render(text)
+    assert html.count("<details>") == html.count("</details>")

@@ -131,3 +131,17 @@ def test_texts_held_apart_are_short_and_those_with_room_are_whole(one, other, li
         assert shown == whole
     if limit >= 10 and whole[0] != whole[1]:
         assert shown[0] != shown[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a ##vso[task.setvariable variable=PATH]x", "a ⟨U+0023⟩#vso[task.setvariable variable=PATH]x"),
+        ("##[error]x", "⟨U+0023⟩#[error]x"),
+        ("  ::add-mask::abc", "  ⟨U+003A⟩:add-mask::abc"),
+        ("::Error file=a,line=1::x", "⟨U+003A⟩:Error file=a,line=1::x"),
+        ("## Heading, std::vector::size, a[::-1]", "## Heading, std::vector::size, a[::-1]"),
+    ],
+)
+def test_no_text_commands_the_job_in_whose_log_it_stands(text, shown):
+    assert plain(text) == shown

@@ -361,6 +361,7 @@ def test_a_verdict_names_cases_and_slices_as_all_else_does() -> None:
             ),
         ),
         gone=(f"{EMAIL}-7", f"{EMAIL}-8"),
+        unsealed=f"no answer to {EMAIL}",
     )
     fields = Redaction(PrivacyPolicy(redact=["customer"]), closed=False)
     [rule] = (shown := fields.verdict(verdict, report, {f"{EMAIL}-7": "[customer redacted] abc"})).rules

@@ -96,6 +96,8 @@ def test_tags_make_a_run_findable() -> None:
     assert "plimsoll.pr" not in tags
     assert tags["plimsoll.targets"] == ", ".join(report.run.targets)
     assert (tags["mlflow.source.type"], tags["mlflow.source.git.branch"]) == ("LOCAL", "main")
+    sources = [run_tags(report, {}, gate=gate)["mlflow.source.name"] for gate in (False, True)]
+    assert sources == [f"plimsoll {command} {report.run.suite}" for command in ("run", "gate")]
     assert run_tags(report, {"ci_url": "https://ci.example/7"})["mlflow.source.type"] == "JOB"
 
 

@@ -172,13 +172,22 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(tmp_path: Path, mon
         assert time.monotonic() - began < 10
 
 
-def test_a_server_that_refuses_us_or_is_something_else_is_told(tmp_path: Path) -> None:
+def test_a_server_that_refuses_us_or_is_something_else_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(tmp_path, ProjectSettings())
     with (
         answering(401, b"who are you", "text/plain") as address,
-        pytest.raises(InfrastructureError, match=r"refuses us: 401 who are you.*MLFLOW_TRACKING_USERNAME"),
+        pytest.raises(InfrastructureError, match=r"refuses us: 401 who are you.*\(set MLFLOW_TRACKING_USERNAME"),
     ):
         open_store(address, workspace, dict(os.environ))
+    named = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": "not-hers-at-all"}
+    token = {"MLFLOW_TRACKING_TOKEN": "no-such-token"}
+    for given, told in ((named, "MLFLOW_TRACKING_PASSWORD are set: check both"), (token, "TOKEN is set: check it")):
+        with monkeypatch.context() as patch, answering(401, b"who are you", "text/plain") as address:
+            for name, value in given.items():
+                patch.setenv(name, value)
+            with pytest.raises(InfrastructureError) as raised:
+                open_store(address, workspace, dict(os.environ))
+        assert told in (raised.value.remedy or "")
     with (
         answering(200, b"<p>a shop</p>", "text/html") as address,
         pytest.raises(InfrastructureError, match=r"does not answer like an MLflow server: 200"),
@@ -211,3 +220,27 @@ def test_a_locked_moment_is_waited_out(workspace: Workspace) -> None:
     with open_store(None, workspace, dict(os.environ)) as store:
         assert isinstance(store, TrackingStore)
         assert store.call("writing", locked_twice) == "done"
+
+
+def test_a_run_that_was_logged_through_a_server_is_told_as_one_where_only_the_database_is_left(
+    workspace: Workspace,
+) -> None:
+    with open_store(None, workspace, {}) as store:
+        made = store.client.create_experiment("served", artifact_location="mlflow-artifacts:/1")
+        run = store.client.create_run(made).info.run_id
+        with pytest.raises(InfrastructureError) as raised:
+            store.call("reading the run", store.client.list_artifacts, run)
+    assert raised.value.message.endswith("mlflow.db): it was logged through a server, which has the files")
+    assert raised.value.remedy == "start that server, and set MLFLOW_TRACKING_URI to it"
+
+
+def test_what_mlflow_says_at_length_is_cut_at_a_word(workspace: Workspace) -> None:
+    def fail() -> None:
+        raise ValueError("sentences " * 100)
+
+    with (
+        open_store(None, workspace, {}) as store,
+        pytest.raises(InfrastructureError, match=r": sentences .* sentences …") as raised,
+    ):
+        store.call("reading", fail)
+    assert len(raised.value.message) < 700

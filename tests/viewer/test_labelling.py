@@ -143,6 +143,26 @@ def test_a_wish_that_makes_no_sense_is_refused(workspace, site, query):
     assert site.get(f"{WORK}?{query}").status in (400, 404)
 
 
+def test_what_was_typed_for_a_wish_that_makes_no_sense_stays_in_its_form(workspace, site):
+    write_run(workspace.state, telling_report(targets=("v1", "v2")))
+    typed = "metric=how+good%3F&kind=label&labels=good%2C+bad&sample=7&spread=1&seed=3&target=v2"
+    got = site.get(f"{WORK}?{typed}")
+    assert (got.status, "'how good?' can't be a metric's name: letters, digits" in got.words) == (400, True)
+    for kept in (
+        'name="metric" list="metrics" required autocomplete="off" value="how good?"',
+        '<option value="label" selected>',
+        'name="labels" value="good, bad"',
+        'name="sample" value="7"',
+        'name="spread" value="1" checked',
+        'max="1000000" value="3"',
+        '<option value="v2" selected>',
+        "<details open>",
+        'name="blind" value="1">',
+    ):
+        assert kept in got.text
+    assert 'name="blind" value="1" checked>' in site.get(WORK.removesuffix("/answers")).text
+
+
 def test_the_later_word_replaces_and_can_be_taken_back_with_its_reference_answer(workspace, site):
     write_run(workspace.state, telling_report(1, ("v1",)))
     path = f"{WORK}?metric=exact_match"

@@ -22,8 +22,10 @@ def with_ages(options: RunOptions, policy: GatePolicy, evaluators: Evaluators) -
     """The options of a gate's run: none of its answers is older than the policy takes.
 
     Latency and cost tell of the provider on the day: where a rule asks for them, every answer is generated anew. What
-    scores an answer that comes out the same is reused all the same.
+    scores an answer that comes out the same is reused all the same. Of a recorded run nothing is decided, at any age.
     """
+    if options.recorded:
+        return options
     limit = None if policy.baseline_max_age == "none" else policy.baseline_max_age
     return replace(options, max_age=0 if _of_today(policy, evaluators) else limit)
 
@@ -36,6 +38,9 @@ def age_notes(policy: GatePolicy, ran: Ran, *, existing: bool) -> Iterator[str]:
         ran: The run.
         existing: It was there before: nothing was generated for this gate.
     """
+    if ran.plan.recorded:
+        yield "the answers are taken as they were recorded, however old they are"
+        return
     today, limit = _of_today(policy, ran.plan.evaluators), policy.baseline_max_age
     if existing:
         reused = sum(record.cached for record in ran.report.cells)

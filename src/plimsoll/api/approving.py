@@ -12,7 +12,7 @@ from plimsoll.api.opened import load_suite, now_utc, registry_store
 from plimsoll.canonical import digest_bytes
 from plimsoll.config import Workspace, environment
 from plimsoll.config.promotion import CHAMPION
-from plimsoll.errors import ConfigError, Mistake, UsageError, Where
+from plimsoll.errors import ConfigError, Mistake, UsageError
 from plimsoll.gates import KEY_VARIABLE, Attestation, key_id, load_public_key, signing_key, verify
 from plimsoll.registry import (
     Approval,
@@ -30,8 +30,6 @@ from plimsoll.types import Decision
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-_SETTINGS = Where("pyproject.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +111,14 @@ def approvers(workspace: Workspace) -> dict[str, Ed25519PublicKey]:
         try:
             found[name] = load_public_key(workspace.path(file))
         except UsageError as error:
-            mistakes.append(Mistake(f"approver {name}, {file}: {error.message}", _SETTINGS, error.remedy))
+            where = workspace.setting("promotion", "approvers", name)
+            mistakes.append(Mistake(f"approver {name}, {file}: {error.message}", where, error.remedy))
             continue
         holder = holders.setdefault(key_id(found[name]), name)
         if holder != name:
-            mistakes.append(
-                Mistake(
-                    f"approvers {holder} and {name} have one key", _SETTINGS, "each approves with a key of their own"
-                )
-            )
+            where = workspace.setting("promotion", "approvers", name)
+            remedy = "each approves with a key of their own"
+            mistakes.append(Mistake(f"approvers {holder} and {name} have one key", where, remedy))
     if mistakes:
         raise ConfigError(mistakes)
     return found

@@ -33,7 +33,8 @@ class AttemptCounter:
     def count(self, plan: Plan) -> None:
         """Record the gate over a run."""
         if not self.options.track:
-            self.notes = ("the attempts on this dataset were not counted: --no-track",)
+            why = "--recorded" if self.options.recorded else "--no-track"
+            self.notes = (f"the attempts on this dataset were not counted: {why}",)
             return
         attempt = Attempt(
             bundle=_digest(self.sides.challenger),

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from plimsoll.api.prepare import Prepared
-from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec, describe
+from plimsoll.api.run_words import nothing_yet
+from plimsoll.api.targets import TargetSpec, describe
 from plimsoll.canonical import short
 from plimsoll.config import ModelSettings, TargetSettings
 from plimsoll.errors import UsageError
@@ -26,12 +27,8 @@ def entry_of_alias(prepared: Prepared, store: RegistryStore, alias: str) -> Entr
     """
     suite = prepared.suite.name
     now = champion(store, suite, alias)
-    if now is None and alias == CHAMPION_TARGET:
-        raise UsageError(
-            f"{suite} has no champion yet", remedy=f"plimsoll gate {suite} --first, then plimsoll promote {suite}"
-        )
     if now is None:
-        raise UsageError(f"{suite} has no {alias} yet", remedy=f"plimsoll promote {suite} --alias {alias}")
+        raise nothing_yet(suite, alias)
     return now.entry
 
 

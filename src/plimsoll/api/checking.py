@@ -107,16 +107,16 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
         checked.append(found)
     if not names and not mistakes:
         mistakes += stray_files(workspace, named)
-        mistakes += _misspelt(redacted)
+        mistakes += _misspelt(redacted, workspace)
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
     return tuple(checked)
 
 
-def _misspelt(redacted: Rules) -> Iterator[Mistake]:
+def _misspelt(redacted: Rules, workspace: Workspace) -> Iterator[Mistake]:
     for path in redacted.unseen:
         message = f"[tool.plimsoll.privacy] redact: no case of any suite has {path}: nothing would be redacted"
-        yield Mistake(message, Where("pyproject.toml"), near_match(path, redacted.fields))
+        yield Mistake(message, workspace.setting("privacy", "redact"), near_match(path, redacted.fields))
 
 
 def _checked(prepared: Prepared, today: date) -> Checked:

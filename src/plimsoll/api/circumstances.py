@@ -19,6 +19,8 @@ from urllib.parse import quote
 from plimsoll.api.git import git_state
 
 LOCAL, CI, PR, SCHEDULE = "local", "ci", "pr", "schedule"
+TESTS = "tests"
+"""A test runner's: of the cells that it picked, which no command goes on with."""
 FORK = "fork"
 """Whose branch it is, where nobody says whose."""
 _BRANCH = "refs/heads/"
@@ -88,7 +90,8 @@ def _github(environ: Mapping[str, str]) -> Circumstances:
     server, repository, run = (environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     return Circumstances(
         trigger=PR if asked else _EVENTS.get(environ.get("GITHUB_EVENT_NAME", ""), CI),
-        branch=_of_fork(asked) or environ.get("GITHUB_HEAD_REF") or _named(ref),
+        # After another workflow the ref is the default branch, which the change is not on.
+        branch=_of_fork(asked) or environ.get("GITHUB_HEAD_REF") or (asked.get("head") or {}).get("ref") or _named(ref),
         pr=number[1] if number else _text(asked.get("number")),
         commit=_text((asked.get("head") or {}).get("sha")) or environ.get("GITHUB_SHA"),
         ci_url=f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None,

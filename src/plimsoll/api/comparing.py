@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from plimsoll.api.baselines import only_target
 from plimsoll.api.fetching import BY_WORD, NamedRun, NoRunError, named_run
 from plimsoll.api.run_words import Server, Word, alias_word, run_word, suite_alone
 from plimsoll.api.runs import RUNS
@@ -60,6 +61,8 @@ class _Meant:
     """None is every target of the run."""
     by_word: bool = False
     """The run was asked for by something else than its id."""
+    implied: bool = False
+    """The target was not written: it is what an alias names."""
 
 
 def compare_targets(
@@ -75,7 +78,7 @@ def compare_targets(
     Args:
         workspace: Where the runs lie.
         first: TARGET of the newest run that has it, RUN:TARGET, or RUN: its id or a part of it that no other has;
-            `run:ID`, `branch:NAME`, `tag:KEY=VALUE`, `alias:NAME`.
+            `run:ID`, `branch:NAME`, `tag:KEY=VALUE`, `alias:NAME`. An alias names a target too.
         second: Likewise; a RUN where the first is one.
         options: What else is asked.
         server: Has runs that are not on this disk; None is a writer of its own, started where it is needed.
@@ -138,20 +141,32 @@ def _sides(workspace: Workspace, first: _Meant, second: _Meant, suite: str | Non
         for place, sides in enumerate(_of_runs(_read(first.run), _read(second.run))):
             yield replace(sides, notes=(*notes, *sides.notes)) if place == 0 else sides
         return
-    for one, other in ((first, second), (second, first)):
-        if one.target is None:
-            message = f"{one.written!r} is a run, {other.written!r} is a target"
-            raise UsageError(message, remedy=f"name two runs, two targets, or the run's target: {one.written}:TARGET")
-    sides = _of_targets(workspace, first, second, suite)
+    sides = _of_targets(workspace, _with_target(first, second), _with_target(second, first), suite)
     yield replace(sides, notes=(*notes, *sides.notes))
+
+
+def _with_target(one: _Meant, other: _Meant) -> _Meant:
+    """A side with its target: of a run that is held against what an alias names, the one of that name, or the only."""
+    if one.target is not None or other.target is None or one.run is None:
+        return one
+    targets = one.run.stored.targets
+    found = only_target(other.target, dict.fromkeys(targets))
+    if other.implied and found in targets:
+        return replace(one, target=found)
+    what = "a target" if other.run is None or not other.implied else f"{other.target} of run {other.run.stored.run}"
+    known = targets[0] if len(targets) == 1 else "TARGET"
+    raise UsageError(
+        f"{one.written!r} is a run, {other.written!r} is {what}",
+        remedy=f"name two runs, two targets, or the run's target ({', '.join(targets)}): {one.written}:{known}",
+    )
 
 
 def _meant(workspace: Workspace, written: str, options: CompareOptions, server: Server) -> _Meant:
     """What a word names. A target goes before a part of a run's id."""
-    word = run_word(written) or alias_word(written, server, lambda: suite_alone(workspace, options.suite))
+    word = run_word(written) or alias_word(workspace, written, server, lambda: suite_alone(workspace, options.suite))
     if word is not None:
         run = named_run(workspace, word, server.stored_runs, suite=options.suite, fit=BY_WORD)
-        return _Meant(written, run, run.target, by_word=True)
+        return _Meant(written, run, run.target, by_word=True, implied=word.implied)
     run_id, _, target = written.rpartition(":")
     if run_id:
         return _Meant(written, _by_id(workspace, run_id, server), target)

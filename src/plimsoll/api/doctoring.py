@@ -145,7 +145,7 @@ def _signing(workspace: Workspace) -> Iterator[Finding]:
         what="signing key",
         state=State.BAD if required else State.ABSENT,
         detail="none: attestations show damage, but anyone could write one",
-        remedy="openssl genpkey -algorithm ed25519 -out key.pem; export PLIMSOLL_SIGNING_KEY=key.pem",
+        remedy="openssl genpkey -algorithm ed25519 -out key.pem\nexport PLIMSOLL_SIGNING_KEY=key.pem",
     )
 
 

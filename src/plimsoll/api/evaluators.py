@@ -15,7 +15,7 @@ from msgspec import Struct
 from pydantic.fields import FieldInfo
 
 from plimsoll.config import Workspace
-from plimsoll.errors import UsageError
+from plimsoll.errors import UsageError, unwritable
 from plimsoll.evaluators import EvaluatorSettings, Factory, discover
 from plimsoll.evaluators.contract import About
 
@@ -86,6 +86,7 @@ def new_evaluator(workspace: Workspace, name: str, kind: Literal["function", "ju
 
     Raises:
         UsageError: the name can't be one, is taken, or a file is there already.
+        InfrastructureError: a file can't be written.
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise UsageError(f"{name!r} can't be an evaluator's name", remedy="use letters, digits and _, as in is_polite")
@@ -100,10 +101,17 @@ def new_evaluator(workspace: Workspace, name: str, kind: Literal["function", "ju
     for path in wanted:
         if (workspace.root / path).exists():
             raise UsageError(f"{path} is there already", remedy="choose another name, or remove it")
-    for path, skeleton in wanted.items():
-        (workspace.root / path).parent.mkdir(exist_ok=True)
-        text = Template(skeleton.read_text(encoding="utf-8")).substitute(name=name, words=name.replace("_", " "))
-        (workspace.root / path).write_text(text, encoding="utf-8")
+    written = {
+        path: Template(skeleton.read_text(encoding="utf-8")).substitute(name=name, words=name.replace("_", " "))
+        for path, skeleton in wanted.items()
+    }
+    try:
+        for path in written:
+            (workspace.root / path).parent.mkdir(exist_ok=True)
+        for path, text in written.items():
+            (workspace.root / path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(error) from error
     return tuple(wanted)
 
 

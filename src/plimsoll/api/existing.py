@@ -19,6 +19,9 @@ def existing_run(prepared: Prepared, sides: Sides, options: GateOptions) -> Ran:
     assert options.run_id is not None, "asked for a run by its id"
     folder = find_run(prepared.workspace.state / RUNS, options.run_id)
     plan = load_plan(folder)
+    if plan.recorded:
+        message = f"run {folder.name} asked nobody: what it shows was recorded, and decides nothing"
+        raise UsageError(message, remedy=f"plimsoll gate {plan.suite}, without --run")
     if plan.suite != prepared.suite.name:
         raise UsageError(f"run {folder.name} is one of {plan.suite}", remedy=f"plimsoll gate {plan.suite} --run …")
     for name, spec in sides.specs.items():

@@ -123,7 +123,7 @@ def any_run(workspace: Workspace, written: str, server: Server) -> NamedRun:
         TamperedError: what the server has is not what was logged.
         InfrastructureError: the server can't be asked.
     """
-    word = run_word(written) or alias_word(written, server, lambda: suite_alone(workspace, None))
+    word = run_word(written) or alias_word(workspace, written, server, lambda: suite_alone(workspace, None))
     if word is not None:
         return named_run(workspace, word, server.stored_runs, fit=BY_WORD)
     return named_run(workspace, Word("run", written, plain=True), server.stored_runs)

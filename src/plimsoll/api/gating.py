@@ -9,38 +9,31 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from plimsoll.api.ages import age_notes, with_ages
 from plimsoll.api.attempts import AttemptCounter
 from plimsoll.api.certificates import certificates_for, refuse_uncertified
 from plimsoll.api.drawing import undrawn
 from plimsoll.api.existing import existing_run
-from plimsoll.api.grounding import Grounding, grounding_of
+from plimsoll.api.grounding import grounding_of
 from plimsoll.api.noting import note_begun, note_down
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.outlook import outlooks
 from plimsoll.api.prepare import Prepared, prepare
 from plimsoll.api.quarantine import told_applied
+from plimsoll.api.questions import Question, policy_of
+from plimsoll.api.recorded import settled_gate, undecided
 from plimsoll.api.results import interruptible, keeping_cells
 from plimsoll.api.runs import Ran, run_targets
 from plimsoll.api.sealing import Decided, GateRun, seal_and_publish
 from plimsoll.api.sequential import Sequential, check_looks
-from plimsoll.api.sides import Sides, challenger_of, choose_sides
-from plimsoll.calibration import Certificates
-from plimsoll.config import GatePolicy, Workspace
-from plimsoll.config.policy import NO_BASELINE
+from plimsoll.api.sides import challenger_of, choose_sides
+from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
-from plimsoll.gates import Grounds, decide, look_of, with_baseline
-from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan
 from plimsoll.tracking import MlflowWriter, RegistryStore
-from plimsoll.types import Attempts, Report, Verdict
 
 
 def gate_suite(
@@ -69,8 +62,9 @@ def gate_suite(
         InfrastructureError: the registry that holds the champion can't be read.
         InterruptedRunError: Ctrl-C.
     """
+    options = settled_gate(options)
     prepared = prepare(workspace, name)
-    policy = _policy(prepared, options)
+    policy = policy_of(prepared, options)
     _refuse_clash(options)
     challenger = challenger_of(prepared, policy, options)
     certificates = certificates_for(workspace, policy, datetime.now(UTC))
@@ -85,7 +79,7 @@ def gate_suite(
         attempts = AttemptCounter(prepared, sides, options.run, logging)
         store = None if sides.entry is None else logging.registry()
         grounding = grounding_of(prepared, policy, sides, store, base=options.base, at=datetime.now(UTC))
-        question = _Question(sides, policy, options.first, certificates, grounding)
+        question = Question(sides, policy, options.first, certificates, grounding)
 
         def began(plan: Plan) -> None:
             attempts.count(plan)
@@ -121,7 +115,7 @@ def gate_suite(
 
 def _decided(
     prepared: Prepared,
-    question: _Question,
+    question: Question,
     attempts: AttemptCounter,
     *,
     options: GateOptions,
@@ -134,6 +128,7 @@ def _decided(
     certificates = dataclasses.replace(question.certificates, at=datetime.now(UTC))
     question = dataclasses.replace(question, certificates=certificates, attempts=attempts.found)
     verdict = question.decided(ran.report)
+    verdict = undecided(verdict) if ran.plan.recorded else verdict
     notes = (
         *sides.notes,
         *attempts.notes,
@@ -155,66 +150,10 @@ def _warn(words: Iterable[str], tell: Callable[[str], object] | None) -> None:
             tell(each)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What is decided, at whichever time."""
-
-    sides: Sides
-    policy: GatePolicy
-    first: bool
-    certificates: Certificates
-    grounding: Grounding
-    attempts: Attempts | None = None
-
-    def joined(self, report: Report) -> Report:
-        """A run's report with the cells of a baseline that lies in another run."""
-        stored = self.sides.stored
-        return report if stored is None else with_baseline(report, read_report(Path(stored.folder)), stored.target)
-
-    def decided(self, joined: Report) -> Verdict:
-        """The verdict on such a report."""
-        return decide(
-            joined,
-            self.sides.challenger.name,
-            self.sides.baseline_name,
-            self.policy,
-            first=self.first,
-            anchor=self.sides.anchor_name,
-            grounds=Grounds(
-                self.certificates,
-                self.grounding.quarantine,
-                self.certificates.at,
-                look_of(joined),
-                self.attempts,
-                self.grounding.gone,
-            ),
-        )
-
-
-def _course(question: _Question, options: GateOptions, observer: Observer) -> Sequential | None:
+def _course(question: Question, options: GateOptions, observer: Observer) -> Sequential | None:
     if options.looks is None:
         return None
     return Sequential(options.looks, question.policy, question.joined, question.decided, observer)
-
-
-def _policy(prepared: Prepared, options: GateOptions) -> GatePolicy:
-    policy = prepared.suite.gate
-    if policy is None:
-        raise UsageError(
-            f"suite {prepared.suite.name} has no gate", remedy=f"add `gate:` with its rules to {prepared.path.name}"
-        )
-    asked = {name: value for name in ("baseline", "anchor") if (value := getattr(options, name)) is not None}
-    if not asked:
-        return policy
-    changed = {**policy.model_dump(exclude_none=True), **asked}
-    if options.anchor == NO_BASELINE:
-        del changed["anchor"]
-    try:
-        return GatePolicy.model_validate(changed)
-    except ValidationError as error:
-        message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-        flags = " ".join(f"--{name} {value}" for name, value in asked.items())
-        raise UsageError(f"{flags}: {message}", remedy=f"name another {' or '.join(asked)}") from None
 
 
 def _refuse_clash(options: GateOptions) -> None:

@@ -33,6 +33,7 @@ _OF_A_HOOK = frozenset(
     }
 )
 """What git sets for its hooks, whatever folder they work in: left there, another repository would answer."""
+_DEEPEN = "fetch the whole history: `git fetch --unshallow`, or fetch-depth: 0 for actions/checkout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,19 @@ def subject_of(root: Path, commit: str) -> str:
         return ""
 
 
+def subjects_between(root: Path, older: str, newer: str) -> tuple[str, ...]:
+    """Short hash and first line of the commits that `newer` has and `older` has not, newest first, fifty at most.
+
+    Returns:
+        Empty where git can't tell, as in a shallow clone.
+    """
+    try:
+        told = _git(root, "log", "--max-count=50", "--format=%h %s", f"{older}..{newer}", "--")
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(told.splitlines())
+
+
 def commit_of(root: Path, ref: str) -> str:
     """The commit that a branch, tag, `HEAD~3` or hash names.
 
@@ -91,13 +105,63 @@ def commit_of(root: Path, ref: str) -> str:
     except subprocess.CalledProcessError as error:
         said = str(error.stderr).strip().removeprefix("fatal: ")
         raise UsageError(f"{ref!r} can't be read: git says {said!r}", remedy="name another baseline") from None
-    if _git(root, "rev-parse", "--is-shallow-repository") == "true":
-        raise UsageError(
-            f"no commit {ref!r} in this clone, which is shallow",
-            remedy="fetch the whole history: `git fetch --unshallow`, or fetch-depth: 0 for actions/checkout",
-        )
+    if _is_shallow(root):
+        raise UsageError(f"no commit {ref!r} in this clone, which is shallow", remedy=_DEEPEN)
     known = _git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags")
     raise UsageError(f"git knows no {ref!r}", remedy=near_match(ref, known.split()) or "the repository has no commit")
+
+
+def merge_base(root: Path, ref: str) -> str:
+    """The newest commit that both HEAD and a ref come from.
+
+    Raises:
+        UsageError: there is no such ref, or this clone has no such commit.
+    """
+    other = commit_of(root, ref)
+    try:
+        return _git(root, "merge-base", "HEAD", other)
+    except subprocess.SubprocessError:
+        why = "in this clone, which is shallow" if _is_shallow(root) else "at all"
+        remedy = _DEEPEN if _is_shallow(root) else "name another base"
+        raise UsageError(f"HEAD and {ref!r} have no commit in common {why}", remedy=remedy) from None
+
+
+def changed_files(root: Path, commit: str) -> tuple[str, ...]:
+    """The files of the whole repository that differ between a commit and the working tree.
+
+    Those that git does not know count too, unless it is told to ignore them. Of a renamed file both names are given; a
+    submodule is named by its folder.
+
+    Returns:
+        Paths relative to the folder `root`, sorted; those outside it begin with `../`.
+
+    Raises:
+        UsageError: git can't tell.
+    """
+    top = os.fsdecode(_bytes(root, "rev-parse", "--show-cdup").rstrip(b"\n"))
+    differing = ("--name-only", "-z", "--no-renames", "--no-relative", "--ignore-submodules=none", "--no-ext-diff")
+    tracked = _bytes(root, "diff", *differing, commit, "--")
+    others = _bytes(root / top, "ls-files", "--others", "--exclude-standard", "-z")
+    prefix = prefix_of(root)
+    found = {os.fsdecode(path).rstrip("/") for listed in (tracked, others) for path in listed.split(b"\0") if path}
+    return tuple(sorted(os.path.relpath(path, prefix or ".").replace(os.sep, "/") for path in found))
+
+
+def prefix_of(root: Path) -> str:
+    """Where the folder `root` lies in its repository: `services/desk/`; empty where it is the repository's own.
+
+    Raises:
+        UsageError: it lies in none.
+    """
+    return os.fsdecode(_bytes(root, "rev-parse", "--show-prefix").rstrip(b"\n"))
+
+
+def default_branch(root: Path) -> str | None:
+    """The default branch of the remote `origin`, as `origin/main`; None where the clone does not know it."""
+    try:
+        return _git(root, "rev-parse", "--abbrev-ref", "--verify", "--quiet", "origin/HEAD")
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def find_commit(root: Path, ref: str) -> str | None:
@@ -163,6 +227,10 @@ def is_blob(data: bytes, blob: str) -> bool:
     # Repositories name by SHA-1 or, with the longer names, by SHA-256.
     kind = "sha1" if len(blob) == _SHA1_LENGTH else "sha256"
     return hashlib.new(kind, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == blob
+
+
+def _is_shallow(root: Path) -> bool:
+    return _git(root, "rev-parse", "--is-shallow-repository") == "true"
 
 
 def _bytes(root: Path, *words: str) -> bytes:

@@ -7,22 +7,19 @@ use is no change.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from plimsoll import canonical
+from plimsoll.api.naming import named_by, texts_of
 from plimsoll.api.prepare import Prepared
 from plimsoll.config import Workspace
-from plimsoll.errors import PlimsollError
 from plimsoll.evaluators.functions.source import FOLDER as EVALUATORS
-from plimsoll.prompts import load_prompt
 from plimsoll.targets.code import source_files
-from plimsoll.targets.flow import flow_files
 
 _FOLDERS = ("suites", "prompts", "flows", "datasets", EVALUATORS)
 _AT_THE_ROOT = ("pyproject.toml", ".env")
-_TEMPLATES = frozenset({".prompty", ".jinja2", ".j2"})
 
 
 class Seen(NamedTuple):
@@ -47,8 +44,8 @@ def inputs_of(prepared: Prepared) -> frozenset[Path]:
     found |= set(source_files(f"{EVALUATORS}/all.py:all", root))
     for spec in prepared.targets.values():
         found |= set(spec.prompt.files if spec.prompt else ())
-    for text in _texts(prepared.document.data):
-        found |= set(_named(text, root))
+    for place, text in texts_of(prepared.document.data):
+        found |= set(named_by(text, root, place).files)
     return frozenset(found)
 
 
@@ -68,35 +65,6 @@ def folders_in(workspace: Workspace) -> frozenset[Path]:
             below[:] = [each for each in below if not each.startswith((".", "__"))]
             found.add(Path(place))
     return frozenset(found)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-
-
-def _named(text: str, root: Path) -> Iterable[Path]:
-    """The files that a text of a suite names: a file with what it includes, a flow, the code of a function."""
-    if "\n" in text or len(text) > 1000:
-        return ()
-    path = root / text
-    try:
-        if path.suffix in _TEMPLATES and path.is_file():
-            return load_prompt(path, text).files
-        if path.is_dir() or path.suffix == ".yaml":
-            return flow_files(path)
-        if path.is_file():
-            return (path,)
-        return source_files(text, root) if ":" in text else ()
-    except (PlimsollError, OSError, ValueError):
-        # A word that only looks like a file; or one with a mistake, which `prepare` has told.
-        return ()
 
 
 def look(files: Iterable[Path], before: Sight | None = None) -> dict[Path, Seen]:

@@ -36,7 +36,7 @@ LABELS = "labels"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """What came of fetching labels."""
+    """What came of fetching labels. What can't be used is counted in `left_out` alone."""
 
     new: int
     changed: int
@@ -50,8 +50,12 @@ class Pulled:
     """Those of the names that are no metric of the runs, nor `expected`: kept, and used for nothing."""
     brought: tuple[str, ...]
     """Runs that were brought here from the tracking server."""
+    left_out: tuple[str, ...]
+    """Labels that say nothing in their metric's terms, and why. They are kept as they were given, and used nowhere."""
+    same: bool
+    """All is as it was when labels were fetched before."""
     told: tuple[str, ...]
-    """What can't be used as it is, and why."""
+    """What else went wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,8 @@ class LabelsFile:
     """In the order of the labels in each row."""
     output_column: str
     label_column: str
+    judged: bool
+    """A judge gives the metric, so that the labels can calibrate it."""
     told: tuple[str, ...]
     """What was left out, and why."""
 
@@ -131,8 +137,8 @@ class _Pulling:
     """Those in force that were fetched before."""
     found: list[FoundLabel] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
-    new: int = 0
-    changed: int = 0
+    new: set[tuple[object, ...]] = field(default_factory=set)
+    changed: set[tuple[object, ...]] = field(default_factory=set)
     taken_back: int = 0
     traces: int = 0
 
@@ -150,8 +156,8 @@ class _Pulling:
         seen = {(each.run, each.cell) for page in pages for each in page.seen}
         differing = [label for key, label in there.items() if _said(label) != _said(self.kept.get(key))]
         gone = {key: label for key, label in self.kept.items() if (label.run, label.cell) in seen and key not in there}
-        self.new += sum(_key(label) not in self.kept for label in differing)
-        self.changed += sum(_key(label) in self.kept for label in differing)
+        self.new |= {_key(label) for label in differing} - self.kept.keys()
+        self.changed |= {_key(label) for label in differing} & self.kept.keys()
         self.taken_back += len(gone)
         self.traces += sum(page.traces for page in pages)
         self.found += found
@@ -165,30 +171,32 @@ class _Pulling:
     def done(self, workspace: Workspace, brought: Sequence[str]) -> Pulled:
         counts: dict[str, Counter[str]] = {}
         other: dict[str, None] = {}
+        left_out: dict[tuple[object, ...], str] = {}
         metrics: dict[str, Mapping[str, Metric] | None] = {}
         for each in self.found:
             label = each.label
-            counts.setdefault(label.name, Counter())[label.who] += 1
             if label.run not in metrics:
                 metrics[label.run] = _metrics_of(workspace, label.run)
             known = metrics[label.run]
-            if known is None or label.name == EXPECTED:
-                continue
-            if label.name not in known:
+            if known is not None and label.name in known:
+                try:
+                    read_value(known[label.name], label.value)
+                except ValueError as error:
+                    left_out[_key(label)] = f"trace {each.trace}, {label.who}: {error}: left out"
+                    continue
+            elif known is not None and label.name != EXPECTED:
                 other[label.name] = None
-                continue
-            try:
-                read_value(known[label.name], label.value)
-            except ValueError as error:
-                self.told.append(f"trace {each.trace}, {label.who}: {error}")
+            counts.setdefault(label.name, Counter())[label.who] += 1
         return Pulled(
-            new=self.new,
-            changed=self.changed,
+            new=len(self.new - left_out.keys()),
+            changed=len(self.changed - left_out.keys()),
             taken_back=self.taken_back,
             traces=self.traces,
             labels={name: dict(sorted(counts[name].items())) for name in sorted(counts)},
             other_names=tuple(sorted(other)),
             brought=tuple(brought),
+            left_out=tuple(left_out.values()),
+            same=not (self.new or self.changed or self.taken_back or brought),
             told=tuple(self.told),
         )
 
@@ -267,10 +275,15 @@ def export_labels(
         force: Write over a file that is there and holds something else.
 
     Raises:
-        UsageError: nobody gave such labels, none of them can be used, or the file is there.
+        UsageError: nobody gave such labels, none of them can be used, the file is there, or it is asked for `expected`.
         ConfigError: the file of labels is damaged.
         InfrastructureError: the file can't be written.
     """
+    if metric == EXPECTED:
+        raise UsageError(
+            f"{EXPECTED} is no metric: people say by it what an answer should have been",
+            remedy="`plimsoll labels cases` writes cases from it",
+        )
     names = None if suite is None else [load_suite(workspace, suite).name]
     joined = joined_labels(workspace, names)
     found = judged_rows(metric, joined.answers)
@@ -292,6 +305,7 @@ def export_labels(
         people=found.people,
         output_column=found.output_column,
         label_column=found.label_column,
+        judged=any(each.metrics[metric].judged for each in joined.answers if metric in each.metrics),
         told=left_out,
     )
 

@@ -35,7 +35,7 @@ def note_begun(
         specs: What runs.
         options: Whether to log, and why it runs.
         plan: The run's.
-        baseline: The other run whose cells are the report's champion.
+        baseline: The other run whose cells are the report's baseline.
 
     Raises:
         InfrastructureError: the disk refuses.
@@ -59,7 +59,7 @@ def note_down(
         ran: The run.
         options: Whether to log, and why it ran.
         gates: What gates over it left, by target.
-        baseline: The other run whose cells are the report's champion.
+        baseline: The other run whose cells are the report's baseline.
 
     Raises:
         InfrastructureError: the disk refuses.

@@ -28,6 +28,8 @@ class RunOptions:
     """Work only on the failed cells of the newest run of the suite."""
     max_cost: float | None = None
     """USD that the run may spend on models; then it stops. None leaves it to the suite."""
+    recorded: bool = False
+    """Ask no model and run no target: take answers and judgements from the cell cache alone, and record nothing."""
     track: bool = True
     """Log to MLflow."""
     trigger: str | None = None

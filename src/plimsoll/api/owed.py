@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from plimsoll.api.outgoing import leaving
+from plimsoll.api.withholding import refuse_unredacted
 from plimsoll.canonical import write_atomic
 from plimsoll.config import environment
 from plimsoll.errors import ConfigError, InfrastructureError, Mistake, PlimsollError, Where
@@ -239,7 +240,7 @@ def _log(folder: Path, writer: MlflowWriter, summary: Summary | None, seconds: f
     """Log it and write down where it is now; for whoever holds the run's lock.
 
     Raises:
-        PlimsollError: it can't be read, or made ready to leave.
+        PlimsollError: it can't be read, or made ready to leave, or nobody knows a field that is to be redacted.
     """
     entry = read_owed(folder)
     assert entry is not None, "the caller knows that there is something to log"
@@ -249,6 +250,7 @@ def _log(folder: Path, writer: MlflowWriter, summary: Summary | None, seconds: f
         notes.append(f"run {other}, whose {request.baseline.target} is the baseline, was removed: logged without it")
         request = replace(request, baseline=None, summary=None)
     workspace = writer.workspace
+    refuse_unredacted(workspace, folder)
     left = leaving(workspace.settings.privacy, request, environment(workspace.root))
     logged = writer.log(left.request, seconds=seconds)
     logged = dataclasses.replace(logged, notes=(*notes, *left.notes, *logged.notes))

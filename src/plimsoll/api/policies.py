@@ -8,13 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from plimsoll.config import Document, GatePolicy, Suite
-from plimsoll.config.policy import ANCHOR_TARGET, BASELINE_TARGET, GIT_BASELINE, NO_BASELINE
+from plimsoll.config.policy import (
+    ANCHOR_TARGET,
+    BASELINE_TARGET,
+    BRANCH_WORD,
+    GIT_BASELINE,
+    NO_BASELINE,
+    RUN_WORD,
+    TAG_WORD,
+)
 from plimsoll.errors import Mistake, near_match
 from plimsoll.gates import PolicyError
 from plimsoll.gates.check import claims_of
 from plimsoll.types import Case, EvaluatorInfo, Report, RunRecord, TargetInfo
 
 CHALLENGER, BASELINE = "challenger", "baseline"
+_BROUGHT = (GIT_BASELINE, RUN_WORD, BRANCH_WORD, TAG_WORD)
+"""How a baseline begins that is no target of the suite: beside those it has a name of its own."""
 
 
 def target_mistakes(policy: GatePolicy, targets: Iterable[str], document: Document) -> Iterator[Mistake]:
@@ -23,7 +33,7 @@ def target_mistakes(policy: GatePolicy, targets: Iterable[str], document: Docume
     if policy.target is not None and policy.target not in names:
         message = f"gate.target names no target: {policy.target!r}"
         yield document.mistake(("gate", "target"), message, near_match(policy.target, names))
-    for name, wanted in ((BASELINE_TARGET, policy.baseline.startswith(GIT_BASELINE)), (ANCHOR_TARGET, policy.anchor)):
+    for name, wanted in ((BASELINE_TARGET, policy.baseline.startswith(_BROUGHT)), (ANCHOR_TARGET, policy.anchor)):
         if wanted and name in names:
             message = f"{name!r} is what the gate calls its {name}; name the target otherwise"
             yield document.mistake(("targets", name), message)

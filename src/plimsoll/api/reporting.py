@@ -22,7 +22,7 @@ from plimsoll.api.sealing import ATTESTATION_FILE, GATE_FOLDER, VERDICT_FILE
 from plimsoll.api.verifying import trust_of
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Suite, Workspace
-from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
+from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where, unwritable
 from plimsoll.gates import VerificationError, verify
 from plimsoll.reports.html import render_html
 from plimsoll.reports.model import View
@@ -54,7 +54,7 @@ def stored_run(
         UsageError: there is no such run.
         ConfigError: the run is damaged.
         TamperedError: what the server has of it is not what was logged.
-        InfrastructureError: the server can't be asked.
+        InfrastructureError: the server can't be asked, or the HTML can't be written.
     """
     if run_id:
         with nullcontext(server) if server else MlflowWriter(workspace) as there:
@@ -73,7 +73,10 @@ def stored_run(
         folder, found = newest, told_run(newest, read_report(newest))
     logged = _read(folder / TRACKING_FILE, LoggedRun, "delete it; the run itself is whole")
     html = output or folder / REPORT_FILE
-    write_atomic(html, render_html(found.view).encode("utf-8"))
+    try:
+        write_atomic(html, render_html(found.view).encode("utf-8"))
+    except OSError as error:
+        raise unwritable(error, workspace.shown(html), "`plimsoll report -o FILE` writes it elsewhere") from error
     # Not in the file, which is logged with the run.
     owed = told_of(folder)
     view = found.view if owed is None else replace(found.view, notes=(*found.view.notes, owed))
@@ -150,6 +153,8 @@ def decided_over(folder: Path, suite: str) -> DecidedOver:
             notes.append(f"{gate.name}: {VERDICT_FILE} is not the verdict that was attested, which is the one shown")
         if why is not None:
             notes.append(f"{gate.name}: {why}")
+        if attested is None and stored is not None and stored.unsealed is None:
+            stored = replace(stored, unsealed=why or "its attestation is not here")
         if stored is not None or attested is not None:
             verdicts.append(attested or stored)
     return DecidedOver(tuple(verdict for verdict in verdicts if verdict is not None), tuple(notes))

@@ -20,6 +20,7 @@ from plimsoll.api.noting import REPORT_FILE, note_begun, note_down
 from plimsoll.api.options import RunOptions
 from plimsoll.api.owed import log_owed
 from plimsoll.api.prepare import Prepared, prepare, self_judged
+from plimsoll.api.recorded import missing_of, settled
 from plimsoll.api.runs import Ran, as_planned, of_suite_alone, run_targets, select_targets
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace
@@ -106,7 +107,7 @@ def run_prepared(
         InterruptedRunError: Ctrl-C; what was finished is kept.
         PlimsollError: nothing could be run.
     """
-    options, resumed = as_planned(prepared, options)
+    options, resumed = as_planned(prepared, settled(options))
     specs = select_targets(prepared, options.targets)
 
     def working(told: Observer) -> Running:
@@ -258,6 +259,9 @@ def problem_of(ran: Ran, max_failed: float) -> Problem | None:
     broken = _infrastructure_problem(ran, max_failed)
     if broken is not None:
         return Problem(broken, ExitCode.INFRASTRUCTURE)
+    missing = missing_of(ran.plan, ran.report)
+    if missing is not None:
+        return Problem(missing, ExitCode.INCONCLUSIVE)
     stopped, suite = ran.report.run.stopped, ran.plan.suite
     if stopped is None:
         return None

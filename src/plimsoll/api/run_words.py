@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from plimsoll.api.opened import load_suite
 from plimsoll.config import Workspace
 from plimsoll.config.policy import ALIAS_WORD, BRANCH_WORD, RUN_WORD, TAG_WORD
+from plimsoll.config.promotion import CHAMPION
 from plimsoll.errors import UsageError
 from plimsoll.registry import called, history
 from plimsoll.tracking import RegistryStore
@@ -37,6 +38,8 @@ class Word:
     """Of the run; None leaves it open."""
     plain: bool = False
     """It was written without `run:`."""
+    implied: bool = False
+    """The target was not written: it is what an alias names."""
 
     def __str__(self) -> str:
         return self.value if self.plain else f"{self.by}:{self.value}"
@@ -62,32 +65,44 @@ def run_word(written: str) -> Word | None:
     return Word(cast(By, prefix.removesuffix(":")), value, target or None)
 
 
-def alias_word(written: str, server: Server, suite: Callable[[], str]) -> Word | None:
-    """The run that an alias rests on, where it is written `alias:NAME`: that of its newest entry.
+def alias_word(workspace: Workspace, written: str, server: Server, suite: Callable[[], str]) -> Word | None:
+    """The run that an alias rests on, where it is written `alias:NAME[:TARGET]`: that of its newest entry.
 
     Args:
+        workspace: Says which aliases there are.
         written: The word.
         server: Has the ledger.
         suite: Whose alias.
 
     Raises:
-        UsageError: the alias names nothing, or nothing that was run.
+        UsageError: there is no such alias, or it names nothing, or nothing that was run.
         TamperedError: the ledger was altered.
     """
     if not written.startswith(ALIAS_WORD):
         return None
-    return _run_of_alias(server.registry(), suite(), written.removeprefix(ALIAS_WORD))
+    name, _, target = written.removeprefix(ALIAS_WORD).partition(":")
+    workspace.settings.promotion.checked(name)
+    word = _run_of_alias(server.registry(), suite(), name)
+    return replace(word, target=target, implied=False) if target else word
+
+
+def nothing_yet(suite: str, alias: str) -> UsageError:
+    """That an alias names nothing, and how it comes to."""
+    remedy = f"plimsoll promote {suite} --alias {alias}"
+    if alias == CHAMPION:
+        remedy = f"plimsoll gate {suite} --first, then plimsoll promote {suite}"
+    return UsageError(f"{suite} has no {alias} yet", remedy=remedy)
 
 
 def _run_of_alias(store: RegistryStore, suite: str, alias: str) -> Word:
     entries = history(store, suite, alias)
     if not entries:
-        raise UsageError(f"{suite} has no {alias} yet", remedy=f"plimsoll promote {suite} --alias {alias}")
+        raise nothing_yet(suite, alias)
     if not entries[-1].run:
         raise UsageError(
             f"{called(alias)} of {suite} was promoted by force, without a run", remedy="name a run: run:ID"
         )
-    return Word("run", entries[-1].run, entries[-1].target)
+    return Word("run", entries[-1].run, entries[-1].target, implied=bool(entries[-1].target))
 
 
 def suite_alone(workspace: Workspace, asked: str | None) -> str:

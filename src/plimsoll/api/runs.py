@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import structs
 
-from plimsoll.api.circumstances import circumstances
+from plimsoll.api.circumstances import TESTS, circumstances
 from plimsoll.api.costs import open_ledger, refuse_unpriced
 from plimsoll.api.git import git_state
 from plimsoll.api.mistakes import Mistakes
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, transform_of
+from plimsoll.api.recorded import without_keys
 from plimsoll.api.scorers import build_scorers, particular_cases
-from plimsoll.api.targets import TargetSpec, open_targets
+from plimsoll.api.targets import TargetSpec, open_targets, unasked_targets
 from plimsoll.config import ModelSettings, environment
 from plimsoll.datasets import Selection, Split, select
 from plimsoll.errors import UsageError, near_match
@@ -123,12 +124,13 @@ async def run_targets(
     """
     environ = environment(prepared.workspace.root)
     cases = select_cases(prepared, options, held_out=held_out)
-    settings = models_of(prepared, specs)
+    settings = (without_keys if options.recorded else dict)(models_of(prepared, specs))
     check_connections(prepared, settings, environ)
     spend = open_ledger(prepared, options, resumed)
     refuse_unpriced(prepared, settings, environ, spend)
-    prices = prepared.workspace.settings.prices
-    async with open_models(settings, prepared.suite.concurrency, environ, spend=spend, prices=prices) as models:
+    prices, most, asked = prepared.workspace.settings.prices, prepared.suite.concurrency, not options.recorded
+    opening = open_targets if asked else unasked_targets
+    async with open_models(settings, most, environ, spend=spend, prices=prices, asked=asked) as models:
         own = particular_cases(cases, prepared.found)
         scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace, cases, own=own, models=models)
         evaluators = [scorer.evaluator for scorer in scorers]
@@ -137,7 +139,7 @@ async def run_targets(
         folder, plan = _run_folder(prepared, planned, cases, resumed)
         if began is not None:
             began(plan)
-        with Journal(folder) as journal, CellCache(prepared.workspace.state / CACHE) as cache:
+        with Journal(folder) as journal, CellCache(prepared.workspace.state / CACHE, keep=asked) as cache:
             stored = StoredCases(folder / CASES_FILE)
             done = index_journal(folder / JOURNAL_FILE, plan, stored)
             session = _session(folder, done, resumed=resumed is not None, only_failed=options.only_failed)
@@ -145,7 +147,7 @@ async def run_targets(
             with _ended(journal, session, models, spend) as tally:
                 async with (
                     closing(scorer.evaluator for scorer in scorers),
-                    open_targets(specs, models, environ, prepared.suite.concurrency) as targets,
+                    opening(specs, models, environ, most) as targets,
                 ):
                     job = Job(
                         plan=plan,
@@ -216,7 +218,8 @@ def as_planned(prepared: Prepared, options: RunOptions) -> tuple[RunOptions, Pat
 
     def wanted(plan: Plan) -> bool:
         # Cells that were added would make an attestation one of another run.
-        return of_suite_alone(plan) and not any((runs / plan.run).glob(_SEALED))
+        aside = plan.recorded or plan.trigger == TESTS
+        return not aside and of_suite_alone(plan) and not any((runs / plan.run).glob(_SEALED))
 
     folder = newest_run(runs, prepared.suite.name, wanted=wanted)
     plan = load_plan(folder)
@@ -326,7 +329,7 @@ def _plan(
         run=new_run_id(suite.name, now),
         suite=suite.name,
         started=now.isoformat(timespec="seconds"),
-        settings=_settings(prepared),
+        settings=prepared.suite.model_dump(mode="json", exclude_defaults=True),
         dataset=prepared.found.name,
         dataset_digest=prepared.found.digest,
         cases=len(cases),
@@ -345,6 +348,7 @@ def _plan(
         git_branch=around.branch,
         pr=around.pr,
         trigger=around.trigger,
+        recorded=options.recorded,
     )
 
 
@@ -359,11 +363,6 @@ def _sample(prepared: Prepared, cases: Selection, options: RunOptions) -> int | 
         split = Split(suite.held_out, suite.seed, cases.part)
         whole = sum(case in split for case in prepared.dataset)
     return size if size < whole else None
-
-
-def _settings(prepared: Prepared) -> dict[str, Any]:
-    settings: dict[str, Any] = prepared.suite.model_dump(mode="json", exclude_defaults=True)
-    return settings
 
 
 def _run_folder(prepared: Prepared, plan: Plan, cases: Selection, resumed: Path | None) -> tuple[Path, Plan]:

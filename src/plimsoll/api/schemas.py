@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from plimsoll.ci.affected_form import affected_schema
 from plimsoll.config import Suite
 from plimsoll.config.quarantine import QuarantineFile
 from plimsoll.datasets import Card
@@ -22,6 +23,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "card": Card.model_json_schema(),
         "quarantine": QuarantineFile.model_json_schema(),
         **json_schemas(),
+        "affected": affected_schema(),
     }
     return {name: {"$schema": _DIALECT, **schema} for name, schema in written.items()}
 

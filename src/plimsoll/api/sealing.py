@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from plimsoll.api.ages import age_doubt
 from plimsoll.api.certificates import STORED, store_certificates
@@ -16,6 +17,7 @@ from plimsoll.api.noting import note_down
 from plimsoll.api.options import GateOptions
 from plimsoll.api.owed import gate_files
 from plimsoll.api.prepare import Prepared
+from plimsoll.api.recorded import REASON
 from plimsoll.api.results import SuiteRun, log, problem_of, write_up
 from plimsoll.api.runs import Ran
 from plimsoll.api.sides import Sides
@@ -50,7 +52,15 @@ class GateRun:
     verdict: Verdict
     attestation: Path | None
     """None where the verdict is no evidence; `unsealed` says why."""
-    unsealed: str | None = None
+    prepared: Prepared
+    """The suite that was gated."""
+    sides: Sides
+    """What was compared."""
+
+    @property
+    def unsealed(self) -> str | None:
+        """Why no promotion can rest on the verdict; None where one can."""
+        return self.verdict.unsealed
 
     @property
     def look(self) -> Look | None:
@@ -108,17 +118,11 @@ def seal_and_publish(
     Raises:
         UsageError: the signing key that the environment names can't be read.
     """
-    verdict = decided.verdict
+    unsealed = next(_doubts(prepared, sides, decided, ran), None)
+    verdict = replace(decided.verdict, unsealed=unsealed)
     folder = ran.folder / GATE_FOLDER / sides.challenger.name
     write_atomic(folder / VERDICT_FILE, msgspec.json.format(msgspec.json.encode(verdict), indent=1))
-    unsealed = next(_doubts(prepared, sides, decided, ran), None)
-    run = write_up(
-        prepared,
-        ran,
-        options.run,
-        verdicts=(verdict,),
-        notes=(*decided.notes, *([f"this verdict is no evidence for a promotion: {unsealed}"] if unsealed else [])),
-    )
+    run = write_up(prepared, ran, options.run, verdicts=(verdict,), notes=decided.notes)
     files = {VERDICT_FILE: folder / VERDICT_FILE}
     path = None
     if unsealed is None:
@@ -132,7 +136,7 @@ def seal_and_publish(
     if unsealed is not None:
         # An older gate's over the same run must not stand beside a verdict that is no evidence.
         (folder / ATTESTATION_FILE).unlink(missing_ok=True)
-    return GateRun(log(run, prepared, options.run, writer), verdict, path, unsealed)
+    return GateRun(log(run, prepared, options.run, writer), verdict, path, prepared, sides)
 
 
 def write_evidence(
@@ -194,6 +198,8 @@ def _as_they_are(folder: Path) -> dict[str, SealedFile]:
 def _doubts(prepared: Prepared, sides: Sides, decided: Decided, ran: Ran) -> Iterator[str]:
     """Why a promotion can't rest on the verdict."""
     problem, record, suite = problem_of(ran, prepared.suite.max_failed), ran.report.run, prepared.suite
+    if ran.plan.recorded:
+        yield REASON
     if problem is not None:
         yield problem.message
     if sides.stored is not None:

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 
 from plimsoll.api.baselines import run_as_baseline
 from plimsoll.api.champions import entry_of_alias, entry_of_anchor, entry_spec
+from plimsoll.api.git import merge_base
 from plimsoll.api.options import GateOptions
 from plimsoll.api.prepare import Prepared
-from plimsoll.api.refs import SuiteAt, snapshot, suite_at, target_at
+from plimsoll.api.refs import SuiteAt, find_suite, snapshot, suite_at, target_at
 from plimsoll.api.run_words import Server
 from plimsoll.api.runs import select_targets
-from plimsoll.api.targets import CHAMPION_TARGET, TargetSpec
+from plimsoll.api.targets import TargetSpec
 from plimsoll.config import GatePolicy
 from plimsoll.config.policy import ALIAS_WORD, ANCHOR_TARGET, BASELINE_TARGET, GIT_BASELINE, NO_BASELINE
-from plimsoll.errors import UsageError, near_match
+from plimsoll.errors import UsageError
 from plimsoll.registry import Entry, champion
 from plimsoll.tracking import StoredBaseline
 
@@ -39,7 +40,7 @@ class Sides:
     @property
     def baseline_name(self) -> str | None:
         """As in the report."""
-        return CHAMPION_TARGET if self.stored else self.baseline.name if self.baseline else None
+        return BASELINE_TARGET if self.stored else self.baseline.name if self.baseline else None
 
     @property
     def specs(self) -> dict[str, TargetSpec]:
@@ -112,12 +113,31 @@ def _with_baseline(
     aliases, alias = prepared.workspace.settings.promotion.aliases, wanted.removeprefix(ALIAS_WORD)
     if alias in aliases:
         store = server.registry()
+        if options.base is not None and champion(store, prepared.suite.name, alias) is None:
+            return _where_it_starts(prepared, challenger, alias, options.base)
         entry = entry_of_alias(prepared, store, alias)
         return Sides(challenger, entry_spec(alias, entry, prepared, store), entry=entry)
     if alias != wanted:
-        raise UsageError(f"no alias named {alias!r}", remedy=near_match(alias, aliases))
+        prepared.workspace.settings.promotion.checked(alias)
     stored, notes = run_as_baseline(prepared, policy, challenger, server, options)
+    _refuse_taken(prepared, BASELINE_TARGET, "a baseline out of another run")
     return Sides(challenger, stored=stored, notes=notes)
+
+
+def _where_it_starts(prepared: Prepared, challenger: TargetSpec, alias: str, base: str) -> Sides:
+    """The challenger as it was where the change starts, for an alias that names nothing yet."""
+    suite, commit = prepared.suite.name, merge_base(prepared.workspace.root, base)
+    found = find_suite(snapshot(prepared.workspace, commit), suite)
+    if found is None:
+        # Absolute rules alone would let a suite that is renamed lose what it was held against: somebody must ask.
+        raise UsageError(
+            f"{suite} has no {alias} yet, and where the change starts, at {commit[:12]}, there was no such suite",
+            remedy=f"plimsoll gate {suite} --first",
+        )
+    _refuse_taken(prepared, BASELINE_TARGET, "a baseline out of git")
+    spec = target_at(found, challenger.name, BASELINE_TARGET, prepared.suite.models)
+    told = f"{suite} has no {alias} yet: the baseline is {challenger.name} where the change starts, at {commit[:12]}"
+    return Sides(challenger, spec, ref=found, notes=(told,))
 
 
 def _with_anchor(prepared: Prepared, anchor: str, sides: Sides, server: Server) -> Sides:

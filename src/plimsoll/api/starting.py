@@ -9,7 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from plimsoll.errors import UsageError, near_match
+from plimsoll.errors import UsageError, near_match, unwritable
 
 MODELS = {
     "embedded": "{provider: embedded}",
@@ -31,6 +31,7 @@ def init_workspace(folder: Path, model: str | None = None) -> tuple[Path, ...]:
 
     Raises:
         UsageError: an unknown model, or the folder holds a workspace already.
+        InfrastructureError: a file can't be written.
     """
     chosen = model or ("embedded" if importlib.util.find_spec("xllamacpp") else "openai")
     if chosen not in MODELS:
@@ -43,8 +44,12 @@ def init_workspace(folder: Path, model: str | None = None) -> tuple[Path, ...]:
         path = folder / (".gitignore" if relative == Path("gitignore") else relative)
         if path.exists():
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source.read_text(encoding="utf-8").replace("@MODEL@", MODELS[chosen]), encoding="utf-8")
+        text = source.read_text(encoding="utf-8").replace("@MODEL@", MODELS[chosen])
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise unwritable(error, remedy="name a folder that can be written: plimsoll init FOLDER") from error
         written.append(path.relative_to(folder))
     return tuple(written)
 

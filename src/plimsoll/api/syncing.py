@@ -18,6 +18,7 @@ from plimsoll.errors import ExitCode, InfrastructureError, PlimsollError
 from plimsoll.runs.folders import find_run, is_complete
 from plimsoll.runs.plan import load_plan
 from plimsoll.tracking import MlflowWriter, is_logged, open_store
+from plimsoll.tracking.location import locate
 
 LONGEST = 3600.0
 """Seconds for one run at most: nobody waits for a verdict here, and ten thousand traces take minutes."""
@@ -88,8 +89,11 @@ def sync_runs(
         tell: Told of each run when it is done.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or `to` is no store's address.
     """
+    if to is not None:
+        # First: who wrote it wrongly would be told that nothing is owed.
+        locate(to, workspace, environment(workspace.root))
     runs = workspace.state / RUNS
     gone = tuple(sorted(name for name in marked(workspace.state) if not (runs / name).is_dir()))
     folders = sorted({find_run(runs, name) for name in names if name not in gone}) if names else [*owed_runs(runs)]

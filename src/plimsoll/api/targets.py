@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from plimsoll.registry import Bundle, make_bundle
 from plimsoll.targets.code import source_files
 from plimsoll.targets.contract import RunnableTarget, Target
 from plimsoll.targets.flow import FlowTarget, flow_files
-from plimsoll.targets.function import FunctionTarget
+from plimsoll.targets.function import FunctionTarget, generation
 from plimsoll.targets.http import HttpTarget
 from plimsoll.targets.prompt import PromptTarget
 from plimsoll.targets.recorded import RecordedTarget, read_recorded
-from plimsoll.types import TargetInfo
+from plimsoll.targets.unasked import UnaskedTarget
+from plimsoll.types import Case, TargetInfo
 
 CHAMPION_TARGET = "champion"
 """What the champion is called beside the challenger."""
@@ -212,6 +214,45 @@ def _bundle(
         if missing:
             raise ConfigError(missing) from None
         return None, str(error)
+
+
+@asynccontextmanager
+async def unasked_targets(
+    specs: Mapping[str, TargetSpec],
+    models: Mapping[str, ChatModel],
+    environ: Mapping[str, str],
+    default_concurrency: int,
+) -> AsyncIterator[dict[str, RunnableTarget]]:
+    """The targets as stand-ins that give no answer; only answers recorded in a file are given. Nothing is started.
+
+    Raises:
+        UsageError: a target's settings do not fit its files.
+    """
+    async with AsyncExitStack() as stack:
+        found: dict[str, RunnableTarget] = {}
+        for name, spec in specs.items():
+            # What is filled in there may be a key, and is no part of what an answer depends on.
+            bare = replace(spec, settings=spec.settings.model_copy(update={"environment": {}}))
+            target = _target(bare, models, environ, default_concurrency)
+            if isinstance(target, RecordedTarget):
+                found[name] = await stack.enter_async_context(target.open())
+            else:
+                found[name] = UnaskedTarget(spec.info, await _keys(target, stack))
+        yield found
+
+
+async def _keys(target: Target, stack: AsyncExitStack) -> Callable[[Case], dict[str, Any] | None]:
+    """What a target's answers depend on, of one that is not started."""
+    if isinstance(target, FunctionTarget):
+        return partial(generation, target) if source_files(target.reference, target.root) else _unknown
+    if isinstance(target, HttpTarget):
+        return _unknown
+    # A prompt or a flow that is open has started nothing yet.
+    return (await stack.enter_async_context(target.open())).generation
+
+
+def _unknown(case: Case) -> None:  # as of a target
+    """Nobody can know."""
 
 
 @asynccontextmanager

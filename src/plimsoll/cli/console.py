@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plimsoll.errors import ConfigError, ExitCode, Mistake, PlimsollError
+from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, Mistake, PlimsollError, unwritable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,9 +60,13 @@ def without_secrets(error: PlimsollError) -> PlimsollError:
     return shown
 
 
-def print_fault() -> None:
-    """The traceback of what nobody foresaw, without secrets."""
+def fault_of(error: BaseException) -> PlimsollError:
+    """What nobody foresaw, as the command tells it: a file that can't be used by its name, else with a traceback."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in full):
+        return unwritable(error)
     sys.stderr.write(redactor_here().text(traceback.format_exc()))
+    return InfrastructureError("a fault in plimsoll itself; the command was not finished", remedy="please report it")
 
 
 def show_error(error: PlimsollError) -> None:

@@ -14,6 +14,7 @@ from plimsoll.api.promotion import promote_suite
 from plimsoll.api.starting import lay_demo
 from plimsoll.cli import decide, evaluate, moves
 from plimsoll.cli.console import to_stdout
+from plimsoll.cli.verdict_files import Files
 from plimsoll.config import Workspace
 from plimsoll.config.promotion import CHAMPION
 from plimsoll.errors import ExitCode
@@ -57,7 +58,7 @@ def _evaluate() -> ExitCode:
 
 def _gate(target: str, *, first: bool = False) -> Callable[[], ExitCode]:
     options = GateOptions(run=RunOptions(trigger="demo"), target=target, first=first)
-    return lambda: decide.gate([SUITE], options, decide.Files(), as_json=False)
+    return lambda: decide.gate([SUITE], options, Files(), as_json=False)
 
 
 def _promote(reason: str) -> Callable[[], ExitCode]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -13,6 +15,9 @@ from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, UsageError
 
 _STYLES = {State.GOOD: "green", State.ABSENT: "yellow", State.BAD: "bold red"}
+_INDENT = 8
+_COMMAND = re.compile(r"`[^`\n]+`")
+_HELD = "\0"
 
 
 def run(*, fetch: bool, as_json: bool) -> ExitCode:
@@ -33,13 +38,24 @@ def run(*, fetch: bool, as_json: bool) -> ExitCode:
     else:
         console = to_stdout()
         for finding in findings:
-            mark = Text.assemble(
-                (f"{finding.state.value:<8}", _STYLES[finding.state]), f"{finding.what}: {finding.detail}"
-            )
-            console.print(mark, soft_wrap=True)
+            mark = (f"{finding.state.value:<{_INDENT}}", _STYLES[finding.state])
+            told = _wrapped(f"{finding.what}: {finding.detail}", console.width)
+            console.print(Text.assemble(mark, told), soft_wrap=True)
             if finding.remedy and finding.state is not State.GOOD:
-                console.print(f"        → {finding.remedy}", soft_wrap=True)
+                remedy = _wrapped(f"→ {finding.remedy}", console.width)
+                console.print(f"{'':{_INDENT}}{remedy}", soft_wrap=True)
     return code
+
+
+def _wrapped(text: str, width: int) -> str:
+    """The text in lines that stand below each other behind the mark. No path and no command in quotes is broken."""
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), text)
+    lines = [
+        line
+        for part in whole.splitlines()
+        for line in textwrap.wrap(part, max(width - _INDENT, 20), break_long_words=False, break_on_hyphens=False)
+    ]
+    return f"\n{'':{_INDENT}}".join(lines).replace(_HELD, " ")
 
 
 def _told(finding: Finding, text: Callable[[str], str]) -> Finding:

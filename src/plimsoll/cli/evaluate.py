@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from plimsoll.api.options import RunOptions
 from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun, run_suite
+from plimsoll.cli.affecting import narrowed
 from plimsoll.cli.console import (
     print_json,
     print_place,
@@ -18,6 +19,7 @@ from plimsoll.cli.console import (
     to_stdout,
     without_secrets,
 )
+from plimsoll.cli.outputs import check_outputs
 from plimsoll.cli.progress import RunProgress
 from plimsoll.cli.syncing import note_owed
 from plimsoll.config import Workspace
@@ -54,10 +56,15 @@ def suite_names(workspace: Workspace, given: Sequence[str]) -> list[str]:
     return names
 
 
-def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCode:
+def run(
+    given: Sequence[str], options: RunOptions, *, as_json: bool, affected: bool = False, base: str | None = None
+) -> ExitCode:
     """Run suites one after the other; the code of the first cause that applies."""
     workspace = Workspace.find()
-    if options.track:
+    names = suite_names(workspace, given)
+    if affected:
+        names = narrowed(workspace, names, base, quietly=as_json)
+    if options.track and names:
         note_owed(workspace)
     ended: list[SuiteRun] = []
     progress = RunProgress(to_stderr(), cap=options.max_cost)
@@ -71,7 +78,7 @@ def run(given: Sequence[str], options: RunOptions, *, as_json: bool) -> ExitCode
                 show_run(ran, workspace)
             return ran.exit_code
 
-        code, mistakes = each_suite(suite_names(workspace, given), one)
+        code, mistakes = each_suite(names, one)
     if as_json:
         print_json(replace(run_document([form_of(ran) for ran in ended], code), mistakes=mistakes))
     return code
@@ -106,6 +113,7 @@ def each_suite(names: Sequence[str], work: Callable[[str], ExitCode]) -> tuple[E
 def report(run_id: str | None, output: Path | None, *, as_json: bool) -> None:
     """Show a run that exists, and where its HTML report is."""
     workspace = Workspace.find()
+    check_outputs(output)
     ran = stored_run(workspace, run_id, output)
     if as_json:
         print_json(run_document([form_of(ran)], ran.exit_code))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,6 +33,20 @@ BaseOption = Annotated[
     str | None,
     typer.Option(metavar="REF", help="The git ref that the change starts from: its quarantine and its cases count."),
 ]
+AffectedFlag = Annotated[
+    bool, typer.Option("--affected", help="Only suites that the change since --base affects: see `plimsoll affected`.")
+]
+AffectedBaseOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REF",
+        help="The git ref that the change starts from. Default: the pull request's, else the remote's default branch.",
+    ),
+]
+RecordedFlag = Annotated[
+    bool,
+    typer.Option("--recorded", help="Ask no model: show what the cache holds. Needs no key, and decides nothing."),
+]
 MaxCostOption = Annotated[
     float | None,
     typer.Option(metavar="USD", help="Stop, to be resumed, before models have cost more; over the suite's."),
@@ -45,6 +60,12 @@ SequentialFlag = Annotated[
 ]
 LooksOption = Annotated[
     int | None, typer.Option(metavar="N", help="With --sequential: blocks, and looks at them. Default: 5.")
+]
+MarkdownOption = Annotated[Path | None, typer.Option(help="Write the verdicts as Markdown here, for a comment.")]
+JunitOption = Annotated[Path | None, typer.Option(help="Write JUnit XML here.")]
+SarifOption = Annotated[Path | None, typer.Option(help="Write SARIF here: what failed, at the prompt's line.")]
+AnnotationsOption = Annotated[
+    str, typer.Option(metavar="FORGE", help="Print annotations: github, azure, auto (where a job runs), none.")
 ]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the history.")]
 WhoOption = Annotated[str | None, typer.Option(help="Who, for the history. Default: git's user, else the login name.")]

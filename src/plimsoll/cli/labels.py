@@ -55,7 +55,7 @@ def export(
     force: ForceFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write a metric's labels for `judge calibrate`. Everybody's label is kept."""
+    """Write the labels about a metric, for `judge calibrate` where a judge gives it. Everybody's label is kept."""
     from plimsoll.api.labelling import export_labels
     from plimsoll.cli.console import print_result
     from plimsoll.config import Workspace
@@ -101,6 +101,12 @@ def _show_pulled(pulled: Pulled) -> None:
         f"{count(pulled.new, 'new label')}, {pulled.changed:,} changed, {pulled.taken_back:,} taken back; "
         f"{count(pulled.traces, 'trace')} looked at"
     )
+    if pulled.same:
+        _tell(pulled.told)
+        if pulled.left_out:
+            amount = count(len(pulled.left_out), "label")
+            console.print(f"{amount} left out as before: `plimsoll labels pull --json` says why", soft_wrap=True)
+        return
     if pulled.labels:
         table = Table("about", "labels", "by", box=None, pad_edge=False)
         for name, people in pulled.labels.items():
@@ -111,7 +117,7 @@ def _show_pulled(pulled: Pulled) -> None:
         console.print(table)
     for run in pulled.brought:
         console.print(f"brought here from the tracking server: run {run}", soft_wrap=True)
-    _tell(pulled.told)
+    _tell((*pulled.left_out, *pulled.told))
     usable = [name for name in pulled.labels if name not in pulled.other_names]
     if usable:
         about = [name for name in usable if name != "expected"]
@@ -130,6 +136,8 @@ def _show_labels(written: LabelsFile) -> None:
     said, on = count(written.labels, "label"), count(written.answers, "answer")
     console.print(f"{said} on {on}, by {', '.join(written.people)}")
     console.print(f"wrote {written.file}", soft_wrap=True)
+    if not written.judged:
+        return
     flags = "" if written.output_column == "output" else f" --output-column {written.output_column}"
     flags += "" if written.label_column == "labels" else f" --label-column {written.label_column}"
     console.print(
@@ -161,6 +169,6 @@ def _tell(told: Sequence[str]) -> None:
 
     console = to_stderr()
     for words in told[:_MOST_TOLD]:
-        console.print(f"note: {words}", soft_wrap=True)
+        console.print(f"note: {words}")
     if len(told) > _MOST_TOLD:
         console.print(f"note: and {len(told) - _MOST_TOLD:,} more; --json shows all")

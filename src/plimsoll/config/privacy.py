@@ -6,9 +6,11 @@ import re
 
 from pydantic import Field, field_validator
 
-from plimsoll.config.document import Strict
+from plimsoll.config.document import Strict, misplaced
 
 OUTPUT, REASON, MESSAGES, TURNS, EXPECTED, GROUP = "output", "reason", "messages", "turns", "expected", "group"
+RESERVED = (OUTPUT, REASON, MESSAGES, TURNS, EXPECTED, GROUP)
+"""What any case, or what came of it, may have."""
 _KEPT = {
     "id": "a case is found by it; a pattern may redact what an id holds",
     "slices": "figures are named by them; a pattern may redact what a slice's name holds",
@@ -37,9 +39,11 @@ class PrivacyPolicy(Strict):
     def _can_be_redacted(cls, value: list[str]) -> list[str]:
         for path in value:
             if not all(step.strip() for step in path.split(".")):
-                raise ValueError(f"privacy.redact: {path!r} names no field; write customer, or customer.email")
+                message = f"privacy.redact: {path!r} names no field; write customer, or customer.email"
+                raise misplaced((), message)
             if path in _KEPT:
-                raise ValueError(f"privacy.redact: {path} is no field that can be redacted: {_KEPT[path]}")
+                message = f"privacy.redact: {path} is no field that can be redacted: {_KEPT[path]}"
+                raise misplaced((), message)
         return value
 
     @field_validator("patterns")
@@ -50,16 +54,19 @@ class PrivacyPolicy(Strict):
             import regex
 
             for name, pattern in value.items():
+                place = (name,)
                 if not _PATTERN_NAME.fullmatch(name):
-                    raise ValueError(
+                    message = (
                         f"privacy.patterns: {name!r} is no name for a pattern: write letters, digits, spaces, _ and -"
                     )
+                    raise misplaced(place, message)
                 try:
                     empty = regex.compile(pattern).fullmatch("", timeout=1.0) is not None
                 except (regex.error, TimeoutError) as error:
-                    raise ValueError(f"privacy.patterns.{name}: not a regular expression: {error}") from None
+                    message = f"privacy.patterns.{name}: not a regular expression: {error}"
+                    raise misplaced(place, message) from None
                 if empty:
-                    raise ValueError(f"privacy.patterns.{name}: it finds the empty text, which is everywhere")
+                    raise misplaced(place, f"privacy.patterns.{name}: it finds the empty text, which is everywhere")
         return value
 
     @property

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from plimsoll.config.calibration import CalibrationPolicy
-from plimsoll.config.document import Document, Strict, read_text, read_yaml, validate
+from plimsoll.config.ci import CiPolicy
+from plimsoll.config.document import Document, Strict, mistakes_of, read_text, read_yaml, validate
+from plimsoll.config.nightly import NightlyPolicy
 from plimsoll.config.privacy import PrivacyPolicy
 from plimsoll.config.promotion import PromotionPolicy
 from plimsoll.config.quantities import Seconds
 from plimsoll.config.suite import PriceEntry, Suite
+from plimsoll.config.toml import parse_toml, with_lines
 from plimsoll.config.tracking import TrackingPolicy
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where, near_match
 
 STATE_FOLDER = ".plimsoll"
+_PROJECT_FILE = "pyproject.toml"
+_TABLE = ("tool", "plimsoll")
 
 
 class ProjectSettings(Strict):
@@ -51,6 +55,10 @@ class ProjectSettings(Strict):
     promotion: PromotionPolicy = Field(
         default_factory=PromotionPolicy, description="Where versions may go, and who has to agree."
     )
+    ci: CiPolicy = Field(default_factory=CiPolicy, description="What continuous integration is told of the project.")
+    nightly: NightlyPolicy = Field(
+        default_factory=NightlyPolicy, description="What runs at night, what is watched, and who is told."
+    )
     environments: dict[str, str] = Field(
         default_factory=dict,
         description="Library of an adapter → where it is installed: an environment's folder, or a Python.",
@@ -74,10 +82,9 @@ class Workspace:
         """
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
-            table = _project_table(folder)
-            if table is not None:
-                document = Document(folder / "pyproject.toml", table)
-                return cls(folder, validate(document, ProjectSettings))
+            settings = _project_settings(folder, _PROJECT_FILE if folder == here else folder / _PROJECT_FILE)
+            if settings is not None:
+                return cls(folder, settings)
             if (folder / "suites").is_dir():
                 return cls(folder, ProjectSettings())
         raise UsageError(
@@ -89,6 +96,13 @@ class Workspace:
     def state(self) -> Path:
         """Where runs, cache and the tracking database live; never under version control."""
         return self.root / STATE_FOLDER
+
+    def setting(self, *place: str) -> Where:
+        """Where a project setting is written, by its keys below `[tool.plimsoll]`."""
+        file = self.root / _PROJECT_FILE
+        if not file.is_file():
+            return Where(_PROJECT_FILE)
+        return with_lines(read_text(file, _PROJECT_FILE), _PROJECT_FILE, _TABLE).where(place)
 
     def path(self, written: str) -> Path:
         """A path as written in a file of the workspace."""
@@ -144,12 +158,19 @@ def _name_in(path: Path) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _project_table(folder: Path) -> dict[str, Any] | None:
-    path = folder / "pyproject.toml"
+def _project_settings(folder: Path, shown: Path | str) -> ProjectSettings | None:
+    """What a folder's pyproject.toml sets; None where it sets nothing. Until that is known it is called `shown`."""
+    path = folder / _PROJECT_FILE
     if not path.is_file():
         return None
+    text = read_text(path, shown)
+    tool = parse_toml(text, shown).get("tool")
+    table = tool.get("plimsoll") if isinstance(tool, dict) else None
+    if table is None:
+        return None
     try:
-        table = tomllib.loads(read_text(path, path)).get("tool", {}).get("plimsoll")
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([Mistake(f"not valid TOML: {error}", Where(path))]) from None
-    return table if isinstance(table, dict) else None
+        return ProjectSettings.model_validate(table)
+    except ValidationError as error:
+        # The lines are looked for only now: every command reads this file.
+        document = with_lines(text, _PROJECT_FILE, _TABLE)
+        raise ConfigError(mistakes_of(error, document, ProjectSettings)) from None

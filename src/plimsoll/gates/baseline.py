@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from plimsoll.config.policy import BASELINE_TARGET
 from plimsoll.errors import UsageError, near_match
 from plimsoll.types import Aggregate, Case, CellId, CellRecord, Report
 
 
-def with_baseline(report: Report, other: Report, target: str, name: str = "champion") -> Report:
+def with_baseline(report: Report, other: Report, target: str, name: str = BASELINE_TARGET) -> Report:
     """The report with one target's cells of another run beside its own, under `name`.
 
     The cases are the union of both runs': one that this run leaves out is missing on this side. A cell of a case whose

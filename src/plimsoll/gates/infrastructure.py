@@ -45,6 +45,7 @@ def infrastructure_failure(report: Report, targets: Sequence[str], max_failed: f
 
 def _failure(record: CellRecord) -> Failure | None:
     if isinstance(record.outcome, Failure):
-        return record.outcome
+        # Nobody was asked: that tells of no infrastructure.
+        return None if record.outcome.kind is FailureKind.NOT_RECORDED else record.outcome
     failed = (score.failure for score in record.scores.values() if isinstance(score, Failed))
     return next((failure for failure in failed if failure.kind.of_provider), None)

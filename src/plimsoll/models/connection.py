@@ -40,8 +40,8 @@ class Connection:
 
     @property
     def shown(self) -> str:
-        """The model and its address, as messages name it."""
-        return f"{self.model} at {self.shown_url}"
+        """The model and its address, as messages name it; the embedded one has none that means anything."""
+        return f"{self.model} at {self.shown_url}" if self.base_url else self.model
 
     @property
     def secrets(self) -> tuple[str, ...]:

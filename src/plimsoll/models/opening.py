@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from plimsoll.config import ModelSettings, PriceSettings
-from plimsoll.errors import UsageError
+from plimsoll.errors import CellError, FailureKind, UsageError
 from plimsoll.models.connection import PLACEHOLDER_KEY, Connection, resolve_connections
 from plimsoll.models.network import HttpSessionSettings, http_session_settings, split_login
 
@@ -46,6 +46,7 @@ async def open_models(
     azure_credential: Any | None = None,
     spend: Spend | None = None,
     prices: Mapping[str, PriceSettings] | None = None,
+    asked: bool = True,
 ) -> AsyncIterator[Mapping[str, OpenAIChatModel]]:
     """The models of `settings`, open, by name. Nothing is sent until the first request.
 
@@ -57,6 +58,7 @@ async def open_models(
         azure_credential: an async Azure credential instead of `DefaultAzureCredential`; the caller closes it.
         spend: the ledger that their answers are charged to; default: one that nobody reads.
         prices: the project's, by the model's name at its endpoint.
+        asked: False refuses every request: they are only identified.
 
     Raises:
         ConfigError: every setting and variable that is missing, of all models.
@@ -76,7 +78,13 @@ async def open_models(
     breakers = shared_breakers(connections, waits)
     async with AsyncExitStack() as stack:
         opener = _Opener(
-            stack, settings, http_session_settings(environ), environ, backoff=waits, azure_credential=azure_credential
+            stack,
+            settings,
+            http_session_settings(environ),
+            environ,
+            backoff=waits,
+            azure_credential=azure_credential,
+            asked=asked,
         )
         models: dict[str, OpenAIChatModel] = {}
         ledger = spend or Spend()
@@ -102,8 +110,10 @@ class _Opener:
         *,
         backoff: Backoff,
         azure_credential: Any | None,
+        asked: bool,
     ) -> None:
         self._stack = stack
+        self._asked = asked
         self._settings = settings
         self._network = network
         self._environ = environ
@@ -130,7 +140,7 @@ class _Opener:
             # Now too: a package that is missing, or a credential that there is not.
             opened = await self._hosted_client(settings, connection, secrets)
             return OpenAIChatModel(name, settings, connection, _always(opened), caller, secrets=secrets, meter=meter)
-        client = partial(self._hosted_client, settings, connection, secrets)
+        client = partial(self._hosted_client, settings, connection, secrets) if self._asked else _refused
         return OpenAIChatModel(name, settings, connection, client, caller, secrets=secrets, meter=meter)
 
     async def _hosted_client(self, settings: ModelSettings, connection: Connection, secrets: Secrets) -> OpenAIClient:
@@ -168,7 +178,7 @@ class _Opener:
             name,
             settings,
             connection,
-            partial(self._embedded_client, settings, server),
+            partial(self._embedded_client, settings, server) if self._asked else _refused,
             _caller(settings, connection, *self._slots, self._backoff),
             place=server.place,
             meter=meter,
@@ -229,6 +239,10 @@ def _always(client: OpenAIClient) -> Callable[[], Awaitable[OpenAIClient]]:
         return client
 
     return opened
+
+
+async def _refused() -> OpenAIClient:
+    raise CellError(FailureKind.NOT_RECORDED, "no model is asked, and the cache holds no answer to this")
 
 
 def _caller(

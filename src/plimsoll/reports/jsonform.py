@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from plimsoll.errors import ExitCode, PlimsollError
 from plimsoll.reports.compare_form import CompareDocument
+from plimsoll.reports.verdicts import headline
 from plimsoll.stats import MetricSummary, Summary, TargetSummary
 from plimsoll.types import (
     Aggregate,
@@ -139,7 +140,15 @@ class GateForm(RunForm, frozen=True, kw_only=True):
     """One suite's gate: its run, and the verdict on it."""
 
     target: str
+    headline: str
+    """Whether the target may be promoted, in words; of one that passed, that it may not where there is no evidence."""
     baseline: str | None
+    """By its name among the targets; `baseline` of one that is another run's."""
+    baseline_run: str | None
+    """Where the baseline's answers are another run's, that run; null where they were generated beside the
+    challenger's."""
+    baseline_target: str | None
+    """What that run calls it."""
     anchor: str | None
     """What nothing may fall below, by its name among the targets; the baseline's own where both are the same."""
     verdict: Decision
@@ -161,6 +170,8 @@ class GateForm(RunForm, frozen=True, kw_only=True):
     """About how many requests they would have taken; null where that is not known."""
     attestation: str | None = None
     """Where the sealed attestation was written; null where none was."""
+    unsealed: str | None = None
+    """Why there is none, so that no promotion can rest on the verdict."""
 
 
 class MistakeForm(Struct, frozen=True, kw_only=True):
@@ -225,7 +236,10 @@ def gate_form(
     return GateForm(
         **{name: getattr(run, name) for name in RunForm.__struct_fields__},
         target=verdict.target,
+        headline=headline(verdict),
         baseline=verdict.baseline,
+        baseline_run=verdict.baseline_run,
+        baseline_target=verdict.baseline_target,
         anchor=verdict.anchor,
         verdict=verdict.outcome,
         reasons=verdict.reasons,
@@ -238,6 +252,7 @@ def gate_form(
         cells_saved=cells_saved,
         requests_saved=requests_saved,
         attestation=attestation,
+        unsealed=verdict.unsealed,
     )
 
 

@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from xml.etree import ElementTree as ET
 
+from plimsoll.reports.findings import rule_name
 from plimsoll.reports.model import AnswerView, CaseRow, RuleRow, ScoreView, Standing, VerdictSection, View
 from plimsoll.reports.phrases import estimate_text, failing_text, rule_figures
-from plimsoll.reports.text import clip
+from plimsoll.reports.review import UNAFFECTED, Review
+from plimsoll.reports.text import clip, plain
 from plimsoll.stats import PERCENTILES
 from plimsoll.types import Decision
 
@@ -25,8 +27,30 @@ _DETAIL_LIMIT = 4000
 
 
 def render_junit(view: View) -> str:
-    """The whole document: a test suite for each target, and one for each gate."""
+    """One run: a test suite for each target, and one for each gate."""
     root = ET.Element("testsuites", name=view.header.suite)
+    _add(root, view)
+    return _written(root)
+
+
+def render_tests(reviews: Sequence[Review], *, nothing: str = UNAFFECTED) -> str:
+    """The gates of several suites in one document, and whether each ended as it should.
+
+    Args:
+        reviews: One for each suite; where there are none, one test is skipped.
+        nothing: Why there are none.
+    """
+    root = ET.Element("testsuites", name="plimsoll")
+    for review in reviews:
+        if review.view is not None:
+            _add(root, review.view)
+        _ended(root, review)
+    if not reviews:
+        _problem(_testcase(_suite(root, "plimsoll"), "affected", 0.0), "skipped", nothing, "", "")
+    return _written(root)
+
+
+def _add(root: ET.Element, view: View) -> None:
     challengers = {section.target for section in view.verdicts}
     for target in view.targets:
         rules = [rule for section in view.verdicts if section.target == target.name for rule in section.rules]
@@ -47,15 +71,33 @@ def render_junit(view: View) -> str:
             _rule(suite, rule)
         if not section.rules or all(rule.outcome is Decision.PASS for rule in section.rules):
             _outcome(suite, section)
+
+
+def _ended(root: ET.Element, review: Review) -> None:
+    """Whether a suite's gate ended as its verdict says: what stopped it is an error, whatever the rules say."""
+    case = _testcase(_suite(root, f"{plain(review.suite)}.run"), "run", 0.0)
+    if not review.as_decided:
+        told = [problem.message + (f" ({problem.remedy})" if problem.remedy else "") for problem in review.problems]
+        where = [f"{problem.place.file}:{problem.place.line}" for problem in review.problems if problem.place]
+        message = told[0] if told else review.code.meaning
+        _problem(case, "error", clip(message, 300), f"exit code {int(review.code)}", "\n".join([*told[1:], *where]))
+
+
+def _written(root: ET.Element) -> str:
     for suite in root:
         _count(suite)
     _count(root)
+    # Surefire's schema has none at the root, and a reader that checks it refuses the file.
+    del root.attrib["skipped"]
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(root: ET.Element, name: str, started: str) -> ET.Element:
-    return ET.SubElement(root, "testsuite", name=name, timestamp=started.removesuffix("Z"))
+def _suite(root: ET.Element, name: str, started: str = "") -> ET.Element:
+    suite = ET.SubElement(root, "testsuite", name=name)
+    if started:
+        suite.set("timestamp", started.removesuffix("Z"))
+    return suite
 
 
 def _case(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView]) -> None:
@@ -88,7 +130,7 @@ def _case_of_gate(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView]
     if missing:
         _problem(case, "error", missing, Standing.ERROR.value, details)
     elif blamed:
-        named = "; ".join(f"{_rule_name(rule)}: {_value(answers, rule.metric)}" for rule in blamed)
+        named = "; ".join(f"{rule_name(rule)}: {_value(answers, rule.metric)}" for rule in blamed)
         _problem(case, "failure", clip(named, 300), Standing.FAILED.value, details)
     else:
         _aside(case, [score for answer in answers for score in answer.scores if score.metric in asked], details)
@@ -173,15 +215,11 @@ def _detail(answer: AnswerView, many: bool) -> str:
 
 
 def _rule(suite: ET.Element, rule: RuleRow) -> None:
-    case = _testcase(suite, _rule_name(rule), 0.0)
+    case = _testcase(suite, rule_name(rule), 0.0)
     detail = " · ".join(filter(None, [estimate_text(rule), *rule_figures(rule), failing_text(rule)]))
     if rule.outcome is not Decision.PASS:
         tag = "failure" if rule.outcome is Decision.FAIL else "error"
         _problem(case, tag, rule.reason, rule.outcome.value, detail)
-
-
-def _rule_name(rule: RuleRow) -> str:
-    return f"{rule.metric}{f' on {rule.slice}' if rule.slice else ''}: {rule.rule}"
 
 
 def _outcome(suite: ET.Element, section: VerdictSection) -> None:
@@ -200,7 +238,8 @@ def _problem(case: ET.Element, tag: str, message: str, kind: str, detail: str) -
     problem = ET.SubElement(case, tag, message=message)
     if tag != "skipped":
         problem.set("type", kind)
-    problem.text = clip(detail.strip(), _DETAIL_LIMIT)
+    # Not every reader shows the attribute: GitLab shows the content alone.
+    problem.text = clip(f"{message}\n{detail}".strip(), _DETAIL_LIMIT)
 
 
 def _count(element: ET.Element) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from plimsoll.reports.spent import Spent
 from plimsoll.types import Decision, MetricKind
 
 
@@ -281,6 +282,10 @@ class RuleRow(Struct, frozen=True, kw_only=True):
     """Of an all_pass rule: the cases that don't pass."""
     listed: tuple[str, ...]
     """The cases for the worse that are listed with both answers: every flip, or the worst few of what changed."""
+    before: Figure | None = None
+    """The metric of the baseline, or of the anchor, over its own cases; None where there is none."""
+    after: Figure | None = None
+    """The challenger's."""
 
 
 class Way(StrEnum):
@@ -336,7 +341,7 @@ class VerdictSection(Struct, frozen=True, kw_only=True):
     run: str
     target: str
     baseline: str | None
-    """The name of the target compared with."""
+    """The target compared with, as people say it: of another run's, which run."""
     baseline_digest: str | None
     """Its first characters."""
     first: bool
@@ -357,6 +362,13 @@ class VerdictSection(Struct, frozen=True, kw_only=True):
     pass."""
     not_applied: tuple[str, ...]
     """Rules of the policy that need a baseline, where there is none."""
+    spent: tuple[Spent, ...] = ()
+    """The baseline's, where there is one, and the challenger's."""
+    gone: tuple[str, ...] = ()
+    """Cases that the baseline's evidence has and this dataset lacks, or has with other content: they count as
+    missing."""
+    quarantined: tuple[str, ...] = ()
+    """Cases that were not counted."""
 
 
 class View(Struct, frozen=True, kw_only=True):

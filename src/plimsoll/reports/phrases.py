@@ -42,9 +42,15 @@ def estimate_text(rule: RuleRow) -> str:
     """`difference −0.120 (−0.180 to −0.060)`, `0.667 (0.467–0.820)`, or that there is none."""
     if rule.estimate is None:
         return "no estimate"
-    what = "difference " if rule.relative else ""
+    return f"{'difference ' if rule.relative else ''}{difference_text(rule)}"
+
+
+def difference_text(rule: RuleRow) -> str:
+    """`−0.120 (−0.180 to −0.060)`: the estimate with its interval; where there is none, that."""
+    if rule.estimate is None:
+        return "no estimate"
     limits = interval(rule.low, rule.high, signed=rule.relative, precise=True)
-    return f"{what}{number(rule.estimate, rule.unit, signed=rule.relative, precise=True)} ({limits})"
+    return f"{number(rule.estimate, rule.unit, signed=rule.relative, precise=True)} ({limits})"
 
 
 def attempts_notes(verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Text and figures as people read them, the same in every renderer.
 
 Promises that `plain` leaves nothing in a model's text that could move a cursor, turn the reading direction, hide
-characters, or be refused by XML: such a character is shown by its code point instead. What a renderer's own syntax
-gives meaning to (HTML, Markdown, rich markup) is that renderer's to escape.
+characters, be refused by XML, or command the CI job whose log it stands in: such a character is shown by its code point
+instead. What a renderer's own syntax gives meaning to (HTML, Markdown, rich markup) is that renderer's to escape.
 """
 
 from __future__ import annotations
@@ -22,6 +22,13 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"  # no characters at all
     "]"
 )
+_COMMANDS = re.compile(
+    r"#(?=#(?:vso)?\[)"
+    r"|:(?=:(?:add-mask|add-matcher|add-path|debug|echo|endgroup|error|group|notice|remove-matcher|save-state|set-env"
+    r"|set-output|stop-commands|warning)\b[^\n]*?::)",
+    re.IGNORECASE,
+)
+"""What a CI system takes for a command of the job, wherever it stands in a line of the log: Azure Pipelines; GitHub."""
 _SPACES = re.compile(r"\s+")
 NOTHING = "–"
 """Stands where a figure is unknown: never a zero, never empty."""
@@ -29,7 +36,13 @@ NOTHING = "–"
 
 def plain(text: str) -> str:
     """`text` with every character that acts instead of being read replaced by its code point, as ⟨U+202E⟩."""
-    return _UNSAFE.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.replace("\r\n", "\n"))
+    text = _UNSAFE.sub(_code_point, text.replace("\r\n", "\n"))
+    # Looking is cheaper than replacing, and most text has neither.
+    return _COMMANDS.sub(_code_point, text) if "##" in text or "::" in text else text
+
+
+def _code_point(match: re.Match[str]) -> str:
+    return f"⟨U+{ord(match[0]):04X}⟩"
 
 
 def one_line(text: str, limit: int | None = None) -> str:

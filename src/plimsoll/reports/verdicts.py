@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from plimsoll.canonical import short
+from plimsoll.reports.figures import figure_at
 from plimsoll.reports.flips import flip_rows, is_conditional, is_worse, metric_of, worth_listing
 from plimsoll.reports.looks import level_text
 from plimsoll.reports.model import RuleRow, VerdictSection
+from plimsoll.reports.spent import spent
 from plimsoll.reports.text import one_line, plain
+from plimsoll.stats import Summary
 from plimsoll.types import Decision, Direction, Report, RuleResult, Verdict
 
 _DECIDING = {Decision.FAIL: 0, Decision.INCONCLUSIVE: 1, Decision.PASS: 2}
@@ -19,36 +22,59 @@ _HEADLINES = {
     Decision.FAIL: "may not be promoted: it was measured, and is not good enough",
     Decision.INCONCLUSIVE: "may not be promoted: too little was measured to tell",
 }
+_RECORDED = "was not asked: only recorded outputs are shown, and nothing is decided"
+_UNSEALED = "is good enough by these rules, but not for a promotion"
+"""Of what passed, where the verdict is no evidence."""
 
 
-def verdict_section(verdict: Verdict, report: Report, course: str = "") -> VerdictSection:
+def headline(verdict: Verdict) -> str:
+    """Whether the target may be promoted, in words."""
+    if verdict.recorded:
+        return f"{plain(verdict.target)} {_RECORDED}"
+    unsealed = verdict.outcome is Decision.PASS and verdict.unsealed is not None
+    return f"{plain(verdict.target)} {_UNSEALED if unsealed else _HEADLINES[verdict.outcome]}"
+
+
+def unsealed_note(verdict: Verdict) -> str | None:
+    """Why no promotion can rest on a verdict, in a sentence; None where one can."""
+    if verdict.unsealed is None:
+        return None
+    return one_line(f"this verdict is no evidence for a promotion: {verdict.unsealed}")
+
+
+def verdict_section(verdict: Verdict, report: Report, summary: Summary, course: str = "") -> VerdictSection:
     """The verdict as shown, with both sides' answers out of the report's cells; `course` as `course_text` has it."""
     rules = sorted(verdict.rules, key=lambda rule: _DECIDING[rule.outcome])
     # What changed since the anchor is not shown beside the baseline's answers.
     beside = [rule for rule in rules if rule.against in (None, verdict.baseline)]
     listed = [replace(rule, flipped=worth_listing(rule, report, verdict.target)) for rule in beside]
-    target = plain(verdict.target)
     return VerdictSection(
         outcome=verdict.outcome,
         suite=plain(verdict.suite),
         run=plain(verdict.run),
-        target=target,
-        baseline=None if verdict.baseline is None else plain(verdict.baseline),
+        target=plain(verdict.target),
+        baseline=None if verdict.baseline_words is None else plain(verdict.baseline_words),
         baseline_digest=None if verdict.baseline_digest is None else short(verdict.baseline_digest),
         first=verdict.first,
         confidence=verdict.confidence,
         levels=level_text(verdict),
         course=course,
-        headline=f"{target} {_HEADLINES[verdict.outcome]}",
+        headline=headline(verdict),
         reasons=tuple(_reasons(verdict)),
-        rules=tuple(rule_row(rule, report, verdict.target) for rule in rules),
+        rules=tuple(rule_row(rule, report, summary, verdict) for rule in rules),
         flips=flip_rows(listed, report, verdict.baseline, verdict.target),
         not_applied=tuple(one_line(rule) for rule in verdict.not_applied),
+        spent=tuple(
+            spent(report, summary, name) for name in (verdict.baseline, verdict.target) if name in summary.targets
+        ),
+        gone=tuple(one_line(case) for case in verdict.gone),
+        quarantined=tuple(dict.fromkeys(one_line(entry.case) for entry in verdict.quarantine)),
     )
 
 
-def rule_row(rule: RuleResult, report: Report, target: str) -> RuleRow:
+def rule_row(rule: RuleResult, report: Report, summary: Summary, verdict: Verdict) -> RuleRow:
     """The rule as shown."""
+    target = verdict.target
     metric = metric_of(rule.metric, report)
     worse = sum(is_worse(flip, metric) for flip in rule.flipped)
     return RuleRow(
@@ -71,6 +97,8 @@ def rule_row(rule: RuleResult, report: Report, target: str) -> RuleRow:
         better=len(rule.flipped) - worse,
         failing=tuple(plain(case) for case in rule.failing),
         listed=tuple(plain(flip.case) for flip in worth_listing(rule, report, target) if is_worse(flip, metric)),
+        before=figure_at(summary, rule.against or verdict.baseline, rule.metric, rule.slice),
+        after=figure_at(summary, target, rule.metric, rule.slice),
     )
 
 

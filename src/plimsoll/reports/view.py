@@ -16,12 +16,13 @@ from plimsoll.canonical import short
 from plimsoll.reports.cases import CaseRows
 from plimsoll.reports.closed import shown
 from plimsoll.reports.failures import failure_groups
+from plimsoll.reports.figures import figure_of
 from plimsoll.reports.flips import metric_of
 from plimsoll.reports.looks import course_text
 from plimsoll.reports.model import AggregateRow, Figure, Header, MetricRow, OverAll, SliceTable, TargetRow, View
 from plimsoll.reports.phrases import attempts_notes
 from plimsoll.reports.text import count, one_line, plain
-from plimsoll.reports.verdicts import verdict_section
+from plimsoll.reports.verdicts import unsealed_note, verdict_section
 from plimsoll.stats import PERCENTILES, MetricSummary, Summary, TargetSummary
 from plimsoll.types import Aggregate, AggregateFigure, Direction, Failure, MetricKind, Part, Report, Skipped, Verdict
 
@@ -55,11 +56,12 @@ def build_view(
         standings=cases.standings,
         notes=(
             *(one_line(note) for note in notes),
+            *(note for note in map(unsealed_note, verdicts) if note is not None),
             *_of_part(report.run.part),
             *attempts_notes(verdicts),
             *_own_notes(report, header, targets),
         ),
-        verdicts=tuple(verdict_section(verdict, report, course) for verdict in verdicts),
+        verdicts=tuple(verdict_section(verdict, report, summary, course) for verdict in verdicts),
         commands=tuple(_commands(report, verdicts)),
         evaluators=tuple((plain(name), short(info.digest)) for name, info in report.run.evaluators.items()),
         aggregates=tuple(_aggregate_rows(summary)),
@@ -133,7 +135,7 @@ def _metric_rows(
 def _metric_row(report: Report, name: str, found: Sequence[MetricSummary | None], targets: Sequence[str]) -> MetricRow:
     metric = metric_of(name, report)
     condition = report.metrics[name].pass_if if name in report.metrics else None
-    figures = [_figure(target, summary) for target, summary in zip(targets, found, strict=True)]
+    figures = [figure_of(target, summary) for target, summary in zip(targets, found, strict=True)]
     higher = metric.direction is Direction.HIGHER
     best = None if metric.judged or metric.kind is MetricKind.LABEL else _best(figures, higher_is_better=higher)
     return MetricRow(
@@ -147,22 +149,6 @@ def _metric_row(report: Report, name: str, found: Sequence[MetricSummary | None]
         low=metric.low,
         high=metric.high,
         figures=tuple(replace(figure, best=True) if place == best else figure for place, figure in enumerate(figures)),
-    )
-
-
-def _figure(target: str, found: MetricSummary | None) -> Figure:
-    if found is None:
-        return Figure(target=plain(target), mean=None, low=None, high=None, n=0, failed=0, skipped=0, missing=0)
-    return Figure(
-        target=plain(target),
-        mean=found.mean,
-        low=found.low,
-        high=found.high,
-        n=found.n,
-        failed=found.failed,
-        skipped=found.skipped,
-        missing=found.missing,
-        labels=tuple((one_line(label, 60), amount) for label, amount in found.labels.items()),
     )
 
 

@@ -72,15 +72,19 @@ class _Found(NamedTuple):
 class CellCache:
     """Outputs by generation key, scores by score key. A context manager."""
 
-    def __init__(self, path: Path, *, wait: float = _WAIT, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, *, wait: float = _WAIT, clock: Callable[[], float] = time.time, keep: bool = True
+    ) -> None:
         """A cache that is not open yet.
 
         Args:
             path: The file, made with its folder if need be.
             wait: Seconds to wait for other processes before they are an error.
             clock: Seconds since 1970.
+            keep: Keep what is given, and note what is used; else it is only read.
         """
         self.path = path
+        self._keep = keep
         self._file = CacheFile(path, wait=wait)
         self._clock = clock
         self._puts: dict[bytes, _Row] = {}
@@ -182,12 +186,14 @@ class CellCache:
         if row is None:
             return None
         value, used, number, created = row
-        if used != self._today():
+        if self._keep and used != self._today():
             self._uses.add(number)
             self._flush_if_due()
         return _Found(bytes(value), created)
 
     def _put(self, kind: str, key: str, value: bytes, cell: str, parts: Mapping[str, str]) -> None:
+        if not self._keep:
+            return
         raw, now = raw_key(key), self._clock()
         self._puts[raw] = _Row(kind, raw, value, cell, _encoder.encode(parts), int(now), day_of(now))
         self._flush_if_due()

@@ -62,6 +62,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Why it was made: `local`, `ci`, `pr`, `schedule`, or what the caller said."""
     gate: bool = False
     """A gate made it, to decide over it."""
+    recorded: bool = False
+    """Nobody was asked: what the cell cache lacked has failed."""
 
     @property
     def size(self) -> int:

@@ -57,10 +57,11 @@ def source_files(reference: str, root: Path) -> tuple[Path, ...]:
         if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
             return ()
         folder = root / package if (root / package).is_dir() else root
-    return tuple(sorted(_files_below(folder)))
+    return tuple(sorted(files_below(folder)))
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """Python and text files of a folder and below, but for hidden folders and virtual environments."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
         folders[:] = [

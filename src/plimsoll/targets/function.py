@@ -133,6 +133,13 @@ class FunctionTarget:
         )
 
 
+def generation(target: FunctionTarget, case: Case) -> dict[str, Any]:
+    """What a function's answer depends on, where its code is the workspace's; nothing is started to know it."""
+    values = by_turn(case, lambda turn: bind_conversation(turn, target.inputs))
+    model = {} if target.model is None else {"model": target.model.identity()}
+    return {"target": target.info.digest, "values": values, **model}
+
+
 @dataclass(frozen=True, slots=True)
 class _OpenFunction:
     target: FunctionTarget
@@ -153,11 +160,7 @@ class _OpenFunction:
         return self.target.concurrency
 
     def generation(self, case: Case) -> dict[str, Any] | None:
-        if not self.known:
-            return None
-        values = by_turn(case, lambda turn: bind_conversation(turn, self.target.inputs))
-        model = {} if self.target.model is None else {"model": self.target.model.identity()}
-        return {"target": self.target.info.digest, "values": values, **model}
+        return generation(self.target, case) if self.known else None
 
     async def run(self, case: Case) -> Output:
         given = await self.worker.run({"values": bind_conversation(case, self.target.inputs)})

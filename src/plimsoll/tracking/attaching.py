@@ -97,7 +97,8 @@ def attach_verdict(
     """
     from mlflow.entities import Metric
 
-    store.keep(each for each in (run, verdict.suite, verdict.target, verdict.baseline) if each)
+    named = (run, verdict.suite, verdict.target, verdict.baseline, verdict.baseline_run, verdict.baseline_target)
+    store.keep(each for each in named if each)
     known_runs = runs_of(store, run)
     figures, now = verdict_metrics(verdict), int(clock() * 1000)
     whole = _one_of(known_runs, None, run, store)
@@ -123,7 +124,7 @@ def verdict_tags(verdict: Verdict, *, evidence: bool) -> dict[str, str]:
     tags = {
         "plimsoll.gate": cut(": ".join([verdict.outcome.value, *verdict.reasons[:1]]), TAG_LIMIT),
         "plimsoll.gate.target": verdict.target,
-        "plimsoll.gate.baseline": verdict.baseline or "none",
+        "plimsoll.gate.baseline": verdict.baseline_words or "none",
         "plimsoll.attested": str(evidence).lower(),
     }
     return {**tags, VERDICT_TAG: verdict.outcome.value} if evidence else tags

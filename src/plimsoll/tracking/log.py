@@ -88,6 +88,8 @@ class Attachments:
     """Target → what the version of its prompt has to be; none for what is no prompt."""
     cases: int | None = None
     """How many cases the run itself has, where the report has a baseline's beside them; None is all of them."""
+    gate: bool = False
+    """A gate made the run."""
     run: Path | None = None
     """The run's folder, or a copy of it with less: what makes it whole again on another machine; None keeps nothing."""
 
@@ -205,7 +207,7 @@ class _Logger:
         )
 
     def _create(self, name: str, tags: Mapping[str, str]) -> Run:
-        every = {**run_tags(self.report, self.attached.tags), **tags, STATE_TAG: _STARTED}
+        every = {**run_tags(self.report, self.attached.tags, gate=self.attached.gate), **tags, STATE_TAG: _STARTED}
         run: Run = self._call(
             "making an MLflow run",
             self.store.client.create_run,
@@ -353,7 +355,10 @@ class _Logger:
 
         status = "FINISHED" if self.report.run.complete else "KILLED"
         self._call("ending the MLflow run", self.store.client.set_terminated, run_id, status, self.when)
-        every = {**run_tags(self.report, self.attached.tags), **({NOTE_TAG: note} if note else {})}
+        every = {
+            **run_tags(self.report, self.attached.tags, gate=self.attached.gate),
+            **({NOTE_TAG: note} if note else {}),
+        }
         tags = told_tags(self.store, {**every, STATE_TAG: self.content})
         self._call(
             "ending the MLflow run",

@@ -28,7 +28,7 @@ _IDS = ("case", "failing", "gone")
 """What in a verdict holds ids of cases."""
 _PARTS = ("slice", "rule")
 """What names a part of the cases."""
-_SENTENCES = ("reason", "reasons", "owner")
+_SENTENCES = ("reason", "reasons", "owner", "unsealed")
 """What in a verdict may quote something."""
 
 

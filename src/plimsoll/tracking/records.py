@@ -190,8 +190,14 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def run_tags(report: Report, more: Mapping[str, str]) -> dict[str, str]:
-    """Tags that make a run findable: ours, the caller's (trigger, branch, PR), and those that MLflow's UI shows."""
+def run_tags(report: Report, more: Mapping[str, str], *, gate: bool = False) -> dict[str, str]:
+    """Tags that make a run findable: ours, the caller's (trigger, branch, PR), and those that MLflow's UI shows.
+
+    Args:
+        report: The run.
+        more: The caller's.
+        gate: A gate made it.
+    """
     run = report.run
     tags = {
         RUN_TAG: run.id,
@@ -202,7 +208,7 @@ def run_tags(report: Report, more: Mapping[str, str]) -> dict[str, str]:
         "plimsoll.targets": ", ".join(run.targets),
         # Which one logged it last; no param, since the next version may log it again.
         "plimsoll.version": __version__,
-        "mlflow.source.name": f"plimsoll run {run.suite}",
+        "mlflow.source.name": f"plimsoll {'gate' if gate else 'run'} {run.suite}",
         "mlflow.source.type": "JOB" if more.get("ci_url") else "LOCAL",
     }
     if run.look is not None:

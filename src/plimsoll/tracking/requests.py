@@ -32,7 +32,7 @@ class OpenRequest(Struct, frozen=True, kw_only=True):
 
 
 class StoredBaseline(Struct, frozen=True, kw_only=True):
-    """A target of another run, whose cells are the champion's beside a run's own."""
+    """A target of another run, whose cells are the baseline's beside a run's own."""
 
     folder: str
     """The other run's."""

@@ -8,6 +8,7 @@ is locked or read-only. Nothing is written to the home folder or the current fol
 from __future__ import annotations
 
 import random
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -30,6 +31,7 @@ R = TypeVar("R")
 _LOCK_RETRIES = 12
 _FIRST_ANSWER_SECONDS = 5
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "genai_development"}
+_USERNAME, _PASSWORD, _TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
 LEDGER_EXPERIMENT = "plimsoll-registry"
 
 
@@ -206,13 +208,22 @@ def _knock(location: Location, environ: Mapping[str, str], redactor: Redactor) -
     if answer.status_code in (401, 403):
         raise InfrastructureError(
             f"the tracking server {location.shown} refuses us: {answer.status_code} {redactor.text(answer.text)[:200]}",
-            remedy="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+            remedy=_credentials(environ),
         )
     if answer.status_code not in (200, 404) or "json" not in answer.headers.get("content-type", ""):
         raise InfrastructureError(
             f"{location.shown} does not answer like an MLflow server: {answer.status_code} {answer.reason}",
             remedy="check MLFLOW_TRACKING_URI; `plimsoll doctor` tries the connection",
         )
+
+
+def _credentials(environ: Mapping[str, str]) -> str:
+    """What is to be done about a name and a password, or a token, that were not taken."""
+    if environ.get(_USERNAME) and environ.get(_PASSWORD):
+        return f"{_USERNAME} and {_PASSWORD} are set: check both, and what that name may do there"
+    if environ.get(_TOKEN):
+        return f"{_TOKEN} is set: check it, and what it allows there"
+    return f"set {_USERNAME} and {_PASSWORD}, or {_TOKEN}"
 
 
 def _root_cause(error: BaseException) -> BaseException:
@@ -228,7 +239,12 @@ def _infrastructure(doing: str, location: Location, detail: str) -> Infrastructu
             f"{doing}: the tracking database was made by another version of MLflow",
             remedy=f"back it up, then run `mlflow db upgrade {location.shown}`, or use the version that made it",
         )
-    first = " ".join(detail.split())[:500] or "no message"
+    if "mlflow-artifacts URI" in detail:
+        return InfrastructureError(
+            f"{doing} ({location.shown}): it was logged through a server, which has the files",
+            remedy="start that server, and set MLFLOW_TRACKING_URI to it",
+        )
+    first = textwrap.shorten(detail, 500, placeholder=" …") or "no message"
     return InfrastructureError(
         f"{doing} ({location.shown}): {first}",
         remedy="check the tracking server or database; `plimsoll doctor` tries it",

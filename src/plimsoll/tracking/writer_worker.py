@@ -18,6 +18,7 @@ from plimsoll.config import ProjectSettings, TrackingPolicy, Workspace, environm
 from plimsoll.errors import InfrastructureError, PlimsollError
 from plimsoll.gates import with_baseline
 from plimsoll.runs.join import read_report
+from plimsoll.runs.plan import load_plan
 from plimsoll.stats.summary import summarise
 from plimsoll.tracking.attaching import attach, attach_verdict
 from plimsoll.tracking.contract import RegistryStore
@@ -97,6 +98,7 @@ class Writer:
             request.tags,
             judges=request.judges,
             prompts=request.prompts,
+            gate=load_plan(folder).gate,
             run=folder,
             cases=cases,
         )

@@ -138,3 +138,19 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """None where they were not counted."""
     not_applied: tuple[str, ...] = ()
     """With `--first`: the policy's rules that need a baseline, in words."""
+    baseline_run: str | None = None
+    """Where the baseline's answers are those of another run, that run; None where they were generated beside the
+    challenger's."""
+    baseline_target: str | None = None
+    """What that run calls it."""
+    unsealed: str | None = None
+    """Why it is no evidence, so that no promotion can rest on it; None where it is sealed."""
+    recorded: bool = False
+    """Over outputs of the cell cache alone: nobody was asked, and nothing is decided."""
+
+    @property
+    def baseline_words(self) -> str | None:
+        """The baseline as people say it: `champion`, `v2 of run 20261123-…`; None where there is none."""
+        if self.baseline_run is None:
+            return self.baseline
+        return f"{self.baseline_target} of run {self.baseline_run}"

@@ -26,6 +26,8 @@ from plimsoll.viewer.site import fill
 SOURCE = "view"
 LONGEST = 20_000
 """Characters of a comment or a reference answer."""
+_WISHED = ("metric", "kind", "low", "high", "labels", "sample", "spread", "blind", "seed", "target")
+"""Fields of the form that a wish is given in."""
 _PARTS = ("your label", "why", "what the answer should have been")
 _BETWEEN = "."
 
@@ -103,8 +105,13 @@ class Labelling:
         self._shelf, self._secret = shelf, secret
         self._store = LabelStore(shelf.desk.state)
 
-    def setup(self, run_id: str, query: Mapping[str, str]) -> str:
+    def setup(self, run_id: str, query: Mapping[str, str], *, problem: str = "") -> str:
         """What is to be labelled, and how.
+
+        Args:
+            run_id: The run's.
+            query: The case, where only its answers are meant; with a problem, all that was given.
+            problem: Why that could not be taken: it stands in the form again.
 
         Raises:
             Refused: the run's cases are held out.
@@ -122,6 +129,8 @@ class Labelling:
             targets=list(run.report.run.targets),
             given=[(plain(name), plain(who), amount) for (name, who), amount in sorted(counts.items())],
             case=query.get("case", ""),
+            sent={name: query.get(name, "") if problem else "" for name in _WISHED},
+            problem=problem,
         )
 
     def answer(

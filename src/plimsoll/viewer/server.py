@@ -177,7 +177,13 @@ class ViewServer:
 
     async def _answer(self, request: web.Request) -> web.Response:
         run, query = request.match_info["run"], _query(request)
-        return await self._page(lambda: self._labelling.answer(run, query, token=self._token))
+        try:
+            return await self._page(lambda: self._labelling.answer(run, query, token=self._token))
+        except Refused as refused:
+            if refused.status != 400:
+                raise
+            problem = _told(refused)
+            return _html(await self._off_loop(lambda: self._labelling.setup(run, query, problem=problem)), 400)
 
     async def _take(self, request: web.Request) -> web.Response:
         run, query = request.match_info["run"], _query(request)
@@ -189,7 +195,7 @@ class ViewServer:
         except Refused as refused:
             if refused.status != 400 and not isinstance(refused, Overtaken):
                 raise
-            problem = refused.message + (f": {refused.remedy}" if refused.remedy else "")
+            problem = _told(refused)
             again = {**query, "at": form.get("answer", "")}
             page = await self._off_loop(
                 lambda: self._labelling.answer(run, again, token=self._token, problem=problem, sent=form)
@@ -203,6 +209,10 @@ class ViewServer:
         if name not in STATIC:
             raise Refused(404, "there is no such file")
         return web.Response(body=static(name), content_type=STATIC[name][1], charset="utf-8")
+
+
+def _told(refused: Refused) -> str:
+    return refused.message + (f": {refused.remedy}" if refused.remedy else "")
 
 
 def _query(request: web.Request) -> Mapping[str, str]:

@@ -1,0 +1,318 @@
+"""A suite's night: champion and configured models over all cases with fresh samples, compared with the nights before.
+
+A night is a run whose plan says `nightly`; its figures are kept under `.plimsoll/nights`, and are made again from any
+such run, here or on the tracking server. Nights before tonight only inform: what can't be had of them is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from plimsoll.api.champions import entry_spec
+from plimsoll.api.fetching import fetch_run
+from plimsoll.api.git import subjects_between
+from plimsoll.api.noting import note_begun
+from plimsoll.api.options import RunOptions
+from plimsoll.api.prepare import Prepared, prepare
+from plimsoll.api.reporting import stored_run
+from plimsoll.api.results import Problem, SuiteRun, interruptible, publish
+from plimsoll.api.runs import RUNS, run_targets, select_targets
+from plimsoll.api.targets import TargetSpec
+from plimsoll.ci.alerts import post, slack_message
+from plimsoll.ci.flaky import flaky_cases
+from plimsoll.ci.moves import Rules, Watched, look
+from plimsoll.ci.night_report import SuiteNight
+from plimsoll.ci.nights import Night, night_of, one_a_day, save_night, saved_nights
+from plimsoll.config import Workspace, environment, read_yaml, substitute
+from plimsoll.config.nightly import accepted_path, read_accepted
+from plimsoll.config.promotion import CHAMPION
+from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, PlimsollError
+from plimsoll.models.network import http_session_settings
+from plimsoll.registry import TamperedError, champion
+from plimsoll.reports.text import count
+from plimsoll.runs.folders import is_complete, run_folders
+from plimsoll.runs.join import read_report
+from plimsoll.runs.observer import Observer
+from plimsoll.runs.plan import load_plan
+from plimsoll.tracking import MlflowWriter
+from plimsoll.tracking.run_search import Wanted
+from plimsoll.types import EvaluatorInfo, Part
+
+TRIGGER = "nightly"
+
+
+@dataclass(frozen=True, slots=True)
+class NightOptions:
+    """How a night is run."""
+
+    max_cost: float | None = None
+    """USD that this suite may still spend."""
+    track: bool = True
+    """Log to MLflow, ask the registry for the champion, and the server for nights that are not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A suite's night."""
+
+    night: SuiteNight
+    run: SuiteRun | None = None
+    cost: float = 0.0
+    """USD that this sitting took."""
+
+
+def nightly_suite(
+    workspace: Workspace, name: str, options: NightOptions, observer: Observer, writer: MlflowWriter
+) -> Ended:
+    """Run a suite's night, or go on with the one that began today, and compare it.
+
+    Args:
+        workspace: Where the suite lies.
+        name: Its name or path.
+        options: Budget, and whether the server is asked.
+        observer: Hears of each finished cell.
+        writer: Reads the registry and earlier runs, and logs.
+
+    Raises:
+        ConfigError: every mistake in the suite and its files.
+        InfrastructureError: the registry can't be read, or the disk refuses.
+        InterruptedRunError: Ctrl-C; the same command goes on.
+    """
+    prepared = prepare(workspace, name)
+    rules = _rules(prepared)
+    if options.track:
+        writer.start()
+    specs, notes = _who_runs(prepared, options, writer)
+    run = _ran(prepared, specs, options, observer, writer)
+    plan = load_plan(run.folder)
+    tonight = night_of(run.report, plan)
+    try:
+        save_night(workspace.state, tonight)
+    except OSError as error:
+        raise InfrastructureError(f"{workspace.state}: {error.strerror}", remedy="check space there") from error
+    earlier = _earlier(workspace, tonight, options, writer)
+    own = () if run.problem is None else ((run.problem.exit_code, _words(run, run.problem)),)
+    before = [night for night in one_a_day(list(earlier.nights.values())) if night.date < tonight.date]
+    found = compared(workspace, [*before, tonight][-workspace.settings.nightly.nights :], rules)
+    unlogged = run.logged.unsynced if run.logged else None
+    late = () if unlogged is None else (f"not everything is in MLflow, plimsoll sync logs it: {unlogged}",)
+    told = replace(
+        found,
+        problems=(*own, *earlier.problems, *found.problems),
+        notes=(*notes, *earlier.notes, *found.notes, *late),
+    )
+    return Ended(told, run, run.report.run.cost or 0.0)
+
+
+def _words(run: SuiteRun, problem: Problem) -> str:
+    """Why the night does not end as done, with what goes on with it."""
+    stopped = run.report.run.stopped
+    return problem.message if stopped is None else f"{stopped}; today a higher --max-cost goes on with the night"
+
+
+def compared(workspace: Workspace, nights: Sequence[Night], rules: Rules) -> SuiteNight:
+    """What is to be said of the last night, beside those before it.
+
+    Args:
+        workspace: Whose git history is asked for the commits between.
+        nights: Of one suite, oldest first, one a day.
+        rules: What is watched.
+    """
+    tonight = nights[-1]
+    watched = look(nights, rules)
+    commits = {
+        (one.target, one.metric.name): subjects_between(workspace.root, one.move.before.commit, one.move.first.commit)
+        for one in watched
+        if one.move is not None and one.move.before.commit and one.move.first.commit
+    }
+    return SuiteNight(
+        suite=tonight.suite,
+        tonight=tonight,
+        watched=watched,
+        flaky=flaky_cases(nights, rules.max_failed),
+        commits=commits,
+        problems=tuple(_untold(watched, tonight, rules)),
+    )
+
+
+def _untold(watched: Sequence[Watched], tonight: Night, rules: Rules) -> list[tuple[ExitCode, str]]:
+    """What keeps a target from being told of at all: nobody may take that for a quiet night."""
+    problems = []
+    for name, target in tonight.targets.items():
+        if not tonight.complete:
+            words = (
+                f"{name}: {target.failed:,} of {target.cells:,} cells have no answer yet, so tonight is not compared"
+            )
+            problems.append((ExitCode.INCONCLUSIVE, words))
+            continue
+        if target.cells and target.failed > rules.max_failed * target.cells:
+            words = f"{name}: {target.failed:,} of {target.cells:,} cells failed, so tonight is not compared"
+            problems.append((ExitCode.INFRASTRUCTURE, words))
+            continue
+        own = [one for one in watched if one.target == name]
+        if all(one.why for one in own):
+            why = own[0].why if own else "no metric that is watched has a value"
+            problems.append((ExitCode.INCONCLUSIVE, f"{name}: {why}"))
+    missing = [name for name in rules.metrics if name not in tonight.metrics]
+    if missing and len(missing) == len(rules.metrics):
+        problems.append(
+            (ExitCode.INCONCLUSIVE, f"no metric that is watched is one of this suite: {', '.join(missing)}")
+        )
+    return problems
+
+
+def _rules(prepared: Prepared) -> Rules:
+    policy = prepared.workspace.settings.nightly
+    path = prepared.workspace.root / accepted_path(prepared.suite.name)
+    accepted = read_accepted(read_yaml(path, prepared.workspace.shown(path))) if path.is_file() else {}
+    return Rules(policy.false_alarms, tuple(policy.metrics), prepared.suite.max_failed, accepted)
+
+
+def _who_runs(
+    prepared: Prepared, options: NightOptions, writer: MlflowWriter
+) -> tuple[dict[str, TargetSpec], tuple[str, ...]]:
+    """The champion where there is one, and the targets that are configured."""
+    asked = [name for name in prepared.workspace.settings.nightly.targets if name in prepared.targets]
+    gate = prepared.suite.gate
+    if not asked and gate is not None and gate.target is not None:
+        asked = [gate.target]
+    specs = select_targets(prepared, asked)
+    if not options.track:
+        return specs, ("the registry was not asked for a champion",)
+    store = writer.registry()
+    now = champion(store, prepared.suite.name, CHAMPION)
+    if now is None:
+        return specs, ("there is no champion yet",)
+    return {CHAMPION: entry_spec(CHAMPION, now.entry, prepared, store), **specs}, ()
+
+
+def _ran(
+    prepared: Prepared,
+    specs: dict[str, TargetSpec],
+    options: NightOptions,
+    observer: Observer,
+    writer: MlflowWriter,
+) -> SuiteRun:
+    """Tonight's run: the one of today where it goes on, or is complete; else a new one."""
+    running = RunOptions(fresh=True, sample=0, max_cost=options.max_cost, track=options.track, trigger=TRIGGER)
+    folder = _of_today(prepared, specs)
+    if folder is not None and is_complete(folder) and not any(read_report(folder).failed()):
+        return stored_run(prepared.workspace, folder.name)
+    ran = interruptible(
+        lambda told: run_targets(
+            prepared, specs, running, told, resumed=folder, began=partial(note_begun, prepared, specs, running)
+        ),
+        observer,
+        again=f"plimsoll nightly {prepared.suite.name}: today it goes on with this run",
+    )
+    return publish(prepared, ran, running, writer)
+
+
+def _of_today(prepared: Prepared, specs: Mapping[str, TargetSpec]) -> Path | None:
+    """The newest run that was begun as tonight's, of the very targets, cases and evaluators; None if there is none."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    for folder in run_folders(prepared.workspace.state / RUNS, prepared.suite.name):
+        plan = load_plan(folder)
+        if not plan.started.startswith(today):
+            return None
+        same = (
+            plan.trigger == TRIGGER
+            and {name: info.digest for name, info in plan.targets.items()}
+            == {name: spec.info.digest for name, spec in specs.items()}
+            and plan.dataset_digest == prepared.found.digest
+            and plan.repeats == prepared.suite.repeats
+            and _unjudged(plan.evaluators) == _unjudged(prepared.evaluators)
+        )
+        if same:
+            return folder
+    return None
+
+
+def _unjudged(evaluators: Mapping[str, EvaluatorInfo]) -> dict[str, str]:
+    """By digest, but for judges: which model they ask is known only when they run."""
+    return {
+        name: "" if any(metric.judged for metric in info.metrics) else info.digest for name, info in evaluators.items()
+    }
+
+
+@dataclass(slots=True)
+class _Earlier:
+    """Nights before tonight, and what there is to say of those that can't be had."""
+
+    nights: dict[str, Night] = field(default_factory=dict)
+    """By run."""
+    notes: list[str] = field(default_factory=list)
+    problems: list[tuple[ExitCode, str]] = field(default_factory=list)
+
+
+def _earlier(workspace: Workspace, tonight: Night, options: NightOptions, writer: MlflowWriter) -> _Earlier:
+    """The nights before tonight of the same branch: written down here, made from runs here, brought from the server."""
+    found, most = _Earlier(), workspace.settings.nightly.nights
+    found.nights = {night.run: night for night in saved_nights(workspace.state, tonight.suite)}
+    for folder in run_folders(workspace.state / RUNS, tonight.suite):
+        if len(found.nights) > most:
+            break
+        if folder.name not in found.nights:
+            _add(workspace, folder, found)
+    if options.track:
+        try:
+            _bring(workspace, tonight, writer, most, found)
+        except PlimsollError as error:
+            words = f"nights that only the tracking server has can't be read: {error.message}"
+            found.problems.append((ExitCode.INFRASTRUCTURE, words))
+    else:
+        found.notes.append("the tracking server was not asked for earlier nights")
+    found.nights.pop(tonight.run, None)
+    others = [run for run, night in found.nights.items() if night.branch != tonight.branch]
+    for run in others:
+        del found.nights[run]
+    if others:
+        found.notes.append(f"{count(len(others), 'night')} of other branches left out")
+    return found
+
+
+def _add(workspace: Workspace, folder: Path, found: _Earlier) -> None:
+    """Take in a run, if it is a night's."""
+    try:
+        plan = load_plan(folder)
+        if plan.trigger != TRIGGER or plan.part is Part.HELD_OUT:
+            return
+        night = night_of(read_report(folder), plan)
+        save_night(workspace.state, night)
+    except (ConfigError, OSError) as error:
+        found.notes.append(f"run {folder.name} is left out, it can't be read: {error}")
+        return
+    found.nights[night.run] = night
+
+
+def _bring(workspace: Workspace, tonight: Night, writer: MlflowWriter, most: int, found: _Earlier) -> None:
+    runs = writer.stored_runs()
+    there = runs.find(Wanted(by="tag", value=f"trigger={TRIGGER}", suite=tonight.suite))
+    for one in there[: most + 1]:
+        if one.state.run in found.nights or one.state.run == tonight.run:
+            continue
+        try:
+            folder = fetch_run(workspace, runs, one)
+        except TamperedError as error:
+            found.notes.append(f"left out: {error.message}")
+            continue
+        _add(workspace, folder, found)
+
+
+def tell_webhook(workspace: Workspace, nights: Sequence[SuiteNight]) -> None:
+    """Post what is new of a night to the project's webhook, where there is one and something is new.
+
+    Raises:
+        UsageError: the variable with its address is not set, or holds none.
+        InfrastructureError: it was not taken.
+    """
+    written = workspace.settings.nightly.webhook
+    if written is None or not any(night.news for night in nights):
+        return
+    environ = environment(workspace.root)
+    address = substitute(written, environ, "nightly.webhook")
+    post(address, slack_message(nights), http_session_settings(environ))

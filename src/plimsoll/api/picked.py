@@ -1,0 +1,209 @@
+"""A suite's cells that somebody picked, run on demand, and the gate's verdict over them: for a test runner.
+
+The plan is the suite's own, of its open cases; only what was picked of it is worked off, so that what was left out
+stays owed and the run never looks whole. Nothing is logged, nothing is sealed: no promotion can rest on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from plimsoll.api.ages import age_notes, with_ages
+from plimsoll.api.certificates import certificates_for, refuse_uncertified
+from plimsoll.api.circumstances import TESTS
+from plimsoll.api.grounding import grounding_of
+from plimsoll.api.loop import run_blocking
+from plimsoll.api.noting import note_begun
+from plimsoll.api.options import GateOptions, RunOptions
+from plimsoll.api.prepare import Prepared
+from plimsoll.api.quarantine import told_applied
+from plimsoll.api.questions import Question, policy_of
+from plimsoll.api.results import SuiteRun, write_up
+from plimsoll.api.runs import Ran, run_targets
+from plimsoll.api.sides import challenger_of, choose_sides
+from plimsoll.api.targets import TargetSpec
+from plimsoll.errors import ExitCode, UsageError
+from plimsoll.runs.engine import Job, Tally, execute
+from plimsoll.runs.join import read_report
+from plimsoll.runs.observer import Silent
+from plimsoll.runs.plan import load_plan
+from plimsoll.tracking import MlflowWriter
+from plimsoll.types import CellId, Decision, Verdict
+
+Pair: TypeAlias = tuple[str, str]
+"""A target's name and a case's id: all repeats of that cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picking:
+    """What is wanted of a suite."""
+
+    specs: Mapping[str, TargetSpec]
+    """The targets that run, by name."""
+    pairs: frozenset[Pair]
+    """Cells to work off."""
+    whole: frozenset[str] = frozenset()
+    """Targets of which every case is, whether among the pairs or not."""
+    options: RunOptions = field(default_factory=lambda: RunOptions(track=False, trigger=TESTS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """Works off what was picked of a plan; the rest stays owed."""
+
+    picking: Picking
+    looks: int = 0
+
+    async def work(self, job: Job, tally: Tally) -> None:
+        """As `execute`, of the cells that were picked."""
+        owed, done, repeats = job.owed or job.done.owes, job.done, range(max(1, job.plan.repeats))
+        wanted = {done.place(CellId(*pair, repeat)) for pair in self.picking.pairs for repeat in repeats}
+        for target in self.picking.whole:
+            wanted.update(done.of_target(target))
+        await execute(dataclasses.replace(job, owed=lambda place: place in wanted and owed(place)), tally)
+        if any(place not in wanted and not done.has_outcome(place) for place in range(done.size)):
+            # Its end must not say that all of the plan was done.
+            tally.stopped = tally.stopped or "only the cells that tests picked were run"
+
+
+def run_picked(prepared: Prepared, picking: Picking, *, resumed: Path | None = None) -> Ran:
+    """Run what was picked: concurrently, from the cache where it can be, as any run.
+
+    Args:
+        prepared: The suite.
+        picking: What of it.
+        resumed: The folder of an earlier such run: what of the picked cells has failed there, or is missing, is run
+            again, and all else stays; None begins one.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; what was finished is kept.
+        PlimsollError: nothing could be run; single cells fail without raising.
+    """
+    options = picking.options
+    began = partial(note_begun, prepared, picking.specs, options)
+    course = _Course(picking)
+    work = run_targets(prepared, picking.specs, options, Silent(), resumed=resumed, began=began, course=course)
+    return run_blocking(work)
+
+
+def reread(picking: Picking, folder: Path, given_up: Mapping[str, str]) -> Ran:
+    """A run that was picked by another process, or has gone on since.
+
+    Raises:
+        ConfigError: its files are missing or damaged.
+        UsageError: its targets are no longer those that are wanted here.
+    """
+    plan = load_plan(folder)
+    for name, spec in picking.specs.items():
+        if name not in plan.targets or plan.targets[name].digest != spec.info.digest:
+            raise UsageError(f"{name} is another one now than in run {folder.name}", remedy="run the tests again")
+    return Ran(folder, plan, read_report(folder), given_up, specs=picking.specs)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """A suite's gate as tests decide it: on the open cases, for no promotion."""
+
+    question: Question
+    options: RunOptions
+    """How what it decides over has to be run."""
+
+    @property
+    def specs(self) -> Mapping[str, TargetSpec]:
+        """What has to be run whole."""
+        return self.question.sides.specs
+
+
+def open_gate(prepared: Prepared, baseline: str | None = None) -> OpenGate:
+    """What a suite's gate compares.
+
+    Args:
+        prepared: The suite.
+        baseline: Over the policy's.
+
+    Raises:
+        ConfigError: a judge that the policy wants certified is not.
+        UsageError: there is no gate, or no such challenger, baseline or champion.
+        InfrastructureError: the registry that holds the champion can't be read.
+    """
+    asked = GateOptions(baseline=baseline, run=Picking({}, frozenset()).options)
+    policy, now = policy_of(prepared, asked), datetime.now(UTC)
+    if policy.target is None and len(prepared.targets) != 1:
+        raise UsageError(
+            f"which target of {prepared.suite.name} is the challenger?",
+            remedy=f"name it in {prepared.path.name}, as `target` under `gate`",
+            where=prepared.document.where(("gate",)),
+        )
+    challenger = challenger_of(prepared, policy, asked)
+    certificates = certificates_for(prepared.workspace, policy, now)
+    refuse_uncertified(prepared, policy, certificates)
+    with MlflowWriter(prepared.workspace) as server:
+        sides = choose_sides(prepared, policy, challenger, server, asked)
+        store = None if sides.entry is None else server.registry()
+        grounding = grounding_of(prepared, policy, sides, store, base=None, at=now)
+    question = Question(sides, policy, False, certificates, grounding)
+    return OpenGate(question, with_ages(asked.run, policy, prepared.evaluators))
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedGate:
+    """What a gate decided, and what it rests on."""
+
+    ran: Ran
+    run: SuiteRun
+    verdict: Verdict
+
+    @property
+    def broken(self) -> str | None:
+        """Why it has to be decided again whatever the verdict: the infrastructure failed; None where it did not."""
+        problem = self.run.problem
+        if problem is None or problem.exit_code is not ExitCode.INFRASTRUCTURE:
+            return None
+        return problem.message if self.ran.report.run.complete else why_missing(self.ran)
+
+    @property
+    def outcome(self) -> Decision:
+        """The verdict's; a run that did not end as done passes nothing."""
+        if self.run.problem is not None and self.verdict.outcome is Decision.PASS:
+            return Decision.INCONCLUSIVE
+        return self.verdict.outcome
+
+
+def why_missing(ran: Ran) -> str:
+    """Why a run has not every cell that was wanted of it."""
+    stopped, given_up = ran.report.run.stopped, sorted(set(ran.given_up.values()))
+    return "; ".join(given_up) or stopped or "not every cell was run: it was interrupted, or ended by a crash"
+
+
+def decide_picked(prepared: Prepared, gate: OpenGate, ran: Ran) -> DecidedGate:
+    """The verdict over a run, with the report of both in the run's folder; nothing is sealed.
+
+    Args:
+        prepared: The suite.
+        gate: What is decided.
+        ran: A run of all of its targets; what it lacks is inconclusive.
+    """
+    question = gate.question
+    certificates = dataclasses.replace(question.certificates, at=datetime.now(UTC))
+    question = dataclasses.replace(question, certificates=certificates)
+    ran = dataclasses.replace(ran, report=question.joined(ran.report))
+    verdict = question.decided(ran.report)
+    notes = (
+        *question.sides.notes,
+        *question.grounding.notes,
+        *told_applied(verdict.quarantine),
+        *age_notes(question.policy, ran, existing=False),
+        "decided by a test, on the cases that are not held out: no evidence for a promotion",
+    )
+    return DecidedGate(ran, write_up(prepared, ran, gate.options, verdicts=(verdict,), notes=notes), verdict)
+
+
+def write_picked(prepared: Prepared, picking: Picking, ran: Ran) -> SuiteRun:
+    """The run's report, in its folder."""
+    return write_up(prepared, ran, picking.options)

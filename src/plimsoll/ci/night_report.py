@@ -1,0 +1,200 @@
+"""What a night found, as people read it: on the terminal, as an issue's body, and in the same words everywhere."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from plimsoll.canonical import short
+from plimsoll.ci.flaky import Flaky
+from plimsoll.ci.moves import Cause, Move, Watched
+from plimsoll.ci.nights import Night
+from plimsoll.errors import ExitCode, first_that_applies
+from plimsoll.reports.markdown_text import escape, escape_line
+from plimsoll.reports.text import NOTHING, clip, count, interval, number, one_line
+
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDE = 30
+_COMMITS = 10
+_FLAKY = 20
+_ISSUE_LIMIT = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteNight:
+    """A suite's night, and all that is to be said of it."""
+
+    suite: str
+    tonight: Night | None = None
+    """None where nothing was measured."""
+    watched: tuple[Watched, ...] = ()
+    flaky: tuple[Flaky, ...] = ()
+    commits: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """(Target, metric) of a move → the commits between the last night before and the first after, newest first."""
+    problems: tuple[tuple[ExitCode, str], ...] = ()
+    """Why it was not measured, or can't be told."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def moves(self) -> tuple[tuple[Watched, Move], ...]:
+        """What moved, worst first."""
+        found = [(one, one.move) for one in self.watched if one.move is not None]
+        return tuple(sorted(found, key=lambda pair: (not pair[1].worse, pair[0].target, pair[0].metric.name)))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Fail where something moved for the worse; else, or above that, the problems'."""
+        codes = [code for code, _ in self.problems]
+        return first_that_applies([*codes, *(ExitCode.FAIL for _, move in self.moves if move.worse)])
+
+    @property
+    def news(self) -> bool:
+        """Whether somebody is to be told: a move that was not found the night before, or a problem."""
+        return any(move.new for _, move in self.moves) or bool(self.problems)
+
+    @property
+    def headline(self) -> str:
+        """In a line."""
+        worse = sum(move.worse for _, move in self.moves)
+        better = len(self.moves) - worse
+        parts = [
+            f"{count(amount, 'metric')} {word}" for amount, word in ((worse, "worse"), (better, "better")) if amount
+        ]
+        if self.problems:
+            parts.append(self.problems[0][1])
+        return "; ".join(parts) or "quiet: no metric moved"
+
+
+def move_words(one: Watched, move: Move) -> str:
+    """`champion exact_match 0.92 → 0.81 since 2026-11-14`, with the interval of the change."""
+    unit, split = one.metric.unit, move.split
+    means = f"{number(split.before, unit)} → {number(split.after, unit)}"
+    change = f"{number(split.change, unit, signed=True)}, 95% {interval(split.low, split.high, unit, signed=True)}"
+    return f"{one.target} {one.metric.name} {means} since {move.first.date} ({change}, {count(split.cases, 'case')})"
+
+
+def cause_words(move: Move) -> str:
+    """Where it comes from, in a sentence."""
+    alike = ""
+    if move.answers is not None:
+        across, usual = f"{move.answers.across:.0%}", f"{move.answers.usual:.0%}"
+        alike = f"{across} of the answers are the same as the night before, usually {usual}"
+    match move.cause:
+        case Cause.OURS:
+            return f"a change of ours: {move.why} that night"
+        case Cause.NEAR:
+            return f"perhaps a change of ours: {move.why}"
+        case Cause.PROVIDER:
+            return f"the provider's model changed: same digests, other answers ({move.why or alike})"
+        case Cause.JUDGE:
+            return f"the judge changed, not the answers: {alike}"
+        case Cause.UNKNOWN:
+            return "nothing of ours changed" + (f"; {alike}" if alike else "")
+
+
+def commit_words(move: Move) -> str:
+    """From which commit to which."""
+    was, now = move.before.commit, move.first.commit
+    if was is None or now is None:
+        return "the commits are not known"
+    dirty = ", with changes that were not committed" if move.first.dirty else ""
+    if was == now:
+        return f"the same commit, {short(now)}{dirty}"
+    return f"first commit {short(now)}, last before {short(was)}{dirty}"
+
+
+def sparkline(means: Sequence[float | None], most: int = _WIDE) -> str:
+    """The last values as bars between the least and the greatest; a blank where one is unknown."""
+    shown = list(means)[-most:]
+    known = [value for value in shown if value is not None]
+    if not known:
+        return ""
+    low, span = min(known), max(known) - min(known)
+    top = len(_BARS) - 1
+    return "".join(
+        " " if value is None else _BARS[top // 2 if not span else round((value - low) / span * top)] for value in shown
+    )
+
+
+def terminal_lines(found: SuiteNight) -> Iterator[tuple[str, str]]:
+    """Each line with its style; what is longer than a terminal is folded by it."""
+    style = {ExitCode.PASS: "green", ExitCode.FAIL: "bold red"}.get(found.exit_code, "yellow")
+    yield f"{found.suite}: {one_line(found.headline)}", style
+    if found.tonight is not None:
+        nights = max((len(one.nights) for one in found.watched), default=1)
+        commit = f", commit {short(found.tonight.commit)}" if found.tonight.commit else ""
+        yield f"  night of {found.tonight.date}, run {found.tonight.run}{commit}; {count(nights, 'night')} compared", ""
+    for one in found.watched:
+        yield from _trend(one)
+    for one, move in found.moves:
+        told = "WORSE" if move.worse else "better"
+        yield f"  {told}: {one_line(move_words(one, move))}", "bold red" if move.worse else "green"
+        yield f"    {one_line(cause_words(move))}", ""
+        yield f"    {commit_words(move)}", ""
+        for line in found.commits.get((one.target, one.metric.name), ())[:_COMMITS]:
+            yield f"      {one_line(line, 72)}", "dim"
+    for why, names in _untold(found.watched).items():
+        yield f"  {why}: {', '.join(names[:4])}{f' and {len(names) - 4} more' if len(names) > 4 else ''}", "yellow"
+    for one_flaky in found.flaky[:_FLAKY]:
+        yield f"  flaky: {one_line(one_flaky.case)}, {one_flaky.metric}: {one_line(one_flaky.reason)}", ""
+    for _, problem in found.problems:
+        yield f"  {one_line(problem)}", "yellow"
+    for note in found.notes:
+        yield f"  note: {one_line(note)}", "dim"
+
+
+def _trend(one: Watched) -> Iterator[tuple[str, str]]:
+    name = clip(f"{one.target} {one.metric.name}", 34)
+    last = number(one.means[-1], one.metric.unit) if one.means else NOTHING
+    yield f"  {name:<34} {sparkline(one.means):<{_WIDE}} {last}", ""
+
+
+def _untold(watched: Sequence[Watched]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in watched:
+        if one.why:
+            found.setdefault(one.why, []).append(f"{one.target} {one.metric.name}")
+    return found
+
+
+def issue_body(nights: Sequence[SuiteNight]) -> str:
+    """The body of an issue, in Markdown; safe against what cases, targets and messages are called."""
+    lines = list(itertools.chain.from_iterable(_issue(found) for found in nights))
+    text = "\n".join(lines).rstrip() + "\n"
+    if len(text) <= _ISSUE_LIMIT:
+        return text
+    return text[: text.rfind("\n", 0, _ISSUE_LIMIT - 100)] + "\n\nThe rest is too long for an issue.\n"
+
+
+def _issue(found: SuiteNight) -> Iterator[str]:
+    yield f"## {escape(found.suite)}: {escape(found.headline)}"
+    yield ""
+    if found.tonight is not None:
+        yield f"Night of {found.tonight.date}, run {escape(found.tonight.run)}."
+        yield ""
+    for _, problem in found.problems:
+        yield f"- {escape_line(problem)}"
+    for one, move in found.moves:
+        yield f"- **{'worse' if move.worse else 'better'}**: {escape(move_words(one, move))}"
+        yield f"  - {escape_line(cause_words(move))}"
+        yield f"  - {escape_line(commit_words(move))}"
+        for commit in found.commits.get((one.target, one.metric.name), ())[:_COMMITS]:
+            yield f"    - {escape_line(commit)}"
+    yield ""
+    yield "| target | metric | nights | trend | tonight |"
+    yield "|---|---|--:|---|--:|"
+    for one in found.watched:
+        last = number(one.means[-1], one.metric.unit) if one.means else NOTHING
+        cells = [escape(one.target), escape(one.metric.name), str(len(one.nights)), sparkline(one.means), escape(last)]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    for why, names in _untold(found.watched).items():
+        yield f"- {escape_line(why)}: {escape(', '.join(names))}"
+    left = dict.fromkeys(f"{one.target} {one.metric.name}: {words}" for one in found.watched for words in one.left_out)
+    yield from (f"- left out, {escape(words)}" for words in left)
+    yield from (
+        f"- flaky: {escape(one.case)}, {escape(one.metric)}: {escape(one.reason)}" for one in found.flaky[:_FLAKY]
+    )
+    yield from (f"- {escape_line(note)}" for note in found.notes)
+    yield ""

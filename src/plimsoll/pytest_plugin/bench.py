@@ -1,0 +1,224 @@
+"""One suite in one run of pytest: what was picked of it is run once, by whoever needs it first.
+
+With xdist every worker has the whole collection and runs a part of it. The first that comes to an item of the suite
+runs all that was picked, in whichever worker; the others wait at a lock and then read that run's folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+from msgspec import Struct
+
+from plimsoll.api.picked import (
+    DecidedGate,
+    OpenGate,
+    Pair,
+    Picking,
+    decide_picked,
+    open_gate,
+    reread,
+    run_picked,
+    write_picked,
+)
+from plimsoll.api.prepare import Prepared
+from plimsoll.api.runs import RUNS, Ran
+from plimsoll.canonical import digest, write_atomic
+from plimsoll.errors import PlimsollError
+from plimsoll.reports.cases import CaseRows
+from plimsoll.reports.model import CaseRow, Standing
+
+
+class BenchError(Exception):
+    """Nothing can be told of an item: the suite could not be run."""
+
+
+class _Told(Struct, frozen=True, kw_only=True):
+    """What one worker leaves for the others."""
+
+    run: str = ""
+    given_up: dict[str, str] = {}
+    trouble: str = ""
+    """Why there is no run."""
+
+
+class Bench:
+    """Runs a suite's cells for its items."""
+
+    def __init__(self, prepared: Prepared, cases: int, shared: Path | None, baseline: str | None) -> None:
+        """A suite of which nothing is picked yet.
+
+        Args:
+            prepared: The suite.
+            cases: How many are open to tests.
+            shared: The folder that this process shares with others of the same run of pytest; None where there are
+                none.
+            baseline: What the gate compares with, over its policy's.
+        """
+        self._prepared = prepared
+        self._cases = cases
+        self._baseline = baseline
+        self._files = None if shared is None else shared / digest(str(prepared.path)).rpartition(":")[2]
+        self._pairs: frozenset[Pair] = frozenset()
+        self._decides = False
+        self._gate: OpenGate | str | None = None
+        """The gate, or why there is none."""
+        self._ran: Ran | None = None
+        self._rows: CaseRows | None = None
+        self._trouble = ""
+        self.undecidable = ""
+        """Why the gate's item is skipped: something of what it would rest on was deselected."""
+
+    def pick(self, pairs: Sequence[Pair], *, gate: bool) -> None:
+        """What is to be run.
+
+        Args:
+            pairs: The cells with an item.
+            gate: Whether the gate has one.
+        """
+        self._pairs = frozenset(pairs)
+        counts = Counter(target for target, _ in self._pairs)
+        left = sum(self._cases - count for count in counts.values())
+        if gate and left:
+            self.undecidable = f"not decided: a gate rests on all cases, and {left} of them are not among these tests"
+        self._decides = gate and not left
+
+    def row(self, pair: Pair, *, again: bool) -> tuple[Ran, CaseRow]:
+        """What became of a cell.
+
+        Args:
+            pair: Which.
+            again: It was looked at before: what had failed of it is asked for once more.
+
+        Raises:
+            BenchError: the suite could not be run.
+        """
+        if again:
+            self._again(pair)
+        ran = self._run()
+        if self._rows is None:
+            self._rows = CaseRows(ran.report)
+        return ran, self._rows.row(place_of(ran, pair[1]))
+
+    def decide(self) -> DecidedGate:
+        """The gate's verdict, on the cells as they are by now.
+
+        Raises:
+            BenchError: the suite could not be run, or there is nothing to compare with.
+        """
+        gate = self._opened_gate()
+        if isinstance(gate, str):
+            raise BenchError(gate)
+        ran = self._run()
+        try:
+            with self._alone():
+                whole = Picking(gate.specs, frozenset(), options=gate.options)
+                ran = dataclasses.replace(reread(whole, ran.folder, ran.given_up), too_old=ran.too_old)
+                return decide_picked(self._prepared, gate, ran)
+        except PlimsollError as error:
+            raise BenchError(str(error)) from None
+
+    def _run(self) -> Ran:
+        if self._ran is None and not self._trouble:
+            with self._alone():
+                if not self._found():
+                    self._ask()
+        if self._ran is None:
+            raise BenchError(self._trouble)
+        return self._ran
+
+    def _again(self, pair: Pair) -> None:
+        with self._alone():
+            if self._ran is None:
+                self._ask()
+                return
+            try:
+                picking = self._picking()
+                self._take(reread(picking, self._ran.folder, self._ran.given_up))
+                if not self._is_broken(pair):
+                    return
+                one = dataclasses.replace(picking, pairs=frozenset({pair}), whole=frozenset())
+                self._take(run_picked(self._prepared, one, resumed=self._ran.folder))
+            except PlimsollError as error:
+                raise BenchError(str(error)) from None
+
+    def _is_broken(self, pair: Pair) -> bool:
+        assert self._ran is not None
+        row = CaseRows(self._ran.report).row(place_of(self._ran, pair[1]))
+        return any(answer.standing in (Standing.ERROR, Standing.NOT_RUN) for answer in row.of(pair[0]))
+
+    def _ask(self) -> None:
+        """Run all that was picked."""
+        self._trouble = ""
+        try:
+            picking = self._picking()
+            ran = run_picked(self._prepared, picking)
+            write_picked(self._prepared, picking, ran)
+            self._take(ran)
+            told = _Told(run=ran.folder.name, given_up=dict(ran.given_up))
+        except PlimsollError as error:
+            self._trouble = str(error)
+            told = _Told(trouble=self._trouble)
+        if self._files is not None:
+            write_atomic(self._files.with_suffix(".json"), msgspec.json.encode(told))
+
+    def _found(self) -> bool:
+        """Whether another worker has run it, or could not."""
+        if self._files is None or not self._files.with_suffix(".json").is_file():
+            return False
+        told = msgspec.json.decode(self._files.with_suffix(".json").read_bytes(), type=_Told)
+        self._trouble = told.trouble
+        if told.run:
+            folder = self._prepared.workspace.state / RUNS / told.run
+            try:
+                self._take(reread(self._own(), folder, told.given_up))
+            except PlimsollError as error:
+                self._trouble = str(error)
+        return True
+
+    def _take(self, ran: Ran) -> None:
+        self._ran, self._rows = ran, None
+
+    def _own(self) -> Picking:
+        """The cells with an item."""
+        targets = {target for target, _ in self._pairs}
+        specs = {name: spec for name, spec in self._prepared.targets.items() if name in targets}
+        return Picking(specs, self._pairs)
+
+    def _picking(self) -> Picking:
+        """The same with what the gate needs, where it is to decide."""
+        own, gate = self._own(), self._opened_gate() if self._decides else None
+        if not isinstance(gate, OpenGate):
+            return own
+        return Picking({**own.specs, **gate.specs}, own.pairs, frozenset(gate.specs), gate.options)
+
+    def _opened_gate(self) -> OpenGate | str:
+        if self._gate is None:
+            try:
+                self._gate = open_gate(self._prepared, self._baseline)
+            except PlimsollError as error:
+                # The cases can be run without it; the gate's item tells.
+                self._gate = str(error)
+        return self._gate
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._files is None:
+            yield
+            return
+        self._files.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._files.with_suffix(".lock")):
+            yield
+
+
+def place_of(ran: Ran, case: str) -> int:
+    """A case's place in the run's plan, from 0."""
+    place = ran.report.numbering()(case)
+    assert place is not None, "the plan is of all open cases"
+    return place

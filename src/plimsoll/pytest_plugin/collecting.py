@@ -1,0 +1,118 @@
+"""What collects suites: `suites/desk.yaml` → targets → cases, and the gate. Nothing is asked of a model here.
+
+The rest of Plimsoll is imported when the first suite is found: the process that starts xdist's workers finds none.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from plimsoll.config import Workspace
+    from plimsoll.pytest_plugin.items import CaseItem, GateItem, SuiteFile
+
+RUN = "plimsoll.run"
+"""The user property that names an item's run."""
+_SHARED = "plimsoll_shared"
+"""In what xdist gives its workers: the folder by which those of one test run share what was run."""
+
+
+class Suites:
+    """The hooks of a run of pytest that was asked to evaluate."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._made: Path | None = None
+        self._workspaces: dict[Path, Workspace | None] = {}
+        self._suites: list[SuiteFile] = []
+        given = getattr(config, "workerinput", {}).get(_SHARED)
+        self.shared = None if given is None else Path(given)
+        self._add_suites(config)
+
+    def _add_suites(self, config: pytest.Config) -> None:
+        """Where pytest looks at `testpaths`, the suites are among them."""
+        suites = config.rootpath / "suites"
+        if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or not suites.is_dir():
+            return
+        if not any(suites.is_relative_to((config.rootpath / arg).resolve()) for arg in config.args):
+            config.args.append(str(suites))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """xdist's, in the process that starts workers: the folder that they share."""
+        if self._made is None:
+            self._made = Path(tempfile.mkdtemp(prefix="plimsoll-pytest-"))
+        node.workerinput[_SHARED] = str(self._made)
+
+    def pytest_unconfigure(self) -> None:
+        """What the workers shared is of this run only."""
+        if self._made is not None:
+            shutil.rmtree(self._made, ignore_errors=True)
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
+        """A YAML file below a workspace's `suites/`."""
+        if file_path.suffix not in (".yaml", ".yml") or "suites" not in file_path.parts[:-1]:
+            return None
+        workspace = self._workspace(file_path.parent)
+        if workspace is None or not file_path.is_relative_to(workspace.root / "suites"):
+            return None
+        from plimsoll.pytest_plugin.items import SuiteFile
+
+        suite: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
+        suite.workspace, suite.shared = workspace, self.shared
+        self._suites.append(suite)
+        return suite
+
+    def _workspace(self, folder: Path) -> Workspace | None:
+        if folder not in self._workspaces:
+            from plimsoll.config import Workspace
+            from plimsoll.errors import PlimsollError
+
+            try:
+                self._workspaces[folder] = Workspace.find(folder)
+            except PlimsollError as error:
+                if error.where is not None:
+                    raise pytest.UsageError(str(error)) from None
+                self._workspaces[folder] = None
+        return self._workspaces[folder]
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Tests that use the fixture are `-m plimsoll` too."""
+        for item in items:
+            if "plimsoll" in getattr(item, "fixturenames", ()):
+                item.add_marker("plimsoll")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is left when all were deselected that are to be: nothing else is asked for."""
+        if not self._suites:
+            return
+        from plimsoll.pytest_plugin.items import CaseItem, GateItem
+
+        picked: dict[SuiteFile, list[CaseItem | GateItem]] = {}
+        for item in session.items:
+            if isinstance(item, CaseItem | GateItem):
+                picked.setdefault(item.suite, []).append(item)
+        for suite, items in picked.items():
+            cases = [item.pair for item in items if isinstance(item, CaseItem)]
+            suite.bench.pick(cases, gate=len(cases) < len(items))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Where the reports of the runs are."""
+        runs = dict(_runs(report for reports in terminalreporter.stats.values() for report in reports))
+        if runs:
+            terminalreporter.section("plimsoll")
+        for run, suite in sorted(runs.items()):
+            terminalreporter.write_line(f"{suite}: plimsoll report {run}")
+
+
+def _runs(reports: Iterable[Any]) -> Iterable[tuple[str, str]]:
+    for report in reports:
+        for name, value in getattr(report, "user_properties", ()):
+            if name == RUN:
+                suite = report.nodeid.split("::")[0]
+                yield value, suite

@@ -1,0 +1,7 @@
+"""The fixture."""
+
+from pathlib import Path
+
+
+class Evals:
+    def __init__(self, folder: Path) -> None: ...

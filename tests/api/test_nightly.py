@@ -1,0 +1,168 @@
+"""Nights over a real workspace, a model behind a socket, and a tracking store."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from tests.api.parts import SUITE, Desk, edit, write_workspace
+
+from plimsoll.api.nightly import Ended, NightOptions, nightly_suite
+from plimsoll.ci.moves import Cause
+from plimsoll.ci.nights import Night, save_night, saved_nights
+from plimsoll.config import Workspace
+from plimsoll.errors import ExitCode
+from plimsoll.runs.folders import run_folders
+from plimsoll.runs.observer import Silent
+from plimsoll.tracking import MlflowWriter
+
+LOCAL = NightOptions(track=False)
+
+
+def night(workspace: Workspace, options: NightOptions = LOCAL) -> Ended:
+    with MlflowWriter(workspace) as writer:
+        return nightly_suite(workspace, "desk", options, Silent(), writer)
+
+
+def before(workspace: Workspace, tonight: Night, nights: int) -> None:
+    """The same night on so many days before tonight."""
+    for ago in range(1, nights + 1):
+        started = (datetime.now(UTC) - timedelta(days=ago)).isoformat(timespec="seconds")
+        save_night(workspace.state, msgspec.structs.replace(tonight, started=started, run=f"{started[:10]}-desk"))
+
+
+def kept(workspace: Workspace) -> list[Night]:
+    return list(saved_nights(workspace.state, "desk"))
+
+
+def test_the_first_night_says_that_it_cannot_tell(workspace: Workspace, desk: Desk) -> None:
+    found = night(workspace)
+
+    assert found.night.exit_code is ExitCode.INCONCLUSIVE
+    assert "v1: too few nights to tell: 1 of 7" in found.night.headline
+    [written] = kept(workspace)
+    assert set(written.targets) == {"v1"}, "the gate's target"
+    assert written.targets["v1"].values["exact_match"] == [1.0] * 12
+    assert "answer 1" not in msgspec.json.encode(written).decode(), "a night holds no text of a model"
+    assert desk.requests == 12
+
+
+def test_the_same_day_nothing_is_paid_twice(workspace: Workspace, desk: Desk) -> None:
+    first = night(workspace)
+    again = night(workspace)
+
+    assert desk.requests == 12
+    assert again.night.tonight == first.night.tonight
+
+
+def test_a_night_goes_on_where_it_was_cut(workspace: Workspace, desk: Desk) -> None:
+    night(workspace)
+    [folder] = run_folders(workspace.state / "runs")
+    journal = folder / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    # As a kill leaves it: the beginning, and half a line.
+    journal.write_bytes(b"".join(lines[:9]) + lines[9][:20])
+    asked = desk.requests
+
+    found = night(workspace)
+
+    assert len(list(run_folders(workspace.state / "runs"))) == 1
+    assert desk.requests == asked, "what was paid is in the cache, under the night's own drawing"
+    assert found.night.tonight is not None
+    assert found.night.tonight.complete
+
+
+def test_a_silent_change_of_the_model_is_found_dated_and_told_from_ours(workspace: Workspace, desk: Desk) -> None:
+    good = night(workspace).night.tonight
+    assert good is not None
+    shutil.rmtree(workspace.state / "runs")
+    shutil.rmtree(workspace.state / "nights")
+    before(workspace, good, 10)
+    desk.wrong["one"] = set(range(9))
+
+    found = night(workspace).night
+
+    assert found.exit_code is ExitCode.FAIL
+    (one, move), *_ = found.moves
+    assert (one.target, one.metric.name, move.worse, move.new) == ("v1", "exact_match", True, True)
+    assert move.first.date == f"{datetime.now(UTC):%Y-%m-%d}"
+    assert move.cause is Cause.PROVIDER
+    assert move.answers is not None
+    assert (move.answers.usual, move.answers.across) == (1.0, 0.25)
+
+
+def test_the_same_drop_after_an_edit_of_the_prompt_is_ours(workspace: Workspace, desk: Desk) -> None:
+    good = night(workspace).night.tonight
+    assert good is not None
+    before(workspace, good, 10)
+    edit(workspace.root, "prompts/v1.jinja2", "one", "ten")
+    desk.wrong["ten"] = set(range(9))
+
+    found = night(workspace).night
+
+    [(_, move)] = found.moves
+    assert (move.cause, move.why) == (Cause.OURS, "v1 was changed")
+
+
+def test_a_drop_that_was_accepted_is_quiet(workspace: Workspace, desk: Desk) -> None:
+    good = night(workspace).night.tonight
+    assert good is not None
+    before(workspace, good, 10)
+    edit(workspace.root, "prompts/v1.jinja2", "one", "ten")
+    desk.wrong["ten"] = set(range(9))
+    path = workspace.root / "nightly" / "desk.yaml"
+    path.parent.mkdir()
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    path.write_text(
+        f"accepted:\n  - {{target: v1, metric: exact_match, since: {today}, reason: harder}}\n", encoding="utf-8"
+    )
+
+    found = night(workspace).night
+
+    assert not found.moves
+    assert found.exit_code is ExitCode.PASS, "the other metric can be told"
+
+
+def test_a_night_on_which_too_much_failed_is_no_quiet_night(workspace: Workspace, desk: Desk) -> None:
+    from plimsoll.testing import Reply
+
+    good = night(workspace).night.tonight
+    assert good is not None
+    before(workspace, good, 10)
+    shutil.rmtree(workspace.state / "runs")
+    desk.replies = dict.fromkeys(range(6), Reply(status=500))
+
+    found = night(workspace).night
+
+    assert found.exit_code is ExitCode.INFRASTRUCTURE
+    assert not found.moves
+
+
+def test_a_budget_that_ends_the_night_is_no_verdict(workspace: Workspace, desk: Desk) -> None:
+    priced = SUITE.replace("concurrency: 4}", "concurrency: 1, price: {input: 1000, output: 1000}, max_tokens: 5}")
+    write_workspace(workspace.root, priced)
+
+    found = night(workspace, NightOptions(max_cost=0.05, track=False))
+
+    assert 0 < desk.requests < 12
+    assert found.night.exit_code is ExitCode.INCONCLUSIVE
+    assert found.cost > 0
+
+
+@pytest.mark.mlflow
+@pytest.mark.long
+def test_another_machine_reads_the_nights_from_the_tracking_server(tracked: Workspace, desk: Desk) -> None:
+    first = night(tracked, NightOptions())
+    assert first.run is not None
+    assert first.run.logged is not None
+    shutil.rmtree(tracked.state / "nights")
+    there = tracked.state / "runs"
+    shutil.rmtree(there)
+
+    found = night(tracked, NightOptions())
+
+    assert found.run is not None
+    assert found.run.folder.name != first.run.folder.name, "nothing of it was on this disk"
+    assert {each.run for each in kept(tracked)} == {first.run.folder.name, found.run.folder.name}

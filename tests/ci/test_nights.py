@@ -1,0 +1,212 @@
+"""A month of nights: what moved is found, dated and explained; quiet months are quiet; what can't be told is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+from msgspec.structs import replace
+from tests.ci.simulated import START, month
+
+from plimsoll.ci.alerts import post, slack_message
+from plimsoll.ci.flaky import flaky_cases, quarantine_text
+from plimsoll.ci.moves import Cause, Rules, look
+from plimsoll.ci.night_report import SuiteNight, issue_body, sparkline, terminal_lines
+from plimsoll.ci.nights import Night, one_a_day
+from plimsoll.config import parse_yaml
+from plimsoll.config.quarantine import read_quarantine
+from plimsoll.errors import ConfigError, ExitCode, InfrastructureError
+from plimsoll.models.network import HttpSessionSettings
+
+DIRECT = HttpSessionSettings(proxies={})
+
+
+def told(nights: list[Night], rules: Rules | None = None) -> SuiteNight:
+    return SuiteNight("desk", nights[-1], look(nights, rules or Rules()))
+
+
+def alarms(nights: list[Night], first: int = 7) -> list[tuple[int, SuiteNight]]:
+    found = ((night, told(nights[: night + 1])) for night in range(first, len(nights)))
+    return [(night, one) for night, one in found if one.moves]
+
+
+def test_a_planted_drift_is_found_and_dated_and_only_it() -> None:
+    nights = month(1, drift=18)
+
+    (night, first), *later = alarms(nights)
+
+    assert 18 <= night <= 21
+    assert first.exit_code is ExitCode.FAIL
+    for _, one in [(night, first), *later]:
+        [(watched, move)] = one.moves
+        assert (watched.target, watched.metric.name, move.worse) == ("champion", "correct", True)
+    [(_, move)] = told(nights).moves
+    assert abs((date.fromisoformat(move.first.date) - START).days - 18) <= 1
+    assert [one.moves[0][1].new for _, one in [(night, first), *later]] == [True] + [False] * len(later)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_quiet_month_raises_no_alarm(seed: int) -> None:
+    assert not alarms(month(seed))
+
+
+def test_where_answers_never_vary_a_drop_is_found_the_first_night_and_one_case_is_none() -> None:
+    dropped, one_case = month(2, drift=20, drop=0.1, steady=True), month(2, drift=20, drop=0.002, steady=True)
+
+    (night, _), *_ = alarms(dropped)
+
+    assert night == 20
+    assert not alarms(one_case)
+
+
+def test_same_digests_and_other_answers_are_the_providers() -> None:
+    [(_, move)] = told(month(3, 25, drift=20, drop=0.2, steady=True)).moves
+
+    assert move.cause is Cause.PROVIDER
+    assert move.answers is not None
+    assert move.answers.usual == 1
+    assert move.answers.across < 0.9
+
+
+def test_a_change_of_ours_on_that_night_is_ours_and_one_nearby_may_be() -> None:
+    [(_, same)] = told(month(3, 25, drift=20, drop=0.2, steady=True, ours=20)).moves
+    [(_, near)] = told(month(3, 25, drift=20, drop=0.2, steady=True, ours=19)).moves
+
+    assert (same.cause, same.why) == (Cause.OURS, "another champion was promoted")
+    assert (near.cause, near.why) == (Cause.NEAR, "another champion was promoted on 2026-10-20")
+
+
+def test_nights_before_what_was_accepted_do_not_count() -> None:
+    nights = month(3, 29, drift=20, drop=0.2, steady=True)
+    since = Rules(accepted={("champion", "correct"): nights[20].date})
+
+    assert told(nights).exit_code is ExitCode.FAIL
+    assert told(nights, since).exit_code is ExitCode.PASS
+
+
+def test_another_evaluator_and_a_broken_night_are_left_out_and_told() -> None:
+    nights = month(4, 12)
+    nights[0] = replace(nights[0], evaluators={**nights[0].evaluators, "correct": "sha256:other"})
+    target = nights[5].targets["champion"]
+    nights[5] = replace(nights[5], targets={"champion": replace(target, failed=100)})
+
+    correct = look(nights, Rules())[0]
+
+    assert len(correct.nights) == 10
+    assert correct.left_out == ("1 nights on which another evaluator gave it", "1 nights on which too much failed")
+
+
+def test_a_case_with_other_content_is_another_case() -> None:
+    nights = month(4, 12)
+    nights[-1] = replace(nights[-1], contents=["y"] * 190 + ["x"] * 10)
+
+    assert "10 of at least" not in look(nights, Rules())[0].why
+    assert look([*nights[:-1], replace(nights[-1], contents=["y"] * 200)], Rules())[0].why.startswith("too few cases")
+
+
+def test_of_two_runs_of_a_day_the_newest_complete_one_counts() -> None:
+    first, second = month(1, 1)[0], replace(month(1, 1)[0], run="run-b", complete=False)
+    second = replace(second, started=first.started.replace("02:", "03:"))
+
+    assert one_a_day([second, first]) == (first,)
+    assert one_a_day([first, replace(second, complete=True)])[0].run == "run-b"
+
+
+def test_flaky_cases_are_proposed_and_refused_until_they_have_an_owner() -> None:
+    nights = month(5, 20, cases=40)
+
+    found = flaky_cases(nights, 0.05)
+    text = quarantine_text(found, date(2026, 10, 20))
+
+    assert found
+    assert all(one.flips >= 3 and 0 < one.passed < one.nights for one in found)
+    with pytest.raises(ConfigError, match="owner"):
+        read_quarantine(parse_yaml(text, "quarantine/desk.yaml"))
+    entries = read_quarantine(parse_yaml(text.replace('owner: ""', "owner: ada"), "quarantine/desk.yaml"))
+    assert [entry.case for entry in entries] == [one.case for one in found]
+    assert not flaky_cases(month(5, 25, drift=20, drop=0.3, steady=True), 0.05), "what began to fail is not flaky"
+
+
+def test_the_terminal_the_issue_and_the_message_say_the_same() -> None:
+    nights = [
+        replace(each, targets={"<b>@all": each.targets["champion"]})
+        for each in month(3, 21, drift=20, drop=0.2, steady=True)
+    ]
+    found = told(nights)
+
+    lines = [line for line, _ in terminal_lines(found)]
+    body, message = issue_body([found]), slack_message([found])
+
+    assert lines[0] == "desk: 1 metric worse"
+    assert any("since 2026-10-21" in line for line in lines)
+    assert all("since 2026-10-21" in text for text in (body, json.dumps(message)))
+    assert "<b>" not in MarkdownIt().render(body)
+    assert "&lt;b&gt;@all" in message["blocks"][1]["text"]["text"]
+    assert max(len(line) for line in lines if "█" in line) <= 80
+
+
+def test_a_trend_has_the_last_thirty_nights_and_a_blank_where_nothing_is_known() -> None:
+    assert sparkline([0.0, None, 1.0]) == "▁ █"
+    assert sparkline([0.5, 0.5]) == "▄▄"
+    assert len(sparkline([0.1] * 50)) == 30
+
+
+@contextmanager
+def hook(*statuses: int) -> Iterator[tuple[str, list[Any]]]:
+    """A webhook that answers with these statuses in turn, the last one from then on."""
+    received: list[Any] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(statuses[min(len(received), len(statuses)) - 1])
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/services/s3cret", received
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_message_is_posted_once_more_where_the_server_failed() -> None:
+    message = slack_message([told(month(3, 21, drift=20, drop=0.2, steady=True))])
+    with hook(500, 200) as (address, received):
+        post(address, message, DIRECT)
+
+    assert received == [message, message]
+    assert set(message) == {"text", "blocks"}
+
+
+@pytest.mark.parametrize("status", [302, 403, 500])
+def test_a_message_that_is_not_taken_is_told_without_the_address(status: int) -> None:
+    with hook(status) as (address, _), pytest.raises(InfrastructureError) as raised:
+        post(address, {"text": "x"}, DIRECT)
+
+    assert "s3cret" not in str(raised.value)
+    assert f"it answered {status}" in raised.value.message
+
+
+def test_a_webhook_that_is_not_there_is_told_without_the_address() -> None:
+    with hook(200) as (address, _):
+        gone = address
+    with pytest.raises(InfrastructureError) as raised:
+        post(gone, {"text": "x"}, DIRECT)
+
+    assert "s3cret" not in str(raised.value)
