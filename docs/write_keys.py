@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from plimsoll.config import ProjectSettings, Suite
+from plimsoll.config.nightly import AcceptedFile
 from plimsoll.config.quarantine import QuarantineFile
 from plimsoll.datasets import Card
 
@@ -34,6 +35,7 @@ def page() -> str:
     parts += _sections("A suite: `suites/NAME.yaml`", Suite)
     parts += _sections("A dataset's card: `NAME.card.yaml`", Card)
     parts += _sections("A suite's quarantine: `quarantine/NAME.yaml`", QuarantineFile)
+    parts += _sections("What was accepted of a suite's nights: `nightly/NAME.yaml`", AcceptedFile)
     parts += _sections("The project: `[tool.plimsoll]` in `pyproject.toml`", ProjectSettings)
     return "\n".join(parts)
 

@@ -154,3 +154,18 @@ def test_what_a_model_lacks_is_told_with_its_line_before_anything_is_sent(
         for key, name in (("base_url", "OPENAI_BASE_URL"), ("api_key", "DESK_KEY"))
     ]
     assert not (workspace.state / "runs").exists()
+
+
+def test_a_module_s_answer_is_another_once_a_package_that_it_imports_was_edited(workspace: Workspace):
+    suite = SUITE.split("targets:")[0] + "targets:\n  v1: {function: desk.answers:answer}\nevaluators: [exact_match]\n"
+    files = {
+        "desk/__init__.py": "",
+        "desk/answers.py": "from shared.words import WORD\n\ndef answer(question):\n    return WORD\n",
+        "shared/__init__.py": "",
+        "shared/words.py": "WORD = 'answer 0'\n",
+    }
+    write_workspace(workspace.root, suite, files)
+    write_cases(workspace.root, cases(1))
+    assert run(workspace).summary.targets["v1"].metrics["exact_match"].mean == 1
+    (workspace.root / "shared/words.py").write_text("WORD = 'nothing'\n", encoding="utf-8")
+    assert run(workspace).summary.targets["v1"].metrics["exact_match"].mean == 0

@@ -9,7 +9,6 @@ import plimsoll
 from plimsoll.testing import ScriptedEndpoint
 
 __all__ = ["bed", "desk", "endpoint", "warm"]
-pytest_plugins = ("pytester",)
 
 
 @pytest.fixture(scope="session")

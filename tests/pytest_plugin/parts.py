@@ -10,7 +10,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests.api.parts import SUITE
 
-ABSOLUTE = SUITE[: SUITE.index("    - {metric: exact_match, not_worse")].replace("target: v1", "target: v1\n  baseline: none")
+ABSOLUTE = SUITE[: SUITE.index("    - {metric: exact_match, not_worse")].replace(
+    "target: v1", "target: v1\n  baseline: none"
+)
 """Its gate compares with nothing, so that no registry is asked."""
 RELATIVE = SUITE.replace("target: v1", "target: v2\n  baseline: v1")
 NO_GATE = SUITE[: SUITE.index("gate:")]

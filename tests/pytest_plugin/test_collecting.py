@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 from tests.api.parts import Desk, cases, edit, write_cases
@@ -32,6 +33,11 @@ def test_the_plugin_imports_nothing_of_plimsoll_but_itself() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == str(["plimsoll", "plimsoll.pytest_plugin", "plimsoll.version"])
+
+
+def test_pytest_finds_the_plugin_by_itself() -> None:
+    (found,) = entry_points(group="pytest11", name="plimsoll")
+    assert found.load().__name__ == "plimsoll.pytest_plugin"
 
 
 def test_items_are_targets_and_cases_by_their_ids_and_one_gate(bed: Bed, desk: Desk) -> None:

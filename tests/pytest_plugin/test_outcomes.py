@@ -50,7 +50,7 @@ def test_the_condition_of_a_case_is_told(bed: Bed, desk: Desk) -> None:
     suite(bed, NO_GATE.replace("- short", "- token_f1: {pass_if: '>= 0.5'}"))
     desk.wrong = {"one": {7}}
     result = bed.outcomes("-k", "v1 and c7", failed=1)
-    result.stdout.fnmatch_lines(["score      token_f1: 0.00, does not pass (pass_if: >= 0.5)*"])
+    result.stdout.fnmatch_lines(["score      token_f1: 0, does not pass (pass_if: >= 0.5)*"])
 
 
 def test_where_nothing_could_fail_nothing_passes(bed: Bed) -> None:
@@ -128,7 +128,9 @@ def test_a_baseline_that_is_missing_is_the_gate_s_error_alone(bed: Bed) -> None:
 def test_a_gate_without_a_challenger_says_where_to_name_it(bed: Bed) -> None:
     edit(bed.root, "suites/desk.yaml", "  target: v1\n", "")
     result = bed.outcomes("-k", "gate", errors=1, deselected=24)
-    result.stdout.fnmatch_lines(["suites/desk.yaml:11: which target of desk is the challenger? (name it in desk.yaml,*"])
+    result.stdout.fnmatch_lines(
+        ["suites/desk.yaml:11: which target of desk is the challenger? (name it in desk.yaml,*"]
+    )
 
 
 def test_a_gate_of_tests_seals_nothing(bed: Bed) -> None:

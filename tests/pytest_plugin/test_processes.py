@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from tests.api.parts import Desk
@@ -68,13 +69,14 @@ def test_a_gate_decides_on_what_was_mended(bed: Bed, desk: Desk) -> None:
     assert desk.requests == 13
 
 
-class Flaky(dict):
+class Flaky(dict[int, Any]):
     """Replies that change from one request to the next; the last stays."""
 
     def get(self, number, default=None):
         return next(self[number], default) if number in self else default
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_run_and_what_was_answered_is_not_asked_again(bed: Bed, desk: Desk) -> None:
     suite(bed, NO_GATE)
     desk.delay = 0.1

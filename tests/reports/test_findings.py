@@ -158,19 +158,14 @@ def test_no_text_ends_its_command_or_begins_another(forge):
     hostile = Review(bad, ExitCode.USAGE, problems=(Problem(bad, bad, Place("a,b;c]:d\n.yaml", 1)),))
     [line] = render_annotations([hostile], forge).split("\n")[:-1]
     assert "\r" not in line
-    if forge is Forge.GITHUB:
-        command, properties, _ = re.fullmatch(r"::(\w+) (.*?)::(.*)", line).groups()
-        assert command == "error"
-        assert [part.split("=")[0] for part in properties.split(",")] == ["file", "line", "title"]
-        assert "%0A%3A%3Aerror" in properties or ":: " not in properties
-    else:
-        properties = re.fullmatch(r"##vso\[task\.logissue ([^]]*)\].*", line)[1]
-        assert [part.split("=")[0] for part in properties.split(";")[:-1]] == [
-            "type",
-            "sourcepath",
-            "linenumber",
-            "code",
-        ]
+    pattern, between, names = {
+        # A property holds neither a colon nor a comma, or a semicolon nor a bracket.
+        Forge.GITHUB: (r"::error ([^:]*)::.*", ",", ["file", "line", "title"]),
+        Forge.AZURE: (r"##vso\[task\.logissue ([^]]*);\].*", ";", ["type", "sourcepath", "linenumber", "code"]),
+    }[forge]
+    command = re.fullmatch(pattern, line)
+    assert command is not None
+    assert [part.split("=")[0] for part in command[1].split(between)] == names
 
 
 def test_where_nothing_stands_in_the_way_nothing_is_printed(whole):

@@ -215,8 +215,8 @@ def test_several_suites_are_one_document_that_strict_readers_take(report):
 def test_what_went_wrong_stands_in_the_content_too_where_gitlab_looks(report):
     root = ET.fromstring(render_tests(reviews(report)).encode())
     for problem in (one for tag in ("failure", "error", "skipped") for one in root.iter(tag)):
-        assert problem.text.startswith(problem.attrib["message"].rstrip())
-    assert "suites/router.yaml:7" in root.find("testsuite[@name='router.run']/testcase/error").text
+        assert (problem.text or "").startswith(problem.attrib["message"].rstrip())
+    assert "suites/router.yaml:7" in (root.findtext("testsuite[@name='router.run']/testcase/error") or "")
 
 
 def test_names_are_unique_for_readers_that_take_the_first_of_equal_ones(report):
@@ -227,4 +227,4 @@ def test_names_are_unique_for_readers_that_take_the_first_of_equal_ones(report):
 def test_no_suite_at_all_is_one_skipped_test():
     root = ET.fromstring(render_tests([]).encode())
     assert results(root, "plimsoll") == {"affected": "skipped"}
-    assert root.find(".//skipped").attrib["message"] == UNAFFECTED
+    assert [one.attrib["message"] for one in root.iter("skipped")] == [UNAFFECTED]

@@ -12,27 +12,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plimsoll import canonical
 from plimsoll.api.loop import run_blocking
+from plimsoll.api.small import run_small
 from plimsoll.config import Document, environment
-from plimsoll.datasets import Dataset, Split, from_frame, from_rows, open_dataset, select
+from plimsoll.datasets import Dataset, Split, from_frame, from_rows, open_dataset
 from plimsoll.errors import UsageError
-from plimsoll.evaluators import BuildContext, build_evaluators, discover, evaluator_info, left_out
-from plimsoll.evaluators.traits import closing
-from plimsoll.runs.aggregates import aggregate_scores
-from plimsoll.runs.cache import CellCache
-from plimsoll.runs.cases import StoredCases
-from plimsoll.runs.engine import Job, Scorer, Tally, execute
-from plimsoll.runs.folders import new_run_id
-from plimsoll.runs.index import index_journal
-from plimsoll.runs.join import held, read_report
-from plimsoll.runs.journal import EndLine, Journal
-from plimsoll.runs.observer import Silent
-from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, Plan, save_plan
+from plimsoll.evaluators import BuildContext, build_evaluators, discover
 from plimsoll.runs.scrubbing import Scrub
 from plimsoll.stats import Summary, summarise
 from plimsoll.targets.function import CallableTarget
@@ -164,44 +153,15 @@ async def _run(
     repeats: int,
     folder: Path,
 ) -> Report:
-    found = dataset.check()
-    chosen = select(dataset, found, split=split)
     context = BuildContext(root=Path.cwd())
     built = build_evaluators(entries, discover(context.root), context, Document("evaluators", list(entries)), ())
-    scorers = [Scorer(evaluator, left_out(evaluator, (case.id for case in chosen), seed=0)) for evaluator in built]
-    now = datetime.now(UTC)
-    plan = Plan(
-        run=new_run_id("evaluate", now),
-        suite="evaluate",
-        started=now.isoformat(timespec="seconds"),
-        settings={},
-        dataset=found.name,
-        dataset_digest=found.digest,
-        cases=len(chosen),
-        cases_digest=chosen.digest,
-        part=chosen.part,
-        targets={name: target.info for name, target in targets.items()},
-        evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in built},
+    return await run_small(
+        dataset,
+        targets,
+        built,
+        folder=folder,
+        cache=folder / "cache.db",
+        scrub=Scrub(environment(None)),
+        split=split,
         repeats=repeats,
     )
-    run = folder / plan.run
-    save_plan(plan, chosen, run)
-    cases, tally = StoredCases(run / CASES_FILE), Tally()
-    with Journal(run) as journal, CellCache(folder / "cache.db") as cache:
-        job = Job(
-            plan=plan,
-            cases=cases,
-            targets=targets,
-            scorers=scorers,
-            transforms={name: lambda output: output for name in targets},
-            journal=journal,
-            cache=cache,
-            observer=Silent(),
-            done=index_journal(run / JOURNAL_FILE, plan, cases),
-            scrub=Scrub(environment(None)),
-        )
-        async with closing(built):
-            await execute(job, tally)
-            await aggregate_scores(job, cases)
-        journal.append(EndLine(seconds=0.0, requests=tally.requests, complete=tally.complete))
-    return held(read_report(run))

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from plimsoll import canonical
+from plimsoll.api.importing import Imports
 from plimsoll.config import ModelSettings, Suite, TargetSettings, substitute
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.models.contract import ChatModel
@@ -194,7 +195,9 @@ def _files(settings: TargetSettings, root: Path, prompt: Prompt | None) -> tuple
     if settings.flow is not None:
         return flow_files(root / settings.flow)
     if settings.function is not None:
-        return source_files(settings.function, root)
+        code = source_files(settings.function, root)
+        # It may import another package of the workspace, which is part of what answers.
+        return tuple(sorted({*code, *(path for path, _ in Imports(root).reached(code))}))
     if settings.recorded is not None:
         return (root / settings.recorded,)
     return ()

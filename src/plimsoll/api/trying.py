@@ -58,11 +58,17 @@ def try_prompt(
     if not send:
         return Tried(messages=messages, reply=None)
     # Somebody waits: what a second request does not mend is told at once.
-    settings = _model(prompt, model, base_url).model_copy(update={"retries": 1})
+    settings = model_for(prompt, model, base_url).model_copy(update={"retries": 1})
     return Tried(messages=messages, reply=run_blocking(_ask(prompt, messages, settings)))
 
 
-def _model(prompt: Prompt, model: str | None, base_url: str | None) -> ModelSettings:
+def model_for(prompt: Prompt, model: str | None, base_url: str | None) -> ModelSettings:
+    """The model to ask with a prompt: what the caller names, else the prompt's own.
+
+    Raises:
+        UsageError: there is none.
+        ConfigError: the prompt's own is wrong.
+    """
     if model == "embedded":
         return ModelSettings(provider="embedded")
     if model is not None or base_url is not None:

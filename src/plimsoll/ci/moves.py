@@ -53,7 +53,7 @@ class Move:
     """The first night after."""
     worse: bool
     new: bool
-    """It was not found the night before."""
+    """It was not found on a night before."""
     cause: Cause
     why: str
     """What of ours changed, and when; else what the endpoint calls its model now, where that is another name."""
@@ -103,13 +103,7 @@ def look(nights: Sequence[Night], rules: Rules) -> tuple[Watched, ...]:
         if has_values(tonight, target, metric)
     ]
     found = find_moves([series for _, series in every], rules.error)
-    # Found last night too, with what was known then: no state is kept for it.
-    earlier = find_moves([_without_last(series) for _, series in every], rules.error)
-    return tuple(_with_move(one, moved, before) for (one, _), moved, before in zip(every, found, earlier, strict=True))
-
-
-def _without_last(series: NightSeries) -> NightSeries:
-    return NightSeries(series.values[:-1], series.weights, series.groups, series.span)
+    return tuple(_with_move(one, moved) for (one, _), moved in zip(every, found, strict=True))
 
 
 def _series(nights: Sequence[Night], target: str, metric: Metric, rules: Rules) -> tuple[Watched, NightSeries]:
@@ -156,16 +150,14 @@ def _mean(values: Sequence[float | None], weights: Sequence[float]) -> float | N
     return sum(v * w for v, w in there) / sum(w for _, w in there) if there else None
 
 
-def _with_move(one: Watched, moved: Moved, earlier: Moved) -> Watched:
+def _with_move(one: Watched, moved: Moved) -> Watched:
     split = moved.split
     if split is None or not moved.moved:
         return Watched(one.target, one.metric, one.means, one.nights, one.left_out, why=moved.why)
     before, first = one.nights[split.first - 1], one.nights[split.first]
-    known = earlier.split
     worse = (split.change < 0) == (one.metric.direction is Direction.HIGHER)
-    same = earlier.moved and known is not None and (known.change < 0) == (split.change < 0)
     cause, why, answers = _cause(one, split.first)
-    move = Move(split, before, first, worse=worse, new=not same, cause=cause, why=why, answers=answers)
+    move = Move(split, before, first, worse=worse, new=moved.new, cause=cause, why=why, answers=answers)
     return Watched(one.target, one.metric, one.means, one.nights, one.left_out, move)
 
 

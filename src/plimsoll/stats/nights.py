@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from plimsoll.stats.estimate import Estimate, t_quantile
 from plimsoll.stats.means import Range, mean_interval, p_above
-from plimsoll.stats.multiplicity import holm
 
 if TYPE_CHECKING:
     from typing import Any
@@ -95,6 +94,9 @@ class Moved:
     split: Split | None
     """None where there are too few nights or cases to tell."""
     moved: bool = False
+    """It was found tonight, or on a night since the change, and still stands out."""
+    new: bool = False
+    """It was not found on any night before."""
     why: str = ""
     """Why it can't be told."""
 
@@ -104,21 +106,33 @@ def find_moves(series: Sequence[NightSeries], error: float = 0.05) -> tuple[Move
 
     Args:
         series: All that are watched together, tonight's values last.
-        error: The chance that any of them is found to have moved within `HORIZON` nights in which none did. Each
-            night spends its share of it (Bonferroni over nights, Holm over series, Bonferroni over splits).
+        error: The chance that any of them is found to have moved within `HORIZON` nights in which none did. It is
+            shared out evenly over nights, series and splits (Bonferroni).
 
     Returns:
         One for each, in their order.
     """
-    splits = [widest_split(one) for one in series]
-    told = [split if isinstance(split, Split) else None for split in splits]
-    adjusted = holm([1.0 if split is None else split.p for split in told]) if told else ()
-    return tuple(
-        Moved(None, why=str(split))
-        if not isinstance(split, Split)
-        else Moved(split, moved=p <= error / HORIZON and split.p_cases is not None and split.p_cases <= _CASES_ERROR)
-        for split, p in zip(splits, adjusted, strict=True)
+    return tuple(_moved(one, error / HORIZON / len(series)) for one in series)
+
+
+def _moved(series: NightSeries, error: float) -> Moved:
+    split = widest_split(series)
+    if isinstance(split, str):
+        return Moved(None, why=split)
+    if split.p_cases is None:
+        return Moved(split)
+    found, nights = _is_found(split, error), len(series.values)
+    # What was found does not go away because a later night hides it for once.
+    earlier = any(
+        _is_found(before, error) and (before.change < 0) == (split.change < 0)
+        for until in range(max(LEAST_NIGHTS, split.first + 1), nights)
+        if isinstance(before := widest_split(replace(series, values=series.values[:until])), Split)
     )
+    return Moved(split, moved=found or earlier, new=found and not earlier)
+
+
+def _is_found(split: Split, error: float) -> bool:
+    return split.p <= error and split.p_cases is not None and split.p_cases <= _CASES_ERROR
 
 
 def widest_split(series: NightSeries) -> Split | str:

@@ -1,0 +1,120 @@
+"""The fixture, for people who write their evaluations as ordinary tests."""
+
+from __future__ import annotations
+
+import pytest
+from tests.api.parts import Desk, edit
+from tests.pytest_plugin.parts import Bed
+
+from plimsoll.testing import Reply
+
+PROMPTY = """\
+---
+name: own
+model:
+  api: chat
+  configuration: {type: openai, model: scripted, base_url: "${env:OPENAI_BASE_URL}", api_key: "${env:KEY}"}
+inputs:
+  question: {type: string}
+---
+user:
+one {{question}}
+"""
+
+
+def test_a_test_asks_a_target_of_a_suite_and_scores_its_answer(bed: Bed, desk: Desk) -> None:
+    bed.pytester.makepyfile(
+        test_refund="""
+        def test_refund(plimsoll):
+            answer = plimsoll.ask("desk:v1", question="question 3")
+            assert answer.text == "answer 3"
+            score = plimsoll.score("contains", answer, expected="answer 3")
+            assert score.passed
+            assert plimsoll.score("desk:short", answer).value is True
+            assert plimsoll.score({"token_f1": {"pass_if": ">= 0.9"}}, "answer 4", expected="answer 3").passed is False
+            assert [*plimsoll.scores("exact_match", answer, expected="other")] == ["exact_match"]
+        """
+    )
+    bed.outcomes("test_refund.py", passed=1)
+    # Once more it comes from the cache, and so it does in the suite.
+    bed.run("--plimsoll", "-k", "refund or (v1 and c3)").assert_outcomes(passed=2, deselected=24)
+    assert desk.requests == 1
+
+
+def test_a_test_asks_a_prompt_by_its_path_with_a_model_of_its_own(
+    bed: Bed, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "k")
+    (bed.root / "prompts" / "own.prompty").write_text(PROMPTY, encoding="utf-8")
+    bed.pytester.makepyfile(
+        """
+        def test_own(plimsoll):
+            assert plimsoll.ask("prompts/own.prompty", {"question": "question 1"}).text == "answer 1"
+
+        def test_named(plimsoll):
+            answer = plimsoll.ask("prompts/v2.jinja2", question="question 2", model="other")
+            assert answer.text == "answer 2"
+        """
+    )
+    bed.run("--plimsoll", "-k", "own or named").assert_outcomes(passed=2, deselected=25)
+    assert dict(desk.models) == {"scripted": 1, "other": 1}
+
+
+def test_an_answer_that_is_missing_fails_the_test_and_points_at_its_line(bed: Bed, desk: Desk) -> None:
+    desk.replies = {1: Reply(status=500, body="boom")}
+    bed.pytester.makepyfile(
+        test_it="""
+        def test_down(plimsoll):
+            plimsoll.ask("desk:v1", question="question 1")
+
+        def test_none(plimsoll):
+            plimsoll.ask("desk:v9", question="question 1")
+
+        def test_unscored(plimsoll):
+            assert plimsoll.score("contains", "text").passed
+
+        def test_unknown(plimsoll):
+            assert plimsoll.score("containz", "text").passed
+        """
+    )
+    result = bed.outcomes("test_it.py", failed=4)
+    result.stdout.fnmatch_lines(
+        [
+            "E * desk:v1 gives no answer: server: * answered 500: boom *",
+            "test_it.py:2: Failed",
+            "E * desk:v9 can't be asked: suite desk has no target 'v9' *",
+            "E * contains has no value: *expected*",
+            "E * containz can't score: *did you mean 'contains'*",
+        ]
+    )
+    assert "asking.py" not in result.stdout.str()
+
+
+def test_without_the_flag_such_a_test_is_skipped(bed: Bed, desk: Desk) -> None:
+    bed.pytester.makepyfile(
+        test_it="""
+        def test_asks(plimsoll):
+            plimsoll.ask("desk:v1", question="question 1")
+        """
+    )
+    result = bed.run("-rs", "test_it.py")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED * asks models: pytest --plimsoll"])
+    assert desk.requests == 0
+
+
+def test_it_is_among_what_the_marker_selects(bed: Bed) -> None:
+    bed.pytester.makepyfile(test_it="def test_a(plimsoll): pass\ndef test_b(): pass")
+    bed.run("--plimsoll", "-m", "plimsoll", "test_it.py").assert_outcomes(passed=1, deselected=1)
+
+
+def test_a_judge_of_a_suite_asks_the_suite_s_model(bed: Bed, desk: Desk) -> None:
+    judge = "- judge: {prompt: evaluators/good.prompty, name: good, model: main}"
+    edit(bed.root, "suites/desk.yaml", "- short", f"- short\n  {judge}")
+    (bed.root / "evaluators" / "good.prompty").write_text(
+        "---\ninputs: {output: {type: string}}\n---\nuser:\nHow good is this? {{output}}\n", encoding="utf-8"
+    )
+    bed.pytester.makepyfile(
+        test_it="def test_good(plimsoll):\n    assert plimsoll.score('desk:good', 'text').value == 4"
+    )
+    bed.outcomes("test_it.py", passed=1)
