@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from plimsoll.api.commenting import Asked, Did, Posted, post_comment, read_comment
+from plimsoll.ci.forges import TOKENS
 from plimsoll.ci.rest import PassingError, RefusedError
+from plimsoll.config.secrets import secrets_of
 from plimsoll.errors import ExitCode, UsageError
 from plimsoll.reports.markdown import carries, marker
 from plimsoll.testing.forge import OURS, TOKEN, LoopbackForge
@@ -147,6 +149,10 @@ def test_no_token_is_in_what_is_told(forge: LoopbackForge, name: str):
 def test_no_token_is_posted(forge: LoopbackForge, name: str):
     post(job(forge, name), f"{TEXT}\nan error of the provider: {TOKEN}\n")
     assert TOKEN not in bodies(forge)[0]
+
+
+def test_the_tokens_of_forges_are_secrets_by_their_names():
+    assert set(secrets_of(dict.fromkeys(TOKENS, TOKEN))) == set(TOKENS)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 from tests.api.parts import SUITE, Desk, edit, write_workspace
+from tests.api.test_gating import gate, without_registry
 
+from plimsoll.api import promote_suite
 from plimsoll.api.nightly import Ended, NightOptions, nightly_suite
 from plimsoll.ci.moves import Cause
 from plimsoll.ci.nights import Night, save_night, saved_nights
@@ -153,9 +155,16 @@ def test_a_budget_that_ends_the_night_is_no_verdict(workspace: Workspace, desk: 
 
 @pytest.mark.mlflow
 @pytest.mark.long
-def test_another_machine_reads_the_nights_from_the_tracking_server(tracked: Workspace, desk: Desk) -> None:
+def test_the_champion_runs_too_and_another_machine_reads_the_nights_from_the_tracking_server(
+    tracked: Workspace, desk: Desk
+) -> None:
+    without_registry(tracked)
+    gate(tracked)
+    promote_suite(tracked, "desk", who="somebody")
+
     first = night(tracked, NightOptions())
     assert first.run is not None
+    assert set(first.run.report.run.targets) == {"champion", "v1"}
     assert first.run.logged is not None
     shutil.rmtree(tracked.state / "nights")
     there = tracked.state / "runs"

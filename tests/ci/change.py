@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ class Change:
         commit(self.root)
         git(self.root, "push", "--quiet", "origin", "HEAD")
 
-    def job(self, *, fork: bool = False, event: str = "pull_request", **inputs: str) -> Job:
+    def job(self, *, fork: bool = False, event: str = "pull_request", inputs: Mapping[str, str] | None = None) -> Job:
         """A job of the action on a fresh clone of the branch, as a runner makes it."""
         self.push()
         folder = self.root.parent / f"job-{len(list(self.root.parent.iterdir()))}" / "checkout"
@@ -51,7 +51,13 @@ class Change:
             (folder / ".plimsoll").mkdir()
             (folder / ".plimsoll/cache.db").write_bytes(cells.read_bytes())
         job = Job(folder, self._environment(event), github=self._context(event, fork=fork))
-        given = {"install": "true", "cache": "false", "baseline": "merge-base", "arguments": "--no-track", **inputs}
+        given = {
+            "install": "true",
+            "cache": "false",
+            "baseline": "merge-base",
+            "arguments": "--no-track",
+            **(inputs or {}),
+        }
         run_action(load("action.yml"), job, **given)
         kept = folder / ".plimsoll/cache.db"
         if kept.exists() and not fork:

@@ -83,7 +83,7 @@ def test_a_fork_s_request_asks_no_model_writes_no_comment_and_does_not_pass(chan
     assert not change.endpoint.requests
     assert not change.forge.comments
     assert "INCONCLUSIVE" in job.summary
-    assert change.job(fork=True, inconclusive="allow").code == 0
+    assert change.job(fork=True, inputs={"inconclusive": "allow"}).code == 0
 
 
 @pytest.mark.long
@@ -129,6 +129,6 @@ def test_an_event_with_secrets_runs_no_stranger_s_files_unasked(change: Change, 
 )
 def test_what_an_input_holds_is_never_run_and_never_passes(change: Change, inputs: dict[str, str]):
     edit(change.root, "prompts/v1.jinja2", "one", "won")
-    job = change.job(**inputs)
+    job = change.job(inputs=inputs)
     assert job.code == 2, job.log
     assert not list(job.folder.rglob("hacked"))

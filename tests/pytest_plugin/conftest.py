@@ -6,6 +6,9 @@ from tests.api.parts import Desk, write_workspace
 from tests.pytest_plugin.parts import ABSOLUTE, Bed
 
 import plimsoll
+import plimsoll.pytest_plugin.collecting
+import plimsoll.pytest_plugin.evals
+import plimsoll.pytest_plugin.items
 from plimsoll.testing import ScriptedEndpoint
 
 __all__ = ["bed", "desk", "endpoint", "warm"]

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from plimsoll.api.circumstances import Circumstances, circumstances
-from plimsoll.ci.forges import TOKENS, Azure, Forge, GitHub, GitLab, checked_number
+from plimsoll.ci.forges import Azure, Forge, GitHub, GitLab, checked_number
 from plimsoll.ci.rest import PassingError, RefusedError
 from plimsoll.ci.sticky import comment_text
 from plimsoll.config.secrets import Redactor, secrets_of
@@ -135,8 +135,7 @@ class _Posting:
         if isinstance(opened, str):
             return Posted(Did.NOTHING, notes=(opened,))
         forge, number = opened
-        secrets = secrets_of(self.environ) | {name: self.environ[name] for name in TOKENS if self.environ.get(name)}
-        text = Redactor(secrets).text(self.asked.text)
+        text = Redactor(secrets_of(self.environ)).text(self.asked.text)
         body = comment_text(text, self.asked.key, forge.limit, foreign=self.asked.foreign or self._after_fork())
         return _put(forge, number, self.asked.key, body)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -23,6 +23,9 @@ from plimsoll.pytest_plugin.bench import Bench, BenchError
 from plimsoll.pytest_plugin.collecting import RUN
 from plimsoll.pytest_plugin.texts import CaseTold, told_case, told_gate
 from plimsoll.types import Case, Decision
+
+if TYPE_CHECKING:
+    from _pytest._code.code import TerminalRepr
 
 SECTION = "plimsoll"
 
@@ -106,6 +109,11 @@ class _Item(pytest.Item):
         """Whether pytest was told to run no test, only to set them up."""
         return bool(self.config.getoption("setuponly", False))
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
+        """Of an outcome that was told in words, the words: a traceback would be of this plugin, and slow to make."""
+        told = isinstance(excinfo.value, pytest.fail.Exception | pytest.xfail.Exception)
+        return super().repr_failure(excinfo, "value" if told else style)
+
     def tell(self, text: str) -> None:
         """Show with the item's outcome, where pytest shows what was captured of it."""
         self.add_report_section("call", SECTION, text)
@@ -133,7 +141,7 @@ class CaseItem(_Item):
             ran, row = bench.row(self.pair, again=again)
         except BenchError as error:
             self.told = CaseTold(error=str(error))
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         self.told = told_case(self.suite.prepared, ran, row, self.pair, self.listed.line)
         self.user_properties[:] = [(RUN, ran.folder.name), *self.told.scores]
         if self.told.error:
@@ -174,7 +182,7 @@ class GateItem(_Item):
         try:
             self.decided = self.suite.bench.decide()
         except BenchError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         self.told = told_gate(self.decided)
         self.user_properties[:] = [(RUN, self.decided.ran.folder.name), *self.told.rules]
         if self.decided.broken:
