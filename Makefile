@@ -71,7 +71,7 @@ docs: install ## the documentation, without warnings, into docs/_build
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: install ## every benchmark, into docs/benchmarks.md (about 40 minutes; needs nginx with its echo module)
-	@failed=; for part in engine peers groundedness calibration promotion_races mlflow_logging render; do $(BIN)/python -m benchmarks.$$part || failed="$$failed $$part"; done; \
+	@failed=; for part in engine peers groundedness calibration promotion_races mlflow_logging nights render; do $(BIN)/python -m benchmarks.$$part || failed="$$failed $$part"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 schemas: install ## write the published JSON Schemas (schemas/)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace
 from plimsoll.testing import Reply
 
@@ -87,9 +88,8 @@ def cases(amount: int = 12, **more: Any) -> list[dict[str, Any]]:
 
 
 def write_cases(root: Path, rows: list[dict[str, Any]]) -> None:
-    path = root / "datasets" / "desk.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    # Whole at once: a command that watches the file sees no half of it.
+    write_atomic(root / "datasets" / "desk.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def write_workspace(
@@ -116,4 +116,4 @@ def edit(root: Path, name: str, old: str, new: str) -> None:
     path = root / name
     text = path.read_text(encoding="utf-8")
     assert old in text, f"{name} does not hold {old!r}"
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    write_atomic(path, text.replace(old, new).encode())

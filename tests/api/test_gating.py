@@ -215,7 +215,7 @@ def test_a_gate_over_a_run_that_exists_refuses_another_judge_or_another_model_of
 
 def test_options_that_clash_and_names_that_are_not_there_are_refused(workspace: Workspace):
     for options, message in (
-        ({"baseline": "none"}, "--baseline none: the rule exact_match 'not worse than baseline"),
+        ({"baseline": "none"}, "--baseline none: the rule over 'exact_match', not worse than baseline"),
         ({"baseline": "v3"}, "the baseline 'v3' is neither an alias, none, a target of the suite, a run, nor git:REF"),
         ({"baseline": "v1"}, "v1 can't be its own baseline"),
         ({"target": "v3"}, "suite desk has no target 'v3'"),

@@ -19,7 +19,8 @@ from urllib.parse import quote, quote_plus
 from plimsoll.config.environment import named_variables
 
 _NAME = re.compile(
-    r"(^|_)(API_?KEY|KEY|(ACCESS)?TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|CREDENTIALS?|CONNECTION_STRING)($|_\d*$)", re.IGNORECASE
+    r"(^|_)(API_?KEY|KEY|(ACCESS)?TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|CREDENTIALS?|CONNECTION_STRING)($|_\d*$)",
+    re.IGNORECASE,
 )
 _HOLDING = ("api_key", "headers")
 """Settings whose variables are secrets, whatever their names."""

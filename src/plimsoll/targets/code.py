@@ -134,7 +134,8 @@ def _marking(folder: Path) -> Iterator[None]:
 
 
 def _marked() -> dict[str, ModuleType]:
-    return {name: module for name, module in sys.modules.items() if _MARK in getattr(module, "__dict__", {})}
+    # A copy: another thread may import something meanwhile.
+    return {name: module for name, module in sys.modules.copy().items() if _MARK in getattr(module, "__dict__", {})}
 
 
 def _forget(modules: Iterable[str]) -> None:
