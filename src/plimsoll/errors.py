@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.PASS: "done; of a gate: passed",
-    ExitCode.FAIL: "the gate failed, or the judge did: measured, and not good enough",
+    ExitCode.FAIL: "the gate or judge failed, or a metric fell: measured, not good enough",
     ExitCode.USAGE: "usage or configuration: nothing was measured",
     ExitCode.INCONCLUSIVE: "inconclusive: too little was measured, or the spend cap was reached",
     ExitCode.INFRASTRUCTURE: "infrastructure: provider down, or too many failed cells",

@@ -47,6 +47,7 @@ def gate(
     return gate_suite(workspace, "desk", chosen, observer or Silent(), writer=writer)
 
 
+@pytest.mark.long
 def test_each_challenger_and_each_gate_is_counted_also_one_that_was_given_up(tracked: Workspace, writer: MlflowWriter):
     first = gate(tracked, writer)
     assert first.verdict.attempts == Attempts(number=1, gates=1)

@@ -47,6 +47,7 @@ def noted(decided: GateRun, told: str) -> bool:
 
 
 @pytest.mark.mlflow
+@pytest.mark.long
 def test_baselines_and_anchors_out_of_the_registry_with_their_evidence(
     tracked: Workspace, writer: MlflowWriter, desk: Desk
 ):

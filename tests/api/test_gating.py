@@ -68,6 +68,7 @@ def refusal(workspace: Workspace, **options) -> str:
     return str(caught.value)
 
 
+@pytest.mark.long
 def test_the_whole_road_from_the_first_champion_to_a_rollback(tracked: Workspace, writer: MlflowWriter, desk: Desk):
     with pytest.raises(UsageError, match=r"desk has no champion yet \(plimsoll gate desk --first, then"):
         gate(tracked, target="v2", writer=writer)

@@ -36,6 +36,7 @@ def suite(bed: Bed, text: str) -> None:
     (bed.root / "suites" / "desk.yaml").write_text(text, encoding="utf-8")
 
 
+@pytest.mark.long
 def test_the_workers_of_xdist_ask_for_each_cell_once(bed: Bed, desk: Desk) -> None:
     suite(bed, RELATIVE)
     desk.delay = 0.02

@@ -201,11 +201,13 @@ def disturbed():
     return asyncio.run(all_of_it())
 
 
+@pytest.mark.long
 def test_a_variant_and_a_connection_are_chosen_by_the_target(disturbed):
     assert disturbed["first"].text == "re: Up?"
     assert disturbed["model"].requests[0].parameters["max_tokens"] == 700
 
 
+@pytest.mark.long
 def test_a_line_that_hangs_is_killed_and_the_others_go_on(disturbed):
     assert disturbed["hang"].kind is FailureKind.TIMEOUT
     assert disturbed["hang"].message == "no answer within 4 s"
@@ -213,6 +215,7 @@ def test_a_line_that_hangs_is_killed_and_the_others_go_on(disturbed):
     assert disturbed["innocent"].kind is FailureKind.EMPTY
 
 
+@pytest.mark.long
 def test_a_line_that_ends_the_process_with_exit_code_0_is_a_failed_cell(disturbed):
     error = disturbed["die"]
     assert error.kind is FailureKind.WORKER

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -234,7 +236,7 @@ def discover(root: Path | None, installed: Iterable[EntryPoint] | None = None) -
         UsageError: a package takes a name that is taken.
     """
     registry = _with_judges(builtin_evaluators(), root)
-    found = entry_points(group=GROUP) if installed is None else installed
+    found = _installed(tuple(sys.path)) if installed is None else installed
     for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
         registry = registry.with_parts({entry.name: PackageFactory(entry)})
     functions = functions_of(root) if root else {}
@@ -246,6 +248,12 @@ def discover(root: Path | None, installed: Iterable[EntryPoint] | None = None) -
     if mistakes:
         raise ConfigError(mistakes)
     return registry.with_parts({name: WorkspaceFactory(function) for name, function in functions.items()})
+
+
+@functools.cache
+def _installed(places: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001  # what it is cached by
+    """Those of the environment: to find them the metadata of every package is read, which a command does once."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _with_judges(built_in: Registry[Factory], root: Path | None) -> Registry[Factory]:
