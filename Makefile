@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-full test test-all checks lint types layers unit adapters actionlint docs bench lock schemas wheel clean
 
+# Where it is set, each of the many commands that the tests start would compile the whole package for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # The first Python on the path that is new enough; `make PYTHON=...` names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -54,6 +57,7 @@ layers: install ## import-linter: an import goes only down
 	@$(BIN)/lint-imports
 
 unit: install ## the tests; PYTEST_ARGS are passed on
+	@$(BIN)/python -m compileall -q src/plimsoll
 	@$(BIN)/pytest $(PYTEST_ARGS) $(SELECTED)
 
 adapters: install ## the tests of adapters whose libraries have environments of their own: .venvs/, from locks/
