@@ -156,16 +156,29 @@ def test_what_a_model_lacks_is_told_with_its_line_before_anything_is_sent(
     assert not (workspace.state / "runs").exists()
 
 
-def test_a_module_s_answer_is_another_once_a_package_that_it_imports_was_edited(workspace: Workspace):
-    suite = SUITE.split("targets:")[0] + "targets:\n  v1: {function: desk.answers:answer}\nevaluators: [exact_match]\n"
-    files = {
-        "desk/__init__.py": "",
-        "desk/answers.py": "from shared.words import WORD\n\ndef answer(question):\n    return WORD\n",
-        "shared/__init__.py": "",
-        "shared/words.py": "WORD = 'answer 0'\n",
-    }
-    write_workspace(workspace.root, suite, files)
+ANSWER = "from shared.words import WORD\n\ndef answer(question: str) -> str:\n    return WORD\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "files", "shared"),
+    [
+        ("function: desk.answers:answer", {"desk/__init__.py": "", "desk/answers.py": ANSWER}, "shared"),
+        ("function: desk/answers.py:answer", {"desk/answers.py": ANSWER}, "src/shared"),
+        (
+            "flow: flows/desk",
+            {"flows/desk/flow.flex.yaml": "entry: answers:answer\n", "flows/desk/answers.py": ANSWER},
+            "src/shared",
+        ),
+    ],
+    ids=("module", "file", "flow"),
+)
+def test_an_answer_is_another_once_a_package_that_its_code_imports_was_edited(
+    workspace: Workspace, target: str, files: dict[str, str], shared: str
+):
+    suite = SUITE.split("targets:")[0] + f"targets:\n  v1: {{{target}}}\nevaluators: [exact_match]\n"
+    words = {f"{shared}/__init__.py": "", f"{shared}/words.py": "WORD = 'answer 0'\n"}
+    write_workspace(workspace.root, suite, {**files, **words})
     write_cases(workspace.root, cases(1))
     assert run(workspace).summary.targets["v1"].metrics["exact_match"].mean == 1
-    (workspace.root / "shared/words.py").write_text("WORD = 'nothing'\n", encoding="utf-8")
+    (workspace.root / f"{shared}/words.py").write_text("WORD = 'nothing'\n", encoding="utf-8")
     assert run(workspace).summary.targets["v1"].metrics["exact_match"].mean == 0

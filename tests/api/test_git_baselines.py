@@ -70,6 +70,22 @@ def test_another_model_of_the_same_name_runs_as_it_was(workspace: Workspace, des
     assert desk.models == {"scripted": 12, "newer": 12}
 
 
+@pytest.mark.parametrize("target", ["function: flows/desk/desk.py:answer", "flow: flows/desk"])
+def test_a_target_as_it_was_is_answered_with_the_packages_as_they_were(workspace: Workspace, target: str):
+    code = (
+        "from words import WORD\n\ndef answer(question: str) -> str:\n    return question.replace('question', WORD)\n"
+    )
+    files = {"flows/desk/flow.flex.yaml": "entry: desk:answer\n", "flows/desk/desk.py": code}
+    suite = RELATIVE.replace("v1: {prompt: prompts/v1.jinja2, model: main}", f"v1: {{{target}}}")
+    write_workspace(workspace.root, suite, {**files, "src/words/__init__.py": "WORD = 'answer'\n"})
+    commit(workspace.root)
+    edit(workspace.root, "src/words/__init__.py", "answer", "nothing")
+    decided = gate(workspace, "git:main")
+    assert decided.exit_code == ExitCode.FAIL
+    metrics = {name: decided.run.summary.targets[name].metrics["exact_match"].mean for name in ("v1", "baseline")}
+    assert metrics == {"v1": 0, "baseline": 1}
+
+
 def test_what_is_not_there_is_an_error_with_a_remedy(workspace: Workspace):
     assert "git says 'not a git repository" in str(refused(workspace, "git:main"))
     commit(workspace.root)

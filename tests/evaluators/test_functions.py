@@ -13,7 +13,8 @@ import pytest
 from plimsoll.config import Document
 from plimsoll.errors import ConfigError, FailureKind, UsageError
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover, score
-from plimsoll.evaluators.functions.source import functions_of, imported_files
+from plimsoll.evaluators.functions.source import functions_of
+from plimsoll.targets.imports import digests_of_code
 from plimsoll.types import Case, Failed, Metric, MetricKind, Output, Score, Scored, Skipped
 
 OUTPUT = Output(text="It is £12.", value={"price": 12}, extra={"documents": ["£12"]})
@@ -340,7 +341,7 @@ def test_the_identity_is_over_the_file_and_what_it_imports_of_the_workspace(tmp_
             (tmp_path / "evaluators" / name).parent.mkdir(exist_ok=True)
             write(tmp_path, text, name)
         source = tmp_path / "evaluators" / "own.py"
-        return repr([(path.name, path.read_text()) for path in imported_files(source, tmp_path)])
+        return repr(digests_of_code(source, tmp_path))
 
     same = identity()
     for name in ("_words.py", "deep/more.py", "deep/last.py"):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plimsoll.api.importing import Imports
 from plimsoll.api.naming import named_by, texts_of
 from plimsoll.api.prepare import DATASETS
 from plimsoll.api.scorers import particular_cases
@@ -24,6 +23,7 @@ from plimsoll.datasets import open_dataset
 from plimsoll.errors import ConfigError, PlimsollError
 from plimsoll.evaluators.functions.source import FOLDER, functions_of
 from plimsoll.targets.code import source_files
+from plimsoll.targets.imports import Imports
 
 PROJECT = "pyproject.toml"
 _SHARED = {PROJECT: "project settings", ".env": "environment"}

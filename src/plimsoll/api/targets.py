@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from plimsoll import canonical
-from plimsoll.api.importing import Imports
 from plimsoll.config import ModelSettings, Suite, TargetSettings, substitute
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.models.contract import ChatModel
@@ -23,6 +23,7 @@ from plimsoll.targets.contract import RunnableTarget, Target
 from plimsoll.targets.flow import FlowTarget, flow_files
 from plimsoll.targets.function import FunctionTarget, generation
 from plimsoll.targets.http import HttpTarget
+from plimsoll.targets.imports import with_imports
 from plimsoll.targets.prompt import PromptTarget
 from plimsoll.targets.recorded import RecordedTarget, read_recorded
 from plimsoll.targets.unasked import UnaskedTarget
@@ -193,11 +194,10 @@ def _files(settings: TargetSettings, root: Path, prompt: Prompt | None) -> tuple
     if prompt is not None:
         return tuple(prompt.files)
     if settings.flow is not None:
-        return flow_files(root / settings.flow)
+        # It may import a package of the workspace, which is part of what answers; so may a function.
+        return with_imports(flow_files(root / settings.flow), root)
     if settings.function is not None:
-        code = source_files(settings.function, root)
-        # It may import another package of the workspace, which is part of what answers.
-        return tuple(sorted({*code, *(path for path, _ in Imports(root).reached(code))}))
+        return with_imports(source_files(settings.function, root), root)
     if settings.recorded is not None:
         return (root / settings.recorded,)
     return ()
@@ -279,6 +279,7 @@ def _target(
     spec: TargetSpec, models: Mapping[str, ChatModel], environ: Mapping[str, str], default_concurrency: int
 ) -> Target:
     settings = spec.settings
+    environ = _with_packages(spec.root, environ)
     if spec.prompt is not None:
         assert spec.model is not None, "describe gives a prompt its model"
         return PromptTarget(spec.info, spec.prompt, models[spec.model], settings.inputs, settings.parameters)
@@ -324,3 +325,11 @@ def _target(
     assert settings.recorded is not None, "a target is one of five kinds"
     path = spec.root / settings.recorded
     return RecordedTarget(spec.info, read_recorded(path, settings.recorded, settings.output), default_concurrency)
+
+
+def _with_packages(root: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The workspace's own packages, in `src/`, come before installed ones: of a bundle its copy of them answers."""
+    packages = root / "src"
+    if not packages.is_dir():
+        return environ
+    return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(packages), environ.get("PYTHONPATH"))))}

@@ -11,7 +11,6 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from plimsoll import canonical
 from plimsoll.config import Strict
 from plimsoll.errors import ConfigError, Mistake, UsageError, Where
 from plimsoll.evaluators.about import about_class
@@ -27,7 +26,7 @@ from plimsoll.evaluators.form.sql_valid import SqlValid
 from plimsoll.evaluators.form.tool_calls import ToolCalls
 from plimsoll.evaluators.form.xml_valid import XmlValid
 from plimsoll.evaluators.functions.evaluator import FunctionSettings, NamedFunctionSettings, build_function
-from plimsoll.evaluators.functions.source import FoundFunction, functions_of, imported_files, load_function
+from plimsoll.evaluators.functions.source import FoundFunction, functions_of, load_function
 from plimsoll.evaluators.judges.library import JudgeFactory, built_in_judges, judges_of
 from plimsoll.evaluators.operational import Cost, Latency, Tokens
 from plimsoll.evaluators.retrieval import Retrieval
@@ -48,6 +47,7 @@ from plimsoll.evaluators.text.semantic_similarity import SemanticSimilarity
 from plimsoll.evaluators.text.token_f1 import TokenF1
 from plimsoll.evaluators.text.translation import Bleu, Chrf
 from plimsoll.plugins import Registry
+from plimsoll.targets.imports import digests_of_code
 
 GROUP = "plimsoll.evaluators"
 
@@ -202,9 +202,7 @@ def _function(reference: str, settings: NamedFunctionSettings, root: Path) -> Ev
     origin = {"function": reference}
     source = root / file if file.endswith(".py") else _source_of(function)
     if source is not None:
-        origin["source"] = canonical.digest_file(source)
-        for each in imported_files(source, root) if source.is_relative_to(root) else ():
-            origin[f"imports {each.relative_to(root).as_posix()}"] = canonical.digest_file(each)
+        origin |= digests_of_code(source, root)
     return build_function(function, name, origin, settings, Where(file))
 
 

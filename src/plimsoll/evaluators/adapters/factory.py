@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plimsoll import canonical
 from plimsoll.config import Strict
 from plimsoll.errors import ConfigError, Mistake, UsageError, near_match
 from plimsoll.evaluators.contract import BROUGHT, About, BuildContext, Evaluator
 from plimsoll.evaluators.parts import condition_mistakes, metric_name
+from plimsoll.targets.imports import digests_of_code
 from plimsoll.types import Metric
 
 
@@ -156,16 +156,13 @@ def _said(settings: Any, root: Path) -> dict[str, Any]:
 
 def _own_code(evaluator: str, root: Path) -> dict[str, str]:
     """Digests of the user's file, if it is one, and of what it imports from the workspace."""
-    from plimsoll.evaluators.functions.source import imported_files
-
     file, _, name = evaluator.rpartition(":")
     if not file.endswith(".py"):
         return {}
     path = root / file
     if not path.is_file() or not name:
         raise UsageError(f"{evaluator}: no such file", remedy="write file.py:name, relative to the workspace")
-    imported = {each.relative_to(root).as_posix(): canonical.digest_file(each) for each in imported_files(path, root)}
-    return {"source": canonical.digest_file(path), **{f"imports {shown}": it for shown, it in imported.items()}}
+    return digests_of_code(path, root)
 
 
 def _misfits(settings: Any, parameters: Iterable[str], metrics: Sequence[Metric]) -> Iterable[Mistake]:

@@ -19,6 +19,7 @@ from plimsoll.targets.flow_copy import check_variant
 from plimsoll.targets.flow_definition import FlowDefinition, chosen_nodes, read_flow
 from plimsoll.targets.flow_running import PACKAGES, FlowRunner, FlowSource, require
 from plimsoll.targets.flow_signatures import entry_signatures
+from plimsoll.targets.imports import imported_digests
 from plimsoll.types import Metric
 
 
@@ -54,7 +55,7 @@ def build_flow(settings: Strict, context: BuildContext) -> FlowEvaluator:
         settings=settings,
         parts=parts,
         sources=sources,
-        origin=_origin(flow),
+        origin=_origin(flow, context.root),
         aggregates=_aggregates(flow),
         runner=FlowRunner(source),
     )
@@ -105,9 +106,10 @@ def _name(settings: FlowSettings, flow: FlowDefinition) -> str:
     return metric_name(settings.name or Path(flow.document.file).resolve().parent.name, "flow")
 
 
-def _origin(flow: FlowDefinition) -> dict[str, Any]:
+def _origin(flow: FlowDefinition, root: Path) -> dict[str, Any]:
     return {
         "files": {name: canonical.digest_file(path) for name, path in sorted(flow.files.items())},
+        "imports": imported_digests(flow.files.values(), root),
         **{package: importlib.metadata.version(package) for package in PACKAGES},
     }
 

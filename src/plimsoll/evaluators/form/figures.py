@@ -18,15 +18,16 @@ Mark = Literal["point", "comma"]
 
 _CURRENCY = "$€£¥₹"
 _GAPS = "'’_\u00a0\u2009\u202f"
-# Atomic: a shorter run of the same digits would be another number.
-_RUN = rf"\.?[0-9](?:[0-9]|[.,:/{_GAPS}-](?=[0-9]))*+"
+# Atomic: a shorter run of the same digits would be another number. Not written as `*+` or `?+`, which Python before
+# 3.11.5 takes wrongly where they stand after a group (gh-106052).
+_RUN = rf"\.?[0-9](?>(?:[0-9]|[.,:/{_GAPS}-](?=[0-9]))*)"
 _TIMES_TEN = r"[^\S\n]{0,3}(?:[×x*·⋅]|\\times|\\cdot)[^\S\n]{0,3}10"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−", "0123456789+--")
 # 5e3, 5×10³, 5 x 10^3, 5 \times 10^{-3}.
 _EXPONENT = (
-    r"(?:e(?P<e>[+-]?[0-9]{1,3})(?![0-9a-z.])"
+    r"(?>(?:e(?P<e>[+-]?[0-9]{1,3})(?![0-9a-z.])"
     rf"|{_TIMES_TEN}(?:(?:\^|\*\*)\{{?(?P<power>[+−-]?[0-9]{{1,3}})\}}?(?!\.?[0-9])"
-    r"|(?P<raised>[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?+"
+    r"|(?P<raised>[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3})))?)"
     rf"(?!\s?(?:\^|\*\*[0-9])|{_TIMES_TEN}(?:\^|\*\*[0-9]))"
 )
 _NO_RAISED = r"(?![\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079\u2150-\u215f])"
@@ -38,7 +39,7 @@ _FACTORS = rf"(?P<times>{_FACTOR}(?:[ -]{_FACTOR}){{0,2}})"
 _IN_TEXT = re.compile(
     rf"(?P<sign>(?<![\w)\].%])[+−-])?(?P<before>[{_CURRENCY}])?(?P<minus>(?<=[{_CURRENCY}])[−-])?"
     rf"(?<![a-z0-9_.^])(?<!\^[{{+−-])(?<!\^\{{[+−-])(?<![0-9]\*\*)(?P<digits>{_RUN}){_EXPONENT}{_NO_RAISED}"
-    rf"(?:(?P<gap>[*_]{{0,3}}(?:[^\S\n]{{0,3}}|-)){_FACTORS})?+"
+    rf"(?>(?:(?P<gap>[*_]{{0,3}}(?:[^\S\n]{{0,3}}|-)){_FACTORS})?)"
     rf"(?P<after>[^\S\n]?(?:%|(?:percent|per cent)\b|[{_CURRENCY}](?![0-9]))|[°µ]?{_LETTER}{{1,30}})?",
     re.IGNORECASE,
 )
@@ -50,7 +51,7 @@ _WORD = rf"{_LETTER}[^\W\d_²³]*[²³]?"
 _WHOLE = re.compile(
     rf"(?P<sign>[+−-])?(?P<before>[{_CURRENCY}]|[a-z]{{3}}(?=[\s0-9]))?\s?(?P<minus>(?<![+−-])[−-])?"
     rf"(?P<digits>(?>[0-9]{{1,3}}(?: [0-9]{{3}})+(?:[.,][0-9]+)?(?![0-9])|{_RUN})){_EXPONENT}{_NO_RAISED}"
-    rf"(?:(?P<gap>\s{{0,3}}|-){_FACTORS})?+"
+    rf"(?>(?:(?P<gap>\s{{0,3}}|-){_FACTORS})?)"
     rf"\s?(?P<after>[%{_CURRENCY}]|[°µ/·]?{_WORD}(?:[ /·]{_WORD}){{0,3}})?\.?",
     re.IGNORECASE,
 )

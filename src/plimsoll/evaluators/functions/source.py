@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,48 +78,6 @@ def _functions(path: Path, shown: str) -> list[FoundFunction]:
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
     ]
-
-
-def imported_files(path: Path, root: Path) -> tuple[Path, ...]:
-    """The Python files of the workspace that `path` imports, and those that they import; it is not among them.
-
-    Told by the import statements, without running any code.
-    """
-    found: dict[Path, None] = {path: None}
-    waiting = [path]
-    while waiting:
-        for file in _imports(waiting.pop(), (path.parent, root)):
-            if file not in found and file.is_relative_to(root):
-                found[file] = None
-                waiting.append(file)
-    return tuple(sorted(found.keys() - {path}))
-
-
-def _imports(path: Path, places: tuple[Path, ...]) -> Iterator[Path]:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        # Whoever loads it tells.
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            named = [(places, name.name.split(".")) for name in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            start = tuple(path.parents)[node.level - 1 : node.level] if node.level else places
-            module = node.module.split(".") if node.module else []
-            named = [(start, [*module, name.name]) for name in node.names]
-        else:
-            continue
-        for start, steps in named:
-            for place in start:
-                yield from _module_files(place, steps)
-
-
-def _module_files(start: Path, steps: list[str]) -> Iterator[Path]:
-    """The files that `import a.b.c` runs, as far as they lie below `start`."""
-    for end in range(1, len(steps) + 1):
-        place = start.joinpath(*steps[:end])
-        yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
 
 
 def load_function(reference: str, root: Path) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from plimsoll import canonical
 from plimsoll.targets.code import files_below
 
 _BY_NAME = frozenset({"import_module", "__import__"})
@@ -29,6 +30,8 @@ class Imports:
         """
         self._root = root
         self._read: dict[Path, tuple[tuple[str, ...], ...]] = {}
+        self._files: dict[Path, bool] = {}
+        self._folders: dict[Path, bool] = {}
         self.unreadable: dict[Path, str] = {}
         """Files that are no valid Python, and why."""
 
@@ -76,36 +79,57 @@ class Imports:
     def _below(self, folder: Path, name: tuple[str, ...], *, own: bool = False) -> Iterator[Path]:
         """The files of a module that is looked for in a folder, with those of the packages around it."""
         here = folder
-        if own and here / "__init__.py" in self._files:
+        if own and self._is_file(here / "__init__.py"):
             yield here / "__init__.py"
         for step in name:
             module, here = here / f"{step}.py", here / step
-            if module in self._files:
+            if self._is_file(module):
                 yield module
-            if here / "__init__.py" in self._files:
-                yield here / "__init__.py"
-            if here not in self._folders:
+            if not self._is_folder(here):
                 return
+            if self._is_file(here / "__init__.py"):
+                yield here / "__init__.py"
 
-    @cached_property
-    def _files(self) -> frozenset[Path]:
-        return frozenset(path for path in files_below(self._root) if path.suffix == ".py")
+    def _is_file(self, path: Path) -> bool:
+        if path not in self._files:
+            self._files[path] = path.is_relative_to(self._root) and path.is_file()
+        return self._files[path]
 
-    @cached_property
-    def _folders(self) -> frozenset[Path]:
-        """Those that hold Python files, at any depth."""
-        parents = {parent for path in self._files for parent in path.parents}
-        return frozenset(folder for folder in parents if folder.is_relative_to(self._root))
+    def _is_folder(self, path: Path) -> bool:
+        if path not in self._folders:
+            self._folders[path] = path.is_relative_to(self._root) and path.is_dir()
+        return self._folders[path]
 
     @cached_property
     def _places(self) -> dict[str, tuple[Path, ...]]:
         """A module's or package's name → the folders in which one of that name lies."""
         found: dict[str, set[Path]] = {}
-        for path in self._files:
-            found.setdefault(path.stem, set()).add(path.parent)
-        for folder in self._folders - {self._root}:
-            found.setdefault(folder.name, set()).add(folder.parent)
+        for path in files_below(self._root):
+            if path.suffix == ".py":
+                found.setdefault(path.stem, set()).add(path.parent)
+                folders = (each for each in path.parents if each != self._root and each.is_relative_to(self._root))
+                for folder in folders:
+                    found.setdefault(folder.name, set()).add(folder.parent)
         return {name: tuple(sorted(folders)) for name, folders in found.items()}
+
+
+def with_imports(files: Iterable[Path], root: Path) -> tuple[Path, ...]:
+    """Files, and those of the workspace at `root` that they import: all that their code is made of."""
+    own = tuple(files)
+    return tuple(sorted({*own, *(path for path, _ in Imports(root).reached(own))}))
+
+
+def imported_digests(files: Iterable[Path], root: Path) -> dict[str, str]:
+    """The digest of every file of the workspace that these import, by its path there, in order of the paths."""
+    inside = [path for path in files if path.is_relative_to(root)]
+    found = {path.relative_to(root).as_posix(): path for path, _ in Imports(root).reached(inside)}
+    return {name: canonical.digest_file(found[name]) for name in sorted(found)}
+
+
+def digests_of_code(path: Path, root: Path) -> dict[str, str]:
+    """The digest of a Python file, as `source`, and of each that it imports of the workspace, as `imports PATH`."""
+    imported = {f"imports {name}": digest for name, digest in imported_digests([path], root).items()}
+    return {"source": canonical.digest_file(path), **imported}
 
 
 def _imported(tree: ast.AST) -> Iterator[tuple[str, ...]]:
