@@ -251,3 +251,21 @@ def test_how_much_differs_by_chance_is_taken_from_the_newest_run_that_can_tell(w
     [checked] = check_workspace(workspace)
     [warning] = checked.warnings
     assert f"(33.3% of the cases differ between v1 and v2 in run {found.report.run.id})" in warning
+
+
+def test_what_was_accepted_of_nights_is_checked_with_its_suite(workspace: Workspace):
+    file = workspace.root / "nightly" / "desk.yaml"
+    file.parent.mkdir()
+    move = "  - {target: champion, metric: short, since: 2026-10-19, reason: wanted}\n"
+    file.write_text(f"accepted:\n{move}", encoding="utf-8")
+    assert check_workspace(workspace)
+    wrong = move.replace("champion", "v3") + move.replace("short", "shor").replace("champion", "v2")
+    file.write_text(f"accepted:\n{wrong}", encoding="utf-8")
+    assert mistakes(workspace) == [
+        "nightly/desk.yaml:2: the suite has no target 'v3' (known: champion, v1, v2)",
+        "nightly/desk.yaml:3: the suite has no metric 'shor' (did you mean 'short'?)",
+    ]
+    file.write_text("accepted:\n  - {target: v1, metric: short, since: soon}\n", encoding="utf-8")
+    assert [line.partition(": ")[0] for line in mistakes(workspace)] == ["nightly/desk.yaml:2"] * 2
+    file.rename(file.with_name("desks.yaml"))
+    assert mistakes(workspace) == ["nightly/desks.yaml: is no suite's file of accepted moves (did you mean 'desk'?)"]

@@ -14,7 +14,7 @@ from plimsoll.ci.rest import PassingError, RefusedError
 from plimsoll.config.secrets import secrets_of
 from plimsoll.errors import ExitCode, UsageError
 from plimsoll.reports.markdown import carries, marker
-from plimsoll.testing.forge import OURS, TOKEN, LoopbackForge
+from plimsoll.testing.forge import COMMIT, OURS, TOKEN, LoopbackForge
 
 FORGES = ["github", "azure", "gitlab"]
 TEXT = f"**FAIL** desk: worse\n{marker('gate')}\n"
@@ -237,6 +237,36 @@ def test_a_request_that_went_on_meanwhile_gets_no_comment_on_an_old_commit(forge
     forge.pulls = [pull(7, sha="newer")]
     assert post(after_workflow(forge, tmp_path)).did is Did.NOTHING
     assert not forge.comments
+
+
+def event_of(folder: Path, sha: str) -> dict[str, str]:
+    """The variable with the file that GitHub writes for a pull request's job."""
+    file = folder / "pull-request.json"
+    file.write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": sha, "ref": "fares"}}}))
+    return {"GITHUB_EVENT_PATH": str(file)}
+
+
+@pytest.mark.parametrize("name", FORGES)
+def test_a_job_of_an_older_commit_writes_nothing_over_a_newer_one_s_verdict(
+    forge: LoopbackForge, name: str, tmp_path: Path
+):
+    environ = job(forge, name) | event_of(tmp_path, COMMIT)
+    assert post(environ).did is Did.CREATED
+    forge.head = "newer"
+    done = post(environ, TEXT.replace("FAIL", "PASS"))
+    assert (done.did, done.number) == (Did.NOTHING, "7")
+    assert "another commit" in done.notes[0]
+    assert bodies(forge)[0].startswith("**FAIL**")
+    # Whoever names the request says that this is what they mean.
+    assert post(environ, TEXT + "more", number="7").did is Did.UPDATED
+
+
+def test_github_s_limit_of_requests_is_no_lack_of_rights(forge: LoopbackForge):
+    forge.replies = [(403, {"X-RateLimit-Remaining": "0"})] * 2
+    assert post(forge.github()).did is Did.CREATED
+    forge.replies = [(403, {"X-RateLimit-Remaining": "0"})] * 9
+    with pytest.raises(PassingError, match="403"):
+        post(forge.github())
 
 
 def test_only_a_plain_text_of_a_sensible_size_is_read(tmp_path: Path):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
-from tests.api.parts import edit
+from tests.api.parts import edit, write_workspace
 from tests.api.repository import commit, git
 
 from plimsoll.api import GateOptions
+from plimsoll.api.grounding import grounding_of
 from plimsoll.api.prepare import prepare
+from plimsoll.api.refs import snapshot, suite_at
 from plimsoll.api.sides import Sides, challenger_of, choose_sides
 from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
@@ -60,3 +65,20 @@ def test_a_suite_that_is_renamed_does_not_lose_what_it_is_held_against_unasked(c
     with pytest.raises(UsageError, match="there was no such suite") as raised:
         sides(changed[0], "main", "other")
     assert "--first" in str(raised.value.remedy)
+
+
+def test_a_workspace_that_is_new_in_its_repository_is_a_suite_that_is_new(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
+    start = commit(tmp_path)
+    workspace = write_workspace(tmp_path / "desk")
+    with pytest.raises(UsageError, match=f"at {start[:12]}, there was no such suite") as raised:
+        sides(workspace, "main")
+    assert "--first" in str(raised.value.remedy)
+    prepared = prepare(workspace, "desk")
+    policy = prepared.suite.gate
+    assert policy is not None
+    first = Sides(challenger_of(prepared, policy, GateOptions()))
+    notes = grounding_of(prepared, policy, first, None, base="main", at=datetime.now(UTC)).notes
+    assert notes == (f"the suite is new since main ({start[:8]}): nothing there to hold it against",)
+    with pytest.raises(UsageError, match="it has no suite at all: name a later commit"):
+        suite_at(snapshot(workspace, "main"), "desk")

@@ -92,6 +92,9 @@ def test_no_example_gives_more_rights_than_it_needs(path: str):
     writes = {name for name, right in workflow["permissions"].items() if right == "write"}
     assert writes <= {"pull-requests"}
     assert "pull_request_target" not in workflow["on"]
+    for job in workflow["jobs"].values():
+        # Of its own a job has more only where nothing of the repository runs in it.
+        assert "write" not in job.get("permissions", {}).values() or "checkout" not in str(job["steps"])
 
 
 def test_the_comment_on_a_fork_s_request_runs_nothing_of_it():

@@ -50,6 +50,12 @@ def test_what_a_stranger_s_job_wrote_says_so_mentions_nobody_and_bears_no_other_
     assert text.count("<!--") == 1
 
 
+@pytest.mark.parametrize("sign", ["@", "&#64;", "&#0064", "&#x40;", "&#X0040;", "&commat;"])
+def test_a_strangers_text_mentions_nobody_however_the_sign_is_written(sign: str):
+    text = comment_text(f"**PASS**\n{MARK}\n\n{sign}octocat", KEY, 60_000, foreign=True)
+    assert text.endswith("\n@\u200boctocat\n")
+
+
 def test_a_long_text_is_cut_at_a_line_and_closed():
     lines = "\n".join(f"line {n}" for n in range(20_000))
     text = comment_text(

@@ -75,18 +75,66 @@ def test_a_gate_of_the_affected_suites_alone(root: Path, desk: Desk, capsys: pyt
 
 def test_a_change_of_the_readme_runs_nothing_and_the_files_say_so(root: Path, desk: Desk, capsys, tmp_path: Path):
     (root / "README.md").write_text("y", encoding="utf-8")
+    commit(root)
     files = tmp_path / "v.md", tmp_path / "v.xml"
     ended = plimsoll(
-        capsys, "gate", "--affected", "--base", "HEAD", "--markdown", str(files[0]), "--junit", str(files[1])
+        capsys, "gate", "--affected", "--base", "HEAD~1", "--markdown", str(files[0]), "--junit", str(files[1])
     )
     assert (ended.code, desk.requests) == (0, 0)
     assert ended.out == "no suite is affected by this change: nothing was run\n"
     assert "no suite is affected" in files[0].read_text(encoding="utf-8")
     assert "no suite is affected" in files[1].read_text(encoding="utf-8")
-    ended = plimsoll(capsys, "run", "--affected", "--base", "HEAD")
+    ended = plimsoll(capsys, "run", "--affected", "--base", "HEAD~1")
     assert (ended.code, desk.requests, ended.out.count("\n")) == (0, 0, 1)
-    ended = plimsoll(capsys, "run", "--affected", "--base", "HEAD", "--json")
+    ended = plimsoll(capsys, "run", "--affected", "--base", "HEAD~1", "--json")
     assert json.loads(ended.out)["suites"] == []
+
+
+def test_a_suite_that_was_not_looked_at_counts_as_affected(root: Path, capsys: pytest.CaptureFixture[str]):
+    (root / "evals").mkdir()
+    (root / "evals" / "out.yaml").write_text(OTHER.replace("name: other", "name: out"), encoding="utf-8")
+    (root / "suites" / "linked.yaml").symlink_to("../evals/out.yaml")
+    commit(root)
+    edit(root, "prompts/o1.jinja2", "other", "others")
+    words = ("--affected", "--base", "HEAD", "--recorded", "--json")
+    for names, ran in ((("evals/out.yaml",), ["out"]), (("suites/linked.yaml",), ["out"]), ((), ["out", "other"])):
+        assert [suite["suite"] for suite in plimsoll(capsys, "run", *names, *words).document["suites"]] == ran
+    (root / "suites" / "linked.yaml").unlink()
+    commit(root)
+    edit(root, "prompts/v1.jinja2", "one", "won")
+    ended = plimsoll(capsys, "run", "evals/out.yaml", "--affected", "--base", "HEAD", "--recorded")
+    assert "evals/out.yaml does not lie in suites/: it counts as affected" in ended.err
+
+
+def test_a_suite_that_the_change_deletes_is_no_pass(root: Path, desk: Desk, capsys, tmp_path: Path):
+    (root / "suites" / "other.yaml").unlink()
+    edit(root, "prompts/o1.jinja2", "other", "worse")
+    commit(root)
+    files = tmp_path / "v.md", tmp_path / "v.xml"
+    words = ("--affected", "--base", "HEAD~1", "--markdown", str(files[0]), "--junit", str(files[1]))
+    ended = plimsoll(capsys, "gate", *words)
+    assert (ended.code, ended.out, desk.requests) == (3, "", 0)
+    assert "this change deletes the suite other" in " ".join(ended.err.split())
+    assert "no suite is affected, 1 deleted" in ended.err
+    assert files[0].read_text(encoding="utf-8").startswith("**INCONCLUSIVE** other: this change deletes the suite")
+    assert "<error" in files[1].read_text(encoding="utf-8")
+    ended = plimsoll(capsys, "gate", *words, "--json")
+    assert (ended.code, ended.document["exit_code"]) == (3, 3)
+    assert "deletes the suite other" in ended.document["mistakes"][0]["message"]
+    # Whoever names suites asks about these.
+    assert plimsoll(capsys, "gate", "desk", *words).code == 0
+
+
+def test_what_the_change_starts_from_is_the_base_of_its_gate_too(root: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    git(root, "update-ref", "refs/remotes/origin/main", "HEAD")
+    for name, value in {"GITHUB_ACTIONS": "true", "GITHUB_BASE_REF": "main"}.items():
+        monkeypatch.setenv(name, value)
+    edit(root, "suites/other.yaml", "at_least: 0.5", "at_least: 0.4")
+    commit(root)
+    # Where no champion is there, the same base gives the baseline: tests/api/test_merge_base.py.
+    ended = plimsoll(capsys, "gate", "--affected", "--baseline", "v2", "--no-track")
+    assert ended.code == 0
+    assert "this change edits the suite's gate, which decides over it, since origin/main" in " ".join(ended.out.split())
 
 
 def test_what_cannot_be_told_ends_in_2_and_leaves_files_that_say_nothing_was_decided(

@@ -80,7 +80,7 @@ def test_the_prompts_difference_and_the_way_back_are_told(beside: Workspace, des
     markdown, tests, run = written(beside)
     assert markdown[0].startswith("**PASS** desk: v2 may be promoted")
     assert {"-one {{ question }}", "+two {{ question }}"} <= set(markdown)
-    assert "plimsoll gate desk --target v2" in markdown
+    assert "plimsoll gate desk --target v2 --no-track" in markdown
     assert (tests.attrib["failures"], tests.attrib["errors"], run["results"]) == ("0", "0", [])
 
 

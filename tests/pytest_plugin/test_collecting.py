@@ -122,6 +122,32 @@ def test_the_ini_option_collects_suites_beside_the_paths_of_tests(bed: Bed) -> N
     bed.run("tests").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("ini", [False, True])
+def test_tests_that_pass_are_no_success_where_suites_were_to_be_run_and_none_is_there(bed: Bed, ini: bool) -> None:
+    bed.pytester.makeini(f"[pytest]\ntestpaths = tests\nplimsoll = {ini}")
+    (bed.root / "suites").rename(bed.root / "elsewhere")
+    (bed.root / "tests").mkdir()
+    (bed.root / "tests" / "test_other.py").write_text("def test_other(): pass", encoding="utf-8")
+    result = bed.run(*([] if ini else ["--plimsoll"]))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["nothing was evaluated: no suite and no test that uses the fixture was collected"])
+    # Under the ini option, who names a path names what is to be run.
+    assert bed.run("tests").ret == pytest.ExitCode.OK
+
+
+def test_suites_are_found_through_a_symbolic_link(bed: Bed) -> None:
+    write_cases(bed.root, cases(1))
+    (bed.root / "linked").symlink_to(bed.root, target_is_directory=True)
+    found = names(bed.run("--plimsoll", "--collect-only", "-q", "linked/suites"))
+    assert "linked/suites/desk.yaml::v1::c0" in found
+
+
+def test_a_name_commands_no_job_in_whose_log_it_stands(bed: Bed) -> None:
+    write_cases(bed.root, [{**cases(1)[0], "id": "##vso[task.complete]"}])
+    (found,) = names(bed.run("--plimsoll", "--collect-only", "-q", "suites/desk.yaml::v1"))
+    assert found == "suites/desk.yaml::v1::⟨U+0023⟩#vso[task.complete]"
+
+
 def test_yaml_files_elsewhere_are_left_alone(bed: Bed) -> None:
     (bed.root / "other.yaml").write_text("a: 1", encoding="utf-8")
     bed.outcomes("other.yaml")

@@ -90,6 +90,45 @@ def test_an_answer_that_is_missing_fails_the_test_and_points_at_its_line(bed: Be
     assert "asking.py" not in result.stdout.str()
 
 
+def test_a_score_is_no_truth_value_so_that_none_passes_by_being_there(bed: Bed) -> None:
+    bed.pytester.makepyfile(
+        test_it="""
+        def test_one(plimsoll):
+            assert plimsoll.score("contains", "text", expected="other")
+
+        def test_many(plimsoll):
+            assert plimsoll.scores("contains", "text", expected="other")
+        """
+    )
+    result = bed.outcomes("test_it.py", failed=2)
+    result.stdout.fnmatch_lines(["E * a score is neither true nor false: *", "test_it.py:2: TypeError"])
+
+
+def test_what_is_no_text_is_no_answer(bed: Bed) -> None:
+    bed.pytester.makepyfile(test_it="def test_it(plimsoll): plimsoll.score('contains', {'a': 1}, expected='a')")
+    result = bed.outcomes("test_it.py", failed=1)
+    result.stdout.fnmatch_lines(["E * an answer is what `ask` gave, or a text, and this is of type dict: *"])
+
+
+def test_the_event_loop_of_a_test_is_left_alone(bed: Bed) -> None:
+    bed.pytester.makepyfile(
+        test_it="""
+        import asyncio
+
+        def test_it(plimsoll):
+            loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
+            try:
+                assert plimsoll.score("contains", "text", expected="text").passed
+                assert asyncio.get_event_loop() is loop
+            finally:
+                asyncio.set_event_loop(None)
+                loop.close()
+        """
+    )
+    bed.outcomes("test_it.py", passed=1)
+
+
 def test_without_the_flag_such_a_test_is_skipped(bed: Bed, desk: Desk) -> None:
     bed.pytester.makepyfile(
         test_it="""

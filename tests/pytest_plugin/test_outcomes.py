@@ -71,10 +71,43 @@ def test_an_evaluator_that_fails_is_an_error(bed: Bed) -> None:
     result.stdout.fnmatch_lines(["short: evaluator: *ZeroDivisionError: division by zero*"])
 
 
+CAPPED = """\
+max_cost: 0.5
+models:
+  judge: {provider: openai, model: judge, base_url: "${OPENAI_BASE_URL}", price: {input: 100000, output: 100000}}
+"""
+
+
+def test_a_score_that_a_spend_cap_left_out_is_an_error(bed: Bed, desk: Desk) -> None:
+    judge = "- judge: {prompt: evaluators/good.prompty, name: good, model: judge}"
+    text = NO_GATE.replace("models:\n", CAPPED).replace("- short", judge).replace("retries: 0", "price: 0, retries: 0")
+    suite(bed, text)
+    (bed.root / "evaluators" / "good.prompty").write_text(
+        "---\ninputs: {output: {type: string}}\n---\nuser:\nHow good is this? {{output}}\n", encoding="utf-8"
+    )
+    result = bed.outcomes("suites/desk.yaml::v1::c3", errors=1)
+    result.stdout.fnmatch_lines(["good: not scored: no room is left under the spend cap: *"])
+
+
+def test_a_case_is_compared_with_the_answer_of_a_target_that_was_not_selected(bed: Bed, desk: Desk) -> None:
+    suite(bed, NO_GATE.replace("- short", "- token_f1: {name: like_v1, expected: target.v1, pass_if: '>= 0.9'}"))
+    desk.wrong = {"two": {7}}
+    result = bed.outcomes("suites/desk.yaml::v1::c3", "suites/desk.yaml::v2::c7", passed=1, failed=1)
+    result.stdout.fnmatch_lines(["score      like_v1: 0, does not pass (pass_if: >= 0.9)*"])
+    assert dict(desk.asked) == {("one", 3): 1, ("one", 7): 1, ("two", 7): 1}
+
+
+def test_what_is_expected_to_fail_fails_where_that_is_asked(bed: Bed, desk: Desk) -> None:
+    desk.wrong = {"one": {3}}
+    bed.outcomes("--runxfail", "suites/desk.yaml::v1::c3", failed=1)
+
+
 def test_an_endpoint_that_is_down_passes_nothing(bed: Bed, desk: Desk) -> None:
     desk.replies = {number: Reply(status=401, body="no") for number in range(12)}
     result = bed.outcomes(errors=25)
-    result.stdout.fnmatch_lines(["ERROR suites/desk.yaml::gate - Failed: nothing was decided: *"])
+    result.stdout.fnmatch_lines(
+        ["note: to go on, run the tests again; *", "ERROR suites/desk.yaml::gate - Failed: nothing was decided: *"]
+    )
 
 
 def test_a_suite_that_cannot_be_run_is_an_error_of_each_item(bed: Bed, monkeypatch) -> None:
@@ -112,10 +145,17 @@ def test_a_gate_by_itself_asks_what_it_compares_and_nothing_else(bed: Bed, desk:
     assert desk.requests == 12
 
 
-def test_a_gate_whose_cases_were_left_out_in_part_is_skipped(bed: Bed, desk: Desk) -> None:
-    result = bed.outcomes("-rs", "-k", "not c3", passed=22, skipped=1, deselected=2)
-    result.stdout.fnmatch_lines(["*not decided: a gate rests on all cases, and 2 of them are not among these tests"])
-    assert desk.asked["one", 3] == 0
+def test_a_gate_asks_for_the_cases_of_what_it_compares_that_were_deselected(bed: Bed, desk: Desk) -> None:
+    bed.outcomes("-k", "not c3", passed=23, deselected=2)
+    assert (desk.asked["one", 3], desk.asked["two", 3]) == (1, 0)
+
+
+def test_a_gate_that_fails_also_fails_beside_a_part_of_its_cases(bed: Bed, desk: Desk) -> None:
+    # As --lf selects, or a part of the tests that another machine runs the rest of.
+    suite(bed, RELATIVE)
+    desk.wrong = {"two": set(range(12))}
+    bed.outcomes("suites/desk.yaml::v2::c3", "suites/desk.yaml::gate", failed=1, xfailed=1)
+    assert desk.requests == 24
 
 
 def test_a_baseline_that_is_missing_is_the_gate_s_error_alone(bed: Bed) -> None:

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.api.parts import Desk
+from tests.api.parts import Desk, cases, write_cases
 from tests.pytest_plugin.parts import NO_GATE, RELATIVE, Bed
 
 from plimsoll.testing import Reply
@@ -50,6 +50,14 @@ def test_the_workers_of_xdist_ask_for_each_cell_once(bed: Bed, desk: Desk) -> No
     assert "no evidence for a promotion" in report.read_text(encoding="utf-8")
 
 
+@pytest.mark.long
+def test_what_workers_collected_is_known_to_the_process_that_started_them(bed: Bed) -> None:
+    write_cases(bed.root, cases(1))
+    bed.pytester.makepyfile(test_it="def test_other(): pass")
+    assert bed.run("--plimsoll", "-p", "xdist", "-n", "1", "test_it.py").ret == pytest.ExitCode.USAGE_ERROR
+    assert bed.run("--plimsoll", "-p", "xdist", "-n", "1", "-k", "v1").ret == pytest.ExitCode.OK
+
+
 def test_an_item_that_is_run_again_asks_for_what_failed_and_for_nothing_else(bed: Bed, desk: Desk) -> None:
     suite(bed, NO_GATE)
     bed.pytester.makeconftest(AGAIN)
@@ -67,6 +75,13 @@ def test_a_gate_decides_on_what_was_mended(bed: Bed, desk: Desk) -> None:
     bed.pytester.makeconftest(AGAIN)
     desk.replies = Flaky({5: iter([Reply(status=500, body="boom"), "answer 5"])})
     bed.run("--plimsoll", "-k", "v1 or gate").assert_outcomes(passed=13, deselected=12)
+    assert desk.requests == 13
+
+
+def test_a_gate_that_is_decided_again_asks_for_what_had_failed(bed: Bed, desk: Desk) -> None:
+    bed.pytester.makeconftest(AGAIN)
+    desk.replies = Flaky({5: iter([Reply(status=500, body="boom"), "answer 5"])})
+    bed.outcomes("suites/desk.yaml::gate", passed=1)
     assert desk.requests == 13
 
 

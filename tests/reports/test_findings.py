@@ -121,6 +121,13 @@ def test_sarif_leaves_out_what_is_not_shown_and_says_so():
     assert run["invocations"][0]["executionSuccessful"] is False
 
 
+def test_every_result_has_a_place_since_github_refuses_a_file_with_one_that_has_none():
+    unknown = Review("nosuch", ExitCode.USAGE, problems=(Problem("no suite named 'nosuch'"),))
+    [result] = json.loads(render_sarif([unknown]))["runs"][0]["results"]
+    [location] = result["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "suites/nosuch.yaml"
+
+
 # Annotations.
 
 
@@ -141,6 +148,18 @@ def test_more_than_is_shown_is_counted():
         broken = Review("bad", ExitCode.USAGE, problems=tuple(Problem(f"mistake {n}") for n in range(amount)))
         lines = render_annotations([broken], Forge.GITHUB).splitlines()
         assert (len(lines), lines[-1].split("::")[-1]) == (SHOWN, last)
+
+
+def test_how_many_more_there_are_points_at_none_of_them(failing):
+    [section], named = failing.view.verdicts, tuple(f"c{n}" for n in range(SHOWN + 5))
+    rules = tuple(replace(rule, listed=named) for rule in section.rules)
+    view = replace(failing.view, verdicts=(replace(section, rules=rules),))
+    cases = {case: Place("datasets/ferry.jsonl", line) for line, case in enumerate(named, 1)}
+    places = Places(prompt=PLACES.prompt, cases=cases)
+    many = Review("ferry-desk", ExitCode.FAIL, view, places=places)
+    last = [line for line in render_annotations([many], Forge.GITHUB).splitlines() if line.startswith("::error")][-1]
+    assert last.startswith("::error title=more::")
+    assert last.endswith("not shown here; see the report")
 
 
 def test_azures_commands(failing):

@@ -228,3 +228,11 @@ def test_no_suite_at_all_is_one_skipped_test():
     root = ET.fromstring(render_tests([]).encode())
     assert results(root, "plimsoll") == {"affected": "skipped"}
     assert [one.attrib["message"] for one in root.iter("skipped")] == [UNAFFECTED]
+
+
+@pytest.mark.parametrize("started", ["2026-03-14T15:09:26Z", "2026-03-14T15:09:26+00:00"])
+def test_the_time_of_a_run_has_no_offset_which_strict_readers_refuse(started):
+    report = example_report(2)
+    report = replace(report, run=replace(report.run, started=started))
+    suites = ET.fromstring(render_junit(build_view(report, summarise(report)))).iter("testsuite")
+    assert {suite.get("timestamp") for suite in suites} == {"2026-03-14T15:09:26"}

@@ -55,8 +55,8 @@ def test_hostile_text_does_not_leave_its_place():
     assert "<img" not in html
     assert "<a " not in html
     assert html.count("<details>") == html.count("</details>") == 5
-    # Two tables of three lines, and of four for each of three cases that changed.
-    assert html.count("<tr>") == html.count("</tr>") == 3 + 4 + 3 * 4
+    # Tables of three lines and of six, and of four for each of three cases that changed.
+    assert html.count("<tr>") == html.count("</tr>") == 3 + 6 + 3 * 4
     assert html.count("<table>") == html.count("</table>") == 2 + 3
     assert "@" not in html.replace("@<!-- -->", "")
 
@@ -176,3 +176,34 @@ def test_many_suites_fit_a_comment_and_what_is_left_out_is_said(report):
     assert "The rest is too long for a comment" in text
     html = GITHUB.render(text)
     assert html.count("<details>") == html.count("</details>")
+
+
+def test_a_cost_that_nobody_knows_is_said_to_be_unknown(report):
+    """Left out, it would read as one that is the same."""
+    verdict = example_verdict(report)
+    view = made(report, verdict)
+    [section] = view.verdicts
+    sides = tuple(replace(side, cost=None, judge_cost=0.0, tokens=None) for side in section.spent)
+    text = render_markdown(replace(view, verdicts=(replace(section, spent=sides),)))
+    assert "| cost of the answers | unknown | unknown | – |" in text
+    assert "cost of judging" not in text
+    assert "| tokens |" not in text
+
+
+def test_a_case_that_is_called_like_a_person_mentions_nobody_in_a_title(report):
+    verdict = example_verdict(report)
+    rules = tuple(
+        replace(rule, flipped=tuple(replace(flip, case="@octocat #12") for flip in rule.flipped[:1]))
+        for rule in verdict.rules
+    )
+    cases = {**report.cases, "@octocat #12": replace(next(iter(report.cases.values())), id="@octocat #12")}
+    text = render_markdown(made(replace(report, cases=cases), replace(verdict, rules=rules)))
+    [title] = [line for line in text.splitlines() if line.startswith("<details><summary>1 case")]
+    assert title.endswith(": @<!-- -->octocat #<!-- -->12</summary>")
+
+
+def test_a_baseline_without_a_name_is_named_once(report):
+    verdict = example_verdict(report)
+    [section] = made(report, verdict).verdicts
+    view = replace(made(report, verdict), verdicts=(replace(section, baseline="baseline", baseline_digest="5b31"),))
+    assert "; baseline (5b31); 95% intervals" in render_markdown(view)

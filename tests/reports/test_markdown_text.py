@@ -18,6 +18,9 @@ ACTING = (
     "https://example.org",
     "www.example.org",
     "GH-7",
+    "GL-7",
+    "[issue:3]",
+    "*iteration:4",
     "a@b.org",
     "!12",
     "%1",
@@ -98,4 +101,14 @@ def test_an_answer_in_a_table_is_shown_as_it_is_and_ends_nothing(text):
 @pytest.mark.parametrize("sign", ["@", "#", "<", "\n"])
 def test_no_sign_that_a_forge_looks_for_is_in_the_text_of_a_cell(sign):
     assert sign not in re.sub("<br>|<code>|</code>", "", verbatim("a @everyone <b> see #12 &#35; \n done"))
-    assert "&num;" in in_html("#1")
+    assert "&num;" in verbatim("#1")
+
+
+@pytest.mark.parametrize("text", ACTING)
+def test_a_title_mentions_nobody_either(text):
+    """A forge looks for mentions in what is shown, where `&commat;` is the sign itself."""
+    page = f"<details><summary>{in_html(text)}</summary>\n\ninside\n\n</details>"
+    assert "<!-- -->" in page
+    seen = Seen(GITHUB.render(page))
+    assert seen.tags == ["details", "summary", "p"]
+    assert seen.text.replace("\n", "") == f"{text}inside"

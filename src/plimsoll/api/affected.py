@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from plimsoll.api.affected_inputs import PROJECT, SuiteFiles, suites_of
 from plimsoll.api.circumstances import LOCAL, circumstances
-from plimsoll.api.git import changed_files, default_branch, file_at, files_at, git_state, merge_base, prefix_of
+from plimsoll.api.git import changed_files, default_branch, file_at, git_state, merge_base, prefix_of
+from plimsoll.api.own_state import refuse_committed_state
 from plimsoll.api.refs import snapshot
 from plimsoll.ci.affected import Affected, Candidate, Change, Effect, Inputs, affected
 from plimsoll.config import Workspace
 from plimsoll.config.ci import OF_NO_INFLUENCE
-from plimsoll.errors import UsageError
+from plimsoll.config.nightly import accepted_path
+from plimsoll.errors import ExitCode, PlimsollError, UsageError
 
 _HARMLESS = {
     "project": {
@@ -33,6 +35,22 @@ _HARMLESS = {
 }
 """Keys of pyproject.toml that no suite's result depends on."""
 _NO_BASE = "name what the change starts from: --base origin/main"
+
+
+class DeletedSuiteError(PlimsollError):
+    """A change takes a suite away, and with it what its targets were held against: nobody can say what it would find.
+
+    Absolute or not, no rule is left to fail, so a worse prompt could leave by this door. Somebody has to look.
+    """
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+    def __init__(self, suite: str) -> None:
+        """Of the suite of this name."""
+        super().__init__(
+            f"this change deletes the suite {suite}: what it guarded is measured by nothing",
+            remedy="keep the suite; or, where that is meant, have a maintainer merge it over this check",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +73,37 @@ def affected_suites(workspace: Workspace, base: str | None, environ: Mapping[str
         environ: Of the process, where a CI system says what the pull request goes into.
 
     Raises:
-        UsageError: there is no git, no such ref, or no change to look at; or a job of a CI system names no base.
+        UsageError: there is no git, no such ref, or no change to look at; a job of a CI system names no base; or the
+            state folder is under version control.
     """
+    refuse_committed_state(workspace)
     root = workspace.root
     ref = base or base_of(root, environ)
     commit = merge_base(root, ref)
     files = changed_files(root, commit)
+    found = _affected(workspace, commit, files)
+    # A file that lies about in a job is no change either, so whether there are any does not tell.
+    if not found.names and commit == git_state(root).commit and _in_ci(root, environ):
+        raise UsageError(
+            f"the commit that is checked out is part of {ref}: there is no change to look at",
+            remedy="check out the pull request's own commit, or name another --base",
+        )
+    return AffectedSuites(ref, commit, found)
+
+
+def _affected(workspace: Workspace, commit: str, files: tuple[str, ...]) -> Affected:
     now = suites_of(workspace, datasets=bool(files))
     if not files:
-        if commit == git_state(root).commit and _in_ci(root, environ):
-            raise UsageError(
-                f"the commit that is checked out is part of {ref}: there is no change to look at",
-                remedy="check out the pull request's own commit, or name another --base",
-            )
         none = (Effect(suite=_word(workspace, suite), file=_file(workspace, suite), affected=False) for suite in now)
-        return AffectedSuites(ref, commit, Affected(suites=tuple(none), changed=()))
+        return Affected(suites=tuple(none), changed=())
     before = _before(workspace, commit)
     candidates = [
         Candidate(_word(workspace, suite), _file(workspace, suite), suite.inputs, _same(suite, workspace, before))
         for suite in now
     ]
-    change = Change(files, _ignored(workspace), _without_effect(workspace, commit, files))
-    return AffectedSuites(ref, commit, affected(candidates, change, _deleted(workspace, now, before)))
+    accepted = {accepted_path(suite.name) for suite in (*now, *before.values()) if suite.name is not None}
+    change = Change(files, _ignored(workspace, accepted), _without_effect(workspace, commit, files))
+    return affected(candidates, change, _deleted(workspace, now, before))
 
 
 def base_of(root: Path, environ: Mapping[str, str]) -> str:
@@ -110,8 +137,6 @@ def _in_ci(root: Path, environ: Mapping[str, str]) -> bool:
 
 def _before(workspace: Workspace, commit: str) -> dict[str, SuiteFiles]:
     """The suites as they were at a commit, by their file; none where the workspace was not there yet."""
-    if not files_at(workspace.root, commit):
-        return {}
     there = Workspace(snapshot(workspace, commit).root, workspace.settings)
     return {there.shown(suite.path).as_posix(): suite for suite in suites_of(there, datasets=False)}
 
@@ -129,10 +154,10 @@ def _word(workspace: Workspace, suite: SuiteFiles) -> str:
 
 def _same(suite: SuiteFiles, workspace: Workspace, before: Mapping[str, SuiteFiles]) -> Inputs | None:
     """What the suite of that name depended on; of one that can't be read, that of its file."""
-    if suite.name is not None:
-        return next((one.inputs for one in before.values() if one.name == suite.name), None)
-    one = before.get(_file(workspace, suite))
-    return None if one is None else one.inputs
+    here = before.get(_file(workspace, suite))
+    if suite.name is None or (here is not None and here.name == suite.name):
+        return None if here is None else here.inputs
+    return next((one.inputs for one in before.values() if one.name == suite.name), None)
 
 
 def _deleted(workspace: Workspace, now: Sequence[SuiteFiles], before: Mapping[str, SuiteFiles]) -> dict[str, Inputs]:
@@ -147,8 +172,8 @@ def _deleted(workspace: Workspace, now: Sequence[SuiteFiles], before: Mapping[st
     }
 
 
-def _ignored(workspace: Workspace) -> Callable[[str], str | None]:
-    """Says why a file is of no influence, by the patterns built in and the project's."""
+def _ignored(workspace: Workspace, accepted: Collection[str]) -> Callable[[str], str | None]:
+    """Says why a file is of no influence, by the patterns built in and the project's; `accepted` are suites' moves."""
     from pathspec import GitIgnoreSpec
 
     patterns = [*OF_NO_INFLUENCE, *workspace.settings.ci.ignore]
@@ -158,6 +183,8 @@ def _ignored(workspace: Workspace) -> Callable[[str], str | None]:
         # What lies outside the workspace is looked for from the repository's root.
         path = os.path.normpath(f"{prefix}{file}") if file.startswith("../") else file
         found = spec.check_file(path)
+        if file in accepted:
+            return "which moves a night has accepted says nothing of a result"
         return f"matches {patterns[found.index]}" if found.include and found.index is not None else None
 
     return why

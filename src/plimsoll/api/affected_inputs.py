@@ -7,14 +7,16 @@ whose code was loaded.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from plimsoll.api.naming import named_by, texts_of
+from plimsoll.api.naming import Named, named_by, texts_of
 from plimsoll.api.prepare import DATASETS
 from plimsoll.api.scorers import particular_cases
+from plimsoll.calibration import certificate_file
 from plimsoll.ci.affected import Inputs
 from plimsoll.config import Document, Suite, Workspace
 from plimsoll.config.document import Place
@@ -22,12 +24,17 @@ from plimsoll.config.quarantine import quarantine_path
 from plimsoll.datasets import open_dataset
 from plimsoll.errors import ConfigError, PlimsollError
 from plimsoll.evaluators.functions.source import FOLDER, functions_of
+from plimsoll.prompts.load import PROMPT_SUFFIXES
 from plimsoll.targets.code import source_files
 from plimsoll.targets.imports import Imports
 
 PROJECT = "pyproject.toml"
 _SHARED = {PROJECT: "project settings", ".env": "environment"}
 _OF_ALL = f"in {FOLDER}/, which every suite may use"
+_MOST_LINKS = 40
+"""As many as the system follows: more lead in a circle."""
+_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_]\w*")
+"""A function named by its module."""
 _KINDS = {"prompt": "prompt", "flow": "flow", "function": "function", "recorded": "recorded answers"}
 
 
@@ -57,12 +64,33 @@ class _Ways:
         self.problem = self.problem or problem
 
     def inputs(self) -> Inputs:
-        """By path relative to the folder; of a link also where it leads."""
+        """By path relative to the folder; with every link on the way, and where these lead."""
         real, ways = self.root.resolve(), dict[str, list[str]]()
         for path, words in self.found.items():
-            for place, base in ((Path(os.path.normpath(path)), self.root), (path.resolve(), real)):
+            places = [(Path(os.path.normpath(path)), self.root), *((place, real) for place in _places(path, self.root))]
+            for place, base in places:
                 ways.setdefault(os.path.relpath(place, base).replace(os.sep, "/"), []).extend(words)
         return Inputs(ways, self.problem)
+
+
+def _places(path: Path, root: Path) -> Iterator[Path]:
+    """The links that a path goes through, and where it leads: git knows a link by its own name, and what it says."""
+    inside = path.is_relative_to(root)
+    here = root.resolve() if inside else Path(path.anchor)
+    left = list(reversed((path.relative_to(root) if inside else path.relative_to(path.anchor)).parts))
+    links = 0
+    while left:
+        step = left.pop()
+        if step == "..":
+            here = here.parent
+        elif not (here / step).is_symlink() or links == _MOST_LINKS:
+            here /= step
+        else:
+            yield here / step
+            to, links = (here / step).readlink(), links + 1
+            here = Path(to.anchor) if to.is_absolute() else here
+            left += reversed(to.parts[1:] if to.is_absolute() else to.parts)
+    yield here
 
 
 def suites_of(workspace: Workspace, *, datasets: bool = True) -> tuple[SuiteFiles, ...]:
@@ -86,6 +114,11 @@ class _Tracer:
         self._imports = Imports(workspace.root)
         self._code = source_files(f"{FOLDER}/all.py:all", workspace.root)
         self._evaluators = {path.stem: path for path in self._code if path.suffix == ".prompty"}
+        self._prompts = {
+            path: named_by(path.relative_to(self._root).as_posix(), self._root, ("prompt",))
+            for path in self._code
+            if path.suffix in PROMPT_SUFFIXES
+        }
         self._problem: str | None = None
         try:
             self._evaluators |= {name: self._root / found.file for name, found in functions_of(self._root).items()}
@@ -105,6 +138,7 @@ class _Tracer:
         ways.add(self._root / quarantine_path(suite.name), "its quarantine")
         self._named(ways, document)
         self._dataset(ways, suite)
+        self._certificates(ways, suite)
         self._shared_code(ways, document.data)
         self._imported(ways)
         ways.fails(self._problem)
@@ -120,6 +154,9 @@ class _Tracer:
             # What a prompt includes is told apart from the prompt.
             included = place[-1:] == ("prompt",) and file != self._root / text
             ways.add(file, f"{words}, which includes it" if included else words)
+        module = _MODULE.fullmatch(text)
+        for file in () if module is None else self._imports.module(module[1]):
+            ways.add(file, words)
         if found.problem is not None:
             ways.fails(f"{words}: {found.problem}")
 
@@ -144,7 +181,20 @@ class _Tracer:
         }
         own = {path: name for name, path in self._evaluators.items() if name in named}
         for path in self._code:
-            ways.add(path, f"evaluator {own[path]}" if path in own else _OF_ALL)
+            words = f"evaluator {own[path]}" if path in own else _OF_ALL
+            ways.add(path, words)
+            prompt = self._prompts.get(path, Named())
+            for file in (file for file in prompt.files if file != path):
+                ways.add(file, f"{words}, which includes it")
+            ways.fails(prompt.problem if path in own else None)
+
+    def _certificates(self, ways: _Ways, suite: Suite) -> None:
+        """What vouches for judges: of a rule's metric, and of an evaluator that is named as its metric is."""
+        metrics = {rule.metric for rule in suite.gate.rules} if suite.gate is not None else set()
+        metrics |= {_evaluator(entry) for entry in suite.evaluators}
+        metrics |= {Path(text).stem for _, text in texts_of(suite.evaluators) if text.endswith(".prompty")}
+        for metric in sorted(metrics):
+            ways.add(certificate_file(self._root, metric), f"certificate of {metric}")
 
     def _imported(self, ways: _Ways) -> None:
         for found, importer in self._imports.reached(list(ways.found)):

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
 
+from plimsoll.api.accepted import accepted_mistakes
 from plimsoll.api.certificates import certificates_for, refuse_uncertified
 from plimsoll.api.options import RunOptions
 from plimsoll.api.outlook import outlooks
 from plimsoll.api.prepare import Prepared, prepare, self_judged
-from plimsoll.api.quarantine import quarantine_mistakes, quarantine_warnings, stray_files
+from plimsoll.api.quarantine import quarantine_mistakes, quarantine_warnings
 from plimsoll.api.runs import RUNS
 from plimsoll.calibration import Certificates
 from plimsoll.calibration.certificate import day
 from plimsoll.config import Workspace
+from plimsoll.config.nightly import FOLDER as NIGHTS
+from plimsoll.config.nightly import accepted_path
+from plimsoll.config.quarantine import FOLDER as QUARANTINES
+from plimsoll.config.quarantine import quarantine_path
 from plimsoll.errors import ConfigError, Mistake, PlimsollError, Where, near_match
 from plimsoll.evaluators import discover
 from plimsoll.runs.folders import is_complete, run_folders
@@ -92,9 +97,9 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
     for file in files:
         try:
             prepared = prepare(workspace, str(file))
-            quarantined = list(quarantine_mistakes(prepared, today))
-            if quarantined:
-                raise ConfigError(quarantined)
+            beside = [*quarantine_mistakes(prepared, today), *accepted_mistakes(prepared)]
+            if beside:
+                raise ConfigError(beside)
             found = _checked(prepared, today)
             redacted.look_through(prepared.dataset)
         except PlimsollError as error:
@@ -106,11 +111,25 @@ def check_workspace(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Ch
         named[found.suite] = found.file
         checked.append(found)
     if not names and not mistakes:
-        mistakes += stray_files(workspace, named)
+        mistakes += _stray_files(workspace, named)
         mistakes += _misspelt(redacted, workspace)
     if mistakes:
         raise ConfigError(list(dict.fromkeys(mistakes)))
     return tuple(checked)
+
+
+def _stray_files(workspace: Workspace, suites: Iterable[str]) -> Iterator[Mistake]:
+    """A mistake for each file beside the suites' own that is no suite's: it would say nothing to anybody."""
+    names = sorted(suites)
+    for folder, path_of, what in (
+        (QUARANTINES, quarantine_path, "quarantine"),
+        (NIGHTS, accepted_path, "file of accepted moves"),
+    ):
+        known, place = {path_of(name) for name in names}, workspace.root / folder
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            shown = workspace.shown(path).as_posix()
+            if shown not in known and path.suffix in (".yaml", ".yml"):
+                yield Mistake(f"is no suite's {what}", Where(shown), near_match(path.stem, names))
 
 
 def _misspelt(redacted: Rules, workspace: Workspace) -> Iterator[Mistake]:

@@ -83,6 +83,16 @@ def _of_ci(environ: Mapping[str, str]) -> Circumstances:
     return Circumstances(trigger=CI if environ.get("CI", "").lower() in ("true", "1") else LOCAL)
 
 
+def commit_of_request(environ: Mapping[str, str]) -> str | None:
+    """The pull request's own commit that a job is about, and not a merge made for it; None where nobody tells it."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        head = _pull_request(environ.get("GITHUB_EVENT_PATH")).get("head") or {}
+        return _text(head.get("sha"))
+    told = environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA")
+    own = environ.get("CI_PIPELINE_SOURCE") == "merge_request_event"
+    return told or (environ.get("CI_COMMIT_SHA") if own else None)
+
+
 def _github(environ: Mapping[str, str]) -> Circumstances:
     ref = environ.get("GITHUB_REF", "")
     asked = _pull_request(environ.get("GITHUB_EVENT_PATH"))

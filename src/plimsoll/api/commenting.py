@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from plimsoll.api.circumstances import Circumstances, circumstances
+from plimsoll.api.circumstances import Circumstances, circumstances, commit_of_request
 from plimsoll.ci.forges import Azure, Forge, GitHub, GitLab, checked_number
 from plimsoll.ci.rest import PassingError, RefusedError
 from plimsoll.ci.sticky import comment_text
@@ -39,7 +39,7 @@ class Did(StrEnum):
     UNCHANGED = "unchanged"
     """It stood there already, word for word."""
     NOTHING = "nothing"
-    """The job is about no pull request."""
+    """The job is about no pull request, or about a commit that is not its newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,9 @@ class _Posting:
         if isinstance(opened, str):
             return Posted(Did.NOTHING, notes=(opened,))
         forge, number = opened
+        if self._overtaken(forge):
+            note = f"pull request {number} stands at another commit than this job's by now: nothing is posted"
+            return Posted(Did.NOTHING, forge.name, number, notes=(note,))
         text = Redactor(secrets_of(self.environ)).text(self.asked.text)
         body = comment_text(text, self.asked.key, forge.limit, foreign=self.asked.foreign or self._after_fork())
         return _put(forge, number, self.asked.key, body)
@@ -154,11 +157,10 @@ class _Posting:
 
     def _github(self, repository: str) -> tuple[Forge, str] | str:
         given = checked_number(self.asked.number) if self.asked.number else self.found.pr
-        after = self.environ.get("GITHUB_EVENT_NAME") == "workflow_run"
-        if given is None and not (after and self.found.branch and self.found.trigger == "pr"):
+        if given is None and not (self._after and self.found.branch and self.found.trigger == "pr"):
             return _about_none(self.environ)
         forge = GitHub(self.environ, http_session_settings(self.environ), repository)
-        if after:
+        if self._after:
             open_ = forge.requests_of(self.found.branch or "", self.found.commit or "")
             if not open_ or (given and given not in open_):
                 which = f"pull request {given} does not stand" if given else "no open pull request stands"
@@ -171,8 +173,20 @@ class _Posting:
         assert given is not None
         return forge.at(given), given
 
+    def _overtaken(self, forge: Forge) -> bool:
+        # A job that is slow, or run again, must not write an old commit's verdict over a newer one's.
+        commit = commit_of_request(self.environ)
+        if commit is None or self.asked.number is not None or self._after:
+            return False
+        return forge.head() not in (None, commit)
+
+    @property
+    def _after(self) -> bool:
+        """Whether the job follows another workflow's."""
+        return self.environ.get("GITHUB_EVENT_NAME") == "workflow_run"
+
     def _after_fork(self) -> bool:
-        return self.environ.get("GITHUB_EVENT_NAME") == "workflow_run" and ":" in (self.found.branch or "")
+        return self._after and ":" in (self.found.branch or "")
 
 
 def _system(environ: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from plimsoll.datasets import Dataset, open_dataset
 from plimsoll.datasets.cases import CaseReader
 from plimsoll.datasets.jsonl import JsonlFile
 from plimsoll.datasets.source import Row
-from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
+from plimsoll.errors import ConfigError, Mistake, UsageError, Where, unwritable
 from plimsoll.labels import FROM_FIELD, NOTE_FIELD, CuratedCase, curated_cases
 from plimsoll.types import EXPECTED, Case
 
@@ -222,7 +222,7 @@ def _write_into(path: Path, dataset: Dataset, cases: Mapping[str, CuratedCase], 
             making.chmod(path.stat().st_mode)
             making.replace(path)
     except OSError as error:
-        raise InfrastructureError(f"{shown}: {error.strerror}", remedy="check space and permissions there") from error
+        raise unwritable(error, shown) from error
 
 
 def _lines(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plimsoll.api.certificates import identified
 from plimsoll.api.options import GateOptions
+from plimsoll.api.own_state import refuse_committed_state
 from plimsoll.api.prepare import Prepared
 from plimsoll.api.runs import RUNS, Ran
 from plimsoll.api.sides import Sides
@@ -17,6 +18,7 @@ from plimsoll.types import Part
 def existing_run(prepared: Prepared, sides: Sides, options: GateOptions) -> Ran:
     """A run that exists, as if it had just ended; its targets must be what the workspace and the registry hold now."""
     assert options.run_id is not None, "asked for a run by its id"
+    refuse_committed_state(prepared.workspace)
     folder = find_run(prepared.workspace.state / RUNS, options.run_id)
     plan = load_plan(folder)
     if plan.recorded:

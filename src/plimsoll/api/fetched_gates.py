@@ -17,7 +17,7 @@ from plimsoll.api.sealing import ATTESTATION_FILE, GATE_FOLDER
 from plimsoll.api.verifying import Trust, verify_file
 from plimsoll.canonical import digest_file
 from plimsoll.config import Workspace
-from plimsoll.errors import InfrastructureError, PlimsollError, UsageError
+from plimsoll.errors import PlimsollError, UsageError, unwritable
 from plimsoll.registry import TamperedError, history
 from plimsoll.tracking.run_search import StoredRuns
 
@@ -44,7 +44,7 @@ def bring_gates(folder: Path, runs: StoredRuns) -> None:
                 shutil.rmtree(there, ignore_errors=True)
                 brought.rename(there)
     except OSError as error:
-        raise InfrastructureError(f"{folder}: {error.strerror}", remedy="check space and permissions there") from error
+        raise unwritable(error, folder) from error
 
 
 def _holds(there: Path, brought: Path) -> bool:

@@ -20,7 +20,7 @@ from plimsoll.api.run_words import Server, Word, alias_word, run_word, suite_alo
 from plimsoll.api.runs import RUNS
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace
-from plimsoll.errors import ConfigError, InfrastructureError, UsageError, near_match
+from plimsoll.errors import ConfigError, InfrastructureError, UsageError, near_match, unwritable
 from plimsoll.registry import TamperedError
 from plimsoll.runs.folders import find_run, run_folders
 from plimsoll.tracking.run_search import FoundRun, StoredRuns, Wanted
@@ -307,12 +307,8 @@ def fetch_run(workspace: Workspace, runs: StoredRuns, found: FoundRun) -> Path:
                     folder.rename(Path(making, "before"))
                 whole.rename(folder)
     except OSError as error:
-        raise _refused(folder, error) from error
+        raise unwritable(error, folder) from error
     return folder
-
-
-def _refused(folder: Path, error: OSError) -> InfrastructureError:
-    return InfrastructureError(f"{folder}: {error.strerror}", remedy="check space and permissions there")
 
 
 @contextmanager
@@ -333,7 +329,7 @@ def alone(folder: Path) -> Iterator[None]:
             f"run {folder.name} is being brought here by another process", remedy="wait for that one"
         ) from None
     except OSError as error:
-        raise _refused(folder, error) from error
+        raise unwritable(error, folder) from error
     try:
         yield
     finally:

@@ -156,6 +156,22 @@ def prefix_of(root: Path) -> str:
     return os.fsdecode(_bytes(root, "rev-parse", "--show-prefix").rstrip(b"\n"))
 
 
+def tracked_below(root: Path, folder: str) -> tuple[str, ...]:
+    """The files that git knows in a folder of `root`, sorted; the folder itself where it is a link or a submodule.
+
+    Returns:
+        Empty where `root` lies in no repository, or git is not there.
+    """
+    # Of a repository that is another user's, as in many a container, too: it is only read, and no hook of it is run.
+    reading = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false")
+    try:
+        # The name in any case: some file systems take them for one.
+        found = _git(root, *reading, "ls-files", "-z", "--", f":(icase){folder}")
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(sorted(path for path in found.split("\0") if path))
+
+
 def default_branch(root: Path) -> str | None:
     """The default branch of the remote `origin`, as `origin/main`; None where the clone does not know it."""
     try:
@@ -248,7 +264,14 @@ def _bytes(root: Path, *words: str) -> bytes:
 def _git(root: Path, *words: str) -> str:
     command = ["git", "-C", str(root), *words]
     done = subprocess.run(  # noqa: S603  # fixed words
-        command, capture_output=True, text=True, check=True, timeout=10, env=_environment()
+        # A branch may be named in any encoding, and a message written in one.
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+        timeout=10,
+        env=_environment(),
     )
     return done.stdout.strip()
 

@@ -22,7 +22,7 @@ from plimsoll.api.run_words import Word
 from plimsoll.api.runs import RUNS
 from plimsoll.canonical import write_atomic
 from plimsoll.config import Workspace
-from plimsoll.errors import InfrastructureError, PlimsollError, UsageError, near_match
+from plimsoll.errors import PlimsollError, UsageError, near_match, unwritable
 from plimsoll.labels import Joined, LabelStore, join, judged_rows, read_value
 from plimsoll.runs.plan import PLAN_FILE, load_plan
 from plimsoll.tracking import CellOfRun, FoundLabel, LabelPage, LabelsRequest, MlflowWriter
@@ -328,4 +328,4 @@ def write_rows(workspace: Workspace, path: Path, rows: Iterable[Mapping[str, Any
             )
         write_atomic(path, data)
     except OSError as error:
-        raise InfrastructureError(f"{shown}: {error.strerror}", remedy="check space and permissions there") from error
+        raise unwritable(error, shown) from error

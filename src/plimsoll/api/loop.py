@@ -26,7 +26,9 @@ def run_blocking(work: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        # With a factory it leaves the thread's current loop alone: a caller's own tests may rest on one.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(work)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="plimsoll-loop") as pool:
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
         ended = pool.submit(asyncio.run, _announced(work, started))

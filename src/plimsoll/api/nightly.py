@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from plimsoll.api.accepted import accepted_moves
 from plimsoll.api.champions import entry_spec
 from plimsoll.api.fetching import fetch_run
 from plimsoll.api.git import subjects_between
@@ -27,8 +28,7 @@ from plimsoll.ci.flaky import flaky_cases
 from plimsoll.ci.moves import Rules, Watched, look
 from plimsoll.ci.night_report import SuiteNight
 from plimsoll.ci.nights import Night, night_of, one_a_day, save_night, saved_nights
-from plimsoll.config import Workspace, environment, read_yaml, substitute
-from plimsoll.config.nightly import accepted_path, read_accepted
+from plimsoll.config import Workspace, environment, substitute
 from plimsoll.config.promotion import CHAMPION
 from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, PlimsollError
 from plimsoll.models.network import http_session_settings
@@ -167,9 +167,7 @@ def _untold(watched: Sequence[Watched], tonight: Night, rules: Rules) -> list[tu
 
 def _rules(prepared: Prepared) -> Rules:
     policy = prepared.workspace.settings.nightly
-    path = prepared.workspace.root / accepted_path(prepared.suite.name)
-    accepted = read_accepted(read_yaml(path, prepared.workspace.shown(path))) if path.is_file() else {}
-    return Rules(policy.false_alarms, tuple(policy.metrics), prepared.suite.max_failed, accepted)
+    return Rules(policy.false_alarms, tuple(policy.metrics), prepared.suite.max_failed, accepted_moves(prepared))
 
 
 def _who_runs(

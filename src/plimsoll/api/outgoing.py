@@ -21,7 +21,7 @@ from plimsoll.api.private_copy import write_private
 from plimsoll.canonical import write_atomic
 from plimsoll.config import PrivacyPolicy
 from plimsoll.config.secrets import Redactor, secrets_of, unmistakable
-from plimsoll.errors import ConfigError, InfrastructureError, Mistake, Where
+from plimsoll.errors import ConfigError, Mistake, Where, unwritable
 from plimsoll.gates import with_baseline
 from plimsoll.reports.html import render_html
 from plimsoll.reports.view import build_view
@@ -64,17 +64,15 @@ def leaving(policy: PrivacyPolicy, request: LogRequest, environ: Mapping[str, st
     try:
         # What another policy let out lies there otherwise: the evidence of a gate, for one.
         _remove(folder / OUTGOING)
-        own = _redaction(policy, folder, environ or {})
+        own = redaction_of(policy, folder, environ or {})
         beside = None if request.baseline is None else folder / request.baseline.folder
-        other = None if beside is None else _redaction(policy, beside, environ or {})
+        other = None if beside is None else redaction_of(policy, beside, environ or {})
         if not any((own, other)):
             return Leaving(request)
         unchanged = Redaction(policy, closed=False)
         return _Outgoing(folder, request, own or unchanged).leaving(None if beside is None else other or unchanged)
     except OSError as error:
-        raise InfrastructureError(
-            f"{error.filename or folder / OUTGOING}: {error.strerror}", remedy="check space and permissions there"
-        ) from error
+        raise unwritable(error, error.filename or folder / OUTGOING) from error
 
 
 def _remove(folder: Path) -> None:
@@ -82,8 +80,18 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _redaction(policy: PrivacyPolicy, folder: Path, environ: Mapping[str, str]) -> Redaction | None:
-    """What is taken out of a run; None where that is nothing."""
+def redaction_of(policy: PrivacyPolicy, folder: Path, environ: Mapping[str, str]) -> Redaction | None:
+    """What is taken out of a run; None where that is nothing.
+
+    Args:
+        policy: The project's.
+        folder: The run's.
+        environ: Where keys are read.
+
+    Raises:
+        ConfigError: the run is damaged.
+        OSError: the disk refuses.
+    """
     plan = load_plan(folder)
     closed = policy.held_out and plan.part is Part.HELD_OUT
     secrets = Redactor(unmistakable(secrets_of(environ, plan.settings)))
@@ -182,19 +190,11 @@ class _Outgoing:
                 shutil.copyfile(self._folder / path, target)
         return replace(gate, files=files)
 
-    def _summary(self, report: Report) -> Summary:
-        """The figures of the copy: the run's own, unless they have names that had to be changed."""
-        given = self._request.summary
-        labelled = any(metric.kind is MetricKind.LABEL for metric in report.metrics.values())
-        if given is None or labelled or report.aggregates or self._redaction.renamed:
-            return summarise(report)
-        return given
-
     def _written_report(self, baseline: StoredBaseline | None, gates: dict[str, GateFiles]) -> Summary:
         report: Report = read_report(self._out)
         if baseline is not None:
             report = with_baseline(report, read_report(self._out / baseline.folder), baseline.target)
-        summary = self._summary(report)
+        summary = figures_of(report, self._request.summary, self._redaction)
         found = [_read_verdict(self._out / gate.files[_VERDICT]) for gate in gates.values() if _VERDICT in gate.files]
         # One that was decided against another run's cells has sides that this report lacks.
         verdicts = [
@@ -202,6 +202,20 @@ class _Outgoing:
         ]
         write_atomic(self._out / _REPORT, render_html(build_view(report, summary, verdicts)).encode("utf-8"))
         return summary
+
+
+def figures_of(report: Report, given: Summary | None, redaction: Redaction) -> Summary:
+    """The figures of a redacted report: the run's own, unless they have names that had to be changed.
+
+    Args:
+        report: Without what was taken out.
+        given: The run's, where they are at hand.
+        redaction: By which it was.
+    """
+    labelled = any(metric.kind is MetricKind.LABEL for metric in report.metrics.values())
+    if given is None or labelled or report.aggregates or redaction.renamed:
+        return summarise(report)
+    return given
 
 
 def _read_verdict(path: Path) -> Verdict:

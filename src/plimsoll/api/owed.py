@@ -24,7 +24,7 @@ from plimsoll.api.outgoing import leaving
 from plimsoll.api.withholding import refuse_unredacted
 from plimsoll.canonical import write_atomic
 from plimsoll.config import environment
-from plimsoll.errors import ConfigError, InfrastructureError, Mistake, PlimsollError, Where
+from plimsoll.errors import ConfigError, InfrastructureError, Mistake, PlimsollError, Where, unwritable
 from plimsoll.runs.folders import is_complete, run_folders
 from plimsoll.runs.plan import PLAN_FILE
 from plimsoll.stats import Summary
@@ -283,9 +283,7 @@ def _alone(folder: Path, seconds: float) -> Iterator[None]:
             f"run {folder.name} is being logged by another process", remedy="wait for that one"
         ) from None
     except OSError as error:
-        raise InfrastructureError(
-            f"{folder / _LOCK_FILE}: {error.strerror}", remedy="check space and permissions there"
-        ) from error
+        raise unwritable(error, folder / _LOCK_FILE) from error
     try:
         yield
     finally:
@@ -312,9 +310,7 @@ def _write(folder: Path, request: LogRequest, *, ended: bool) -> None:
 
 
 def _refused(folder: Path, error: OSError) -> InfrastructureError:
-    return InfrastructureError(
-        f"{error.filename or folder / REQUEST_FILE}: {error.strerror}", remedy="check space and permissions there"
-    )
+    return unwritable(error, error.filename or folder / REQUEST_FILE)
 
 
 def _complete(folder: Path) -> dict[str, str]:

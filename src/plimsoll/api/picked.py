@@ -7,12 +7,14 @@ stays owed and the run never looks whole. Nothing is logged, nothing is sealed: 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from plimsoll.api.ages import age_notes, with_ages
 from plimsoll.api.certificates import certificates_for, refuse_uncertified
@@ -29,10 +31,15 @@ from plimsoll.api.runs import Ran, run_targets
 from plimsoll.api.sides import challenger_of, choose_sides
 from plimsoll.api.targets import TargetSpec
 from plimsoll.errors import ExitCode, UsageError
+from plimsoll.reports.model import AnswerView, Standing
+from plimsoll.reports.text import plain
+from plimsoll.runs.across import targets_read
+from plimsoll.runs.cases import StoredCases
 from plimsoll.runs.engine import Job, Tally, execute
+from plimsoll.runs.index import JournalIndex, index_journal
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Silent
-from plimsoll.runs.plan import load_plan
+from plimsoll.runs.plan import CASES_FILE, JOURNAL_FILE, load_plan
 from plimsoll.tracking import MlflowWriter
 from plimsoll.types import CellId, Decision, Verdict
 
@@ -52,6 +59,11 @@ class Picking:
     """Targets of which every case is, whether among the pairs or not."""
     options: RunOptions = field(default_factory=lambda: RunOptions(track=False, trigger=TESTS))
 
+    def places(self, done: JournalIndex, repeats: int) -> set[int]:
+        """The numbers of the cells that were picked, in a run's plan."""
+        found = {done.place(CellId(*pair, repeat)) for pair in self.pairs for repeat in range(repeats)}
+        return found.union(*map(done.of_target, self.whole))
+
 
 @dataclass(frozen=True, slots=True)
 class _Course:
@@ -61,11 +73,12 @@ class _Course:
     looks: int = 0
 
     async def work(self, job: Job, tally: Tally) -> None:
-        """As `execute`, of the cells that were picked."""
-        owed, done, repeats = job.owed or job.done.owes, job.done, range(max(1, job.plan.repeats))
-        wanted = {done.place(CellId(*pair, repeat)) for pair in self.picking.pairs for repeat in repeats}
-        for target in self.picking.whole:
-            wanted.update(done.of_target(target))
+        """As `execute`, of the cells that were picked, and of those that they are compared with."""
+        owed, done, repeats = job.owed or job.done.owes, job.done, max(1, job.plan.repeats)
+        wanted = self.picking.places(done, repeats)
+        read = {name for scorer in job.scorers for name in targets_read(scorer.evaluator)} & job.plan.targets.keys()
+        # A score that reads another target's answer would wait for it in vain.
+        wanted |= {done.number(name, done.case_of(place), place % repeats) for name in read for place in wanted}
         await execute(dataclasses.replace(job, owed=lambda place: place in wanted and owed(place)), tally)
         if any(place not in wanted and not done.has_outcome(place) for place in range(done.size)):
             # Its end must not say that all of the plan was done.
@@ -104,6 +117,24 @@ def reread(picking: Picking, folder: Path, given_up: Mapping[str, str]) -> Ran:
         if name not in plan.targets or plan.targets[name].digest != spec.info.digest:
             raise UsageError(f"{name} is another one now than in run {folder.name}", remedy="run the tests again")
     return Ran(folder, plan, read_report(folder), given_up, specs=picking.specs)
+
+
+def owes(picking: Picking, ran: Ran) -> bool:
+    """Whether anything of what was picked has failed, or was never run or scored."""
+    done = _index(ran)
+    return any(map(done.owes, picking.places(done, max(1, ran.plan.repeats))))
+
+
+def _index(ran: Ran) -> JournalIndex:
+    return index_journal(ran.folder / JOURNAL_FILE, ran.plan, StoredCases(ran.folder / CASES_FILE))
+
+
+def unscored(ran: Ran, answer: AnswerView) -> list[str]:
+    """The metrics that an answer was to have and nobody gave: a run that ends early leaves them owed."""
+    if answer.kind or answer.standing is Standing.NOT_RUN:
+        return []
+    there = {score.metric for score in answer.scores}
+    return [name for name in map(plain, ran.report.metrics) if name not in there]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +218,9 @@ def decide_picked(prepared: Prepared, gate: OpenGate, ran: Ran) -> DecidedGate:
     Args:
         prepared: The suite.
         gate: What is decided.
-        ran: A run of all of its targets; what it lacks is inconclusive.
+        ran: A run of all of its targets; what it lacks of them is inconclusive.
     """
+    ran = _as_far_as(gate.specs, ran)
     question = gate.question
     certificates = dataclasses.replace(question.certificates, at=datetime.now(UTC))
     question = dataclasses.replace(question, certificates=certificates)
@@ -202,6 +234,15 @@ def decide_picked(prepared: Prepared, gate: OpenGate, ran: Ran) -> DecidedGate:
         "decided by a test, on the cases that are not held out: no evidence for a promotion",
     )
     return DecidedGate(ran, write_up(prepared, ran, gate.options, verdicts=(verdict,), notes=notes), verdict)
+
+
+def _as_far_as(targets: Iterable[str], ran: Ran) -> Ran:
+    """The run as complete where these targets have every score, be they failures: others may lack what they like."""
+    done = _index(ran)
+    if not all(done.is_scored(target, name) for target in targets for name in ran.plan.evaluators):
+        return ran
+    run = replace(ran.report.run, complete=True, stopped=None)
+    return dataclasses.replace(ran, report=replace(ran.report, run=run), given_up={})
 
 
 def write_picked(prepared: Prepared, picking: Picking, ran: Ran) -> SuiteRun:

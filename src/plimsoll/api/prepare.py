@@ -33,6 +33,7 @@ from plimsoll.evaluators import Evaluator, compile_transform, evaluator_info
 from plimsoll.evaluators.judges.self_judging import self_judging
 from plimsoll.evaluators.judges.unfenced import unfenced
 from plimsoll.evaluators.traits import models_of
+from plimsoll.runs.across import targets_read
 from plimsoll.runs.engine import Scorer
 from plimsoll.targets.recorded import read_recorded
 from plimsoll.types import ChatReply, ChatRequest, EvaluatorInfo, Output
@@ -59,6 +60,8 @@ class Prepared:
     """Names of the models that evaluators ask."""
     judged_by: Mapping[str, str]
     """Judged metric → the models that give it, as their providers call them."""
+    compared_with: frozenset[str]
+    """Targets whose answers evaluators read beside the one that they score."""
     notes: tuple[str, ...]
     """What is worth knowing of the evaluators, and no mistake."""
 
@@ -96,6 +99,7 @@ def prepare(workspace: Workspace, name: str) -> Prepared:
         evaluators={evaluator.name: evaluator_info(evaluator) for evaluator in evaluators},
         judges=frozenset(model.name for evaluator in evaluators for model in models_of(evaluator)),
         judged_by=_judged_by(evaluators, suite),
+        compared_with=frozenset[str]().union(*map(targets_read, evaluators)),
         notes=tuple(note for evaluator in evaluators if (note := unfenced(evaluator))),
     )
 

@@ -14,6 +14,7 @@ from plimsoll.api.fetched_gates import attestation_of_champion, attestation_of_r
 from plimsoll.api.git import git_state
 from plimsoll.api.gone import measured_lines
 from plimsoll.api.opened import author, load_suite, now_utc, registry_store
+from plimsoll.api.own_state import refuse_committed_state
 from plimsoll.api.prepare import prepare
 from plimsoll.api.run_words import Server, run_word
 from plimsoll.api.runs import select_targets
@@ -89,6 +90,7 @@ def promote_suite(
         StaleChampionError: it was measured against something else than what the alias names today.
         InfrastructureError: its run was to be logged, is not in MLflow, and can't be logged now.
     """
+    refuse_committed_state(workspace)
     suite = load_suite(workspace, name)
     workspace.settings.promotion.checked(alias)
     _refuse_clash(reason, attestation, target, force=force)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from plimsoll.api.git import file_at
 from plimsoll.api.prepare import Prepared
-from plimsoll.config import Document, Workspace, parse_yaml, read_yaml
+from plimsoll.config import Document, parse_yaml, read_yaml
 from plimsoll.config.quarantine import (
-    FOLDER,
     MOST_DAYS,
     QuarantinedCase,
     quarantine_path,
@@ -116,16 +115,6 @@ def quarantine_warnings(prepared: Prepared, today: date) -> Iterator[str]:
             yield f"{shown}: the quarantine of {entry.case} expired on {entry.expires}: the case counts"
         elif entry.expires - today < _SOON:
             yield f"{shown}: the quarantine of {entry.case} ends on {entry.expires}; then the case counts"
-
-
-def stray_files(workspace: Workspace, suites: Iterable[str]) -> Iterator[Mistake]:
-    """A mistake for each file among the quarantines that is no suite's."""
-    known = {quarantine_path(name): name for name in suites}
-    folder = workspace.root / FOLDER
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        shown = workspace.shown(path).as_posix()
-        if shown not in known and path.suffix in (".yaml", ".yml"):
-            yield Mistake("is no suite's quarantine", Where(shown), near_match(path.stem, known.values()))
 
 
 def _working_file(prepared: Prepared) -> Path:

@@ -77,15 +77,13 @@ class SuiteAt:
 
 
 def snapshot(workspace: Workspace, ref: str) -> Snapshot:
-    """The workspace's files at a ref, written to the state folder unless they are there.
+    """The workspace's files at a ref, written to the state folder unless they are there; none where it was not yet.
 
     Raises:
-        UsageError: there is no git, no such ref, or the workspace was not there yet.
+        UsageError: there is no git, or no such ref.
     """
     commit = commit_of(workspace.root, ref)
     held = files_at(workspace.root, commit)
-    if not held:
-        raise UsageError(f"at {ref} ({commit[:8]}) the workspace has no files", remedy="name a later commit")
     folder = workspace.state / REFS / commit
     if folder.is_dir() and not _is_whole(held, folder):
         _set_aside(folder)
@@ -105,7 +103,8 @@ def suite_at(files: Snapshot, name: str) -> SuiteAt:
     found = find_suite(files, name)
     if found is None:
         known = [written for written, _ in _suites(files)]
-        raise UsageError(f"at {files.words} there is no suite named {name!r}", remedy=near_match(name, known))
+        remedy = near_match(name, known) or "it has no suite at all: name a later commit"
+        raise UsageError(f"at {files.words} there is no suite named {name!r}", remedy=remedy)
     return found
 
 

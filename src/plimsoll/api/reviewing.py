@@ -1,11 +1,13 @@
 """A gate as its reviewer is told of it: with its places in the repository, the prompt's difference, how to repeat it.
 
-Promises that no secret's value is in any of it, and that what can't be found out (outside git, without a bundle) lacks
-and is said to, and never keeps a verdict from being told.
+Promises that no secret's value, and nothing that the project's privacy settings keep on this machine, is in any of it;
+and that what can't be found out (outside git, without a bundle) lacks and is said to, and never keeps a verdict from
+being told.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,14 +15,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from plimsoll.api.circumstances import PR, circumstances
 from plimsoll.api.git import prefix_of
 from plimsoll.api.options import GateOptions
+from plimsoll.api.outside import Pairs, outside
 from plimsoll.api.prepare import Prepared
 from plimsoll.api.sealing import GateRun
 from plimsoll.api.sides import Sides
 from plimsoll.api.targets import TargetSpec
-from plimsoll.config import Workspace, environment
-from plimsoll.config.secrets import Redactor, secrets_of
+from plimsoll.config import Workspace
 from plimsoll.errors import PlimsollError, UsageError
 from plimsoll.prompts.front_matter import split
 from plimsoll.reports.diffs import Difference, Side, difference, first_changed_line
@@ -28,6 +31,7 @@ from plimsoll.reports.findings import named_cases
 from plimsoll.reports.model import View
 from plimsoll.reports.review import Place, Places, Problem, Review
 from plimsoll.reports.text import one_line, plain
+from plimsoll.tracking.private_rows import Rules
 from plimsoll.types import Part, Report
 
 _BY_LINES = (".jsonl", ".csv")
@@ -40,13 +44,17 @@ def review_of(found: GateRun, options: GateOptions) -> Review:
     Args:
         found: The gate.
         options: As it was asked for.
+
+    Raises:
+        ConfigError: the run is damaged, or a field that is to be redacted is known nowhere.
+        InfrastructureError: the disk refuses.
     """
     prepared, sides, run = found.prepared, found.sides, found.run
-    redactor = Redactor(secrets_of(environment(prepared.workspace.root), prepared.document.data))
-    view = run.view
+    told = outside(found)
+    view = told.view
     problems: tuple[Problem, ...] = ()
     if run.problem is not None:
-        message = one_line(redactor.text(run.problem.message))
+        message = one_line(told.told(run.problem.message))
         problems = (Problem(message),)
         # The first line says it.
         view = replace(view, notes=tuple(note for note in view.notes if note != message))
@@ -55,9 +63,9 @@ def review_of(found: GateRun, options: GateOptions) -> Review:
         code=found.exit_code,
         view=view,
         problems=problems,
-        difference=_difference(sides, run.report, redactor.text),
-        again=redactor.text(_again(prepared, sides, options, run.report)),
-        places=_places(prepared, sides, run.report, view),
+        difference=_difference(sides, run.report, told.text),
+        again=told.text(_again(found, options, told.filters(options.run.filters))),
+        places=_places(prepared, sides, told.report, view),
     )
 
 
@@ -69,7 +77,7 @@ def review_of_error(workspace: Workspace, name: str, error: PlimsollError) -> Re
         name: As it was named.
         error: Why, without secrets.
     """
-    prefix = _prefix(workspace.root)
+    prefix, text = _prefix(workspace.root), Rules.of(workspace.settings.privacy, closed=False).text
     suite = _suite_place(workspace, name, prefix)
     problems = []
     for mistake in error.mistakes:
@@ -77,8 +85,8 @@ def review_of_error(workspace: Workspace, name: str, error: PlimsollError) -> Re
         place = suite
         if where is not None and not Path(where.file).is_absolute():
             place = Place(prefix + Path(where.file).as_posix(), where.line or 1)
-        remedy = None if mistake.remedy is None else one_line(mistake.remedy)
-        problems.append(Problem(one_line(mistake.message), remedy, place))
+        remedy = None if mistake.remedy is None else one_line(text(mistake.remedy))
+        problems.append(Problem(one_line(text(mistake.message)), remedy, place))
     return Review(suite_title(name), error.exit_code, problems=tuple(problems), places=Places(suite))
 
 
@@ -163,8 +171,11 @@ def _case_places(prepared: Prepared, report: Report, view: View, prefix: str) ->
     path = prepared.workspace.path(prepared.suite.dataset)
     if report.run.part is Part.HELD_OUT or path.suffix.lower() not in _BY_LINES:
         return
-    for name in sorted(named_cases(view)):
-        line = report.cases[name].line if name in report.cases else 0
+    named = named_cases(view)
+    # The view calls them as they can be shown.
+    cases = ((plain(name), case.line) for name, case in report.cases.items()) if named else ()
+    lines = {name: line for name, line in cases if name in named}
+    for name, line in sorted(lines.items()):
         place = _place(prepared.workspace, path, line, prefix) if line else None
         if place is not None:
             yield name, place
@@ -191,11 +202,15 @@ def _difference(sides: Sides, report: Report, redacted: Callable[[str], str]) ->
     return difference(before, after, redacted)
 
 
-def _again(prepared: Prepared, sides: Sides, options: GateOptions, report: Report) -> str:
+def _again(found: GateRun, options: GateOptions, filters: Pairs) -> str:
     """The command, below the commit that it is about."""
-    run = options.run
-    words = ["plimsoll", "gate", prepared.suite.name, "--target", sides.challenger.name]
+    prepared, run = found.prepared, options.run
+    workspace, suite = prepared.workspace, prepared.suite.name
+    # Another suite's file may bear the name.
+    named = workspace.find_suite(suite) == prepared.path
+    words = ["plimsoll", "gate", suite if named else workspace.shown(prepared.path).as_posix()]
     for flag, value in (
+        ("--target", found.sides.challenger.name),
         ("--baseline", options.baseline),
         ("--anchor", options.anchor),
         ("--base", options.base),
@@ -204,9 +219,21 @@ def _again(prepared: Prepared, sides: Sides, options: GateOptions, report: Repor
         ("--repeats", run.repeats),
     ):
         words += [] if value is None else [flag, str(value)]
-    words += [word for field, value in run.filters for word in ("--filter", f"{field}={value}")]
+    words += [word for field, value in filters for word in ("--filter", f"{field}={value}")]
     words += ["--first"] if options.first else []
     words += [] if options.looks is None else ["--sequential", "--looks", str(options.looks)]
-    commit = report.run.git_commit
-    above = f"# at commit {plain(commit)[:10]}\n" if commit else ""
-    return above + plain(shlex.join(words))
+    words += [] if run.track else ["--no-track"]
+    return "".join(f"# at {told}\n" for told in _commit(found, options)) + plain(shlex.join(words))
+
+
+def _commit(found: GateRun, options: GateOptions) -> Iterator[str]:
+    """What a reader can check out to have the files that were measured; nothing outside git."""
+    record = found.run.report.run
+    if not record.git_commit:
+        return
+    commit, how = record.git_commit, ", with changes that are not committed" if record.git_dirty else ""
+    now = circumstances(found.prepared.workspace.root, os.environ)
+    if options.run_id is None and now.trigger == PR and now.commit and now.commit != commit:
+        # The job's own merge is found nowhere later.
+        commit, how = now.commit, ", merged into its target branch"
+    yield f"commit {plain(commit)[:10]}{how}"

@@ -21,6 +21,7 @@ from plimsoll.api.costs import open_ledger, refuse_unpriced
 from plimsoll.api.git import git_state
 from plimsoll.api.mistakes import Mistakes
 from plimsoll.api.options import RunOptions
+from plimsoll.api.own_state import refuse_committed_state
 from plimsoll.api.prepare import Prepared, transform_of
 from plimsoll.api.recorded import without_keys
 from plimsoll.api.scorers import build_scorers, particular_cases
@@ -122,6 +123,7 @@ async def run_targets(
     Raises:
         PlimsollError: nothing could be run; single cells fail without raising.
     """
+    refuse_committed_state(prepared.workspace)
     environ = environment(prepared.workspace.root)
     cases = select_cases(prepared, options, held_out=held_out)
     settings = (without_keys if options.recorded else dict)(models_of(prepared, specs))
@@ -129,12 +131,10 @@ async def run_targets(
     spend = open_ledger(prepared, options, resumed)
     refuse_unpriced(prepared, settings, environ, spend)
     prices, most, asked = prepared.workspace.settings.prices, prepared.suite.concurrency, not options.recorded
-    opening = open_targets if asked else unasked_targets
     async with open_models(settings, most, environ, spend=spend, prices=prices, asked=asked) as models:
         own = particular_cases(cases, prepared.found)
         scorers = build_scorers(prepared.suite, prepared.document, prepared.workspace, cases, own=own, models=models)
-        evaluators = [scorer.evaluator for scorer in scorers]
-        planned = _plan(prepared, specs, cases=cases, evaluators=evaluators, options=options)
+        planned = _plan(prepared, specs, cases=cases, evaluators=[each.evaluator for each in scorers], options=options)
         planned = structs.replace(planned, gate=held_out, looks=0 if course is None else course.looks)
         folder, plan = _run_folder(prepared, planned, cases, resumed)
         if began is not None:
@@ -147,7 +147,7 @@ async def run_targets(
             with _ended(journal, session, models, spend) as tally:
                 async with (
                     closing(scorer.evaluator for scorer in scorers),
-                    opening(specs, models, environ, most) as targets,
+                    (open_targets if asked else unasked_targets)(specs, models, environ, most) as targets,
                 ):
                     job = Job(
                         plan=plan,

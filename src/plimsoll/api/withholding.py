@@ -21,12 +21,13 @@ from plimsoll.runs.plan import CASES_FILE
 from plimsoll.tracking.private_rows import Rules
 
 
-def refuse_unredacted(workspace: Workspace, run: Path) -> None:
+def refuse_unredacted(workspace: Workspace, run: Path, again: str | None = None) -> None:
     """Refuse to send a run where a field of `redact` is known nowhere.
 
     Args:
         workspace: Whose settings, and whose suites' cases are looked at where the run's own lack a field.
         run: The run's folder.
+        again: The command that tries again; None sends the run.
 
     Raises:
         ConfigError: no case has such a field, or it can't be told; each by its name.
@@ -40,7 +41,9 @@ def refuse_unredacted(workspace: Workspace, run: Path) -> None:
     rules.look_through(StoredCases(run / CASES_FILE).values())
     unread = tuple(_look_elsewhere(workspace, rules)) if rules.unseen else ()
     if rules.unseen:
-        raise ConfigError([_unknown(path, rules, workspace, run.name, unread) for path in rules.unseen])
+        raise ConfigError(
+            [_unknown(path, rules, workspace, again or f"plimsoll sync {run.name}", unread) for path in rules.unseen]
+        )
 
 
 def _look_elsewhere(workspace: Workspace, rules: Rules) -> Iterator[str]:
@@ -56,12 +59,12 @@ def _look_elsewhere(workspace: Workspace, rules: Rules) -> Iterator[str]:
             yield str(workspace.shown(file))
 
 
-def _unknown(path: str, rules: Rules, workspace: Workspace, run: str, unread: tuple[str, ...]) -> Mistake:
+def _unknown(path: str, rules: Rules, workspace: Workspace, again: str, unread: tuple[str, ...]) -> Mistake:
     near = near_match(path, rules.fields)
     named = "" if near is None else near if near.endswith("?") else f"{near};"
     told = f", as far as they can be read ({', '.join(unread)} can't)" if unread else ""
     return Mistake(
         f"nothing was sent: redact names {path!r}, and no case of this run or of any suite has it{told}",
         workspace.setting("privacy", "redact"),
-        f"{named} correct it there, then: plimsoll sync {run}".lstrip(),
+        f"{named} correct it there, then: {again}".lstrip(),
     )

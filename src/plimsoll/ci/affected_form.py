@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from plimsoll.ci.affected import Affected, Effect, LeftOut
+from plimsoll.ci.affected import Affected, Cause, Effect, LeftOut
 from plimsoll.reports.jsonform import MistakeForm
 
 
@@ -37,14 +40,28 @@ def affected_document(found: Affected, base: str, commit: str) -> AffectedDocume
     """The whole object."""
     return AffectedDocument(
         exit_code=0,
-        suites=found.suites,
+        suites=tuple(_effect(effect) for effect in found.suites),
         base=base,
         commit=commit,
-        changed=found.changed,
-        unknown=found.unknown,
-        ignored=found.ignored,
-        deleted=found.deleted,
+        changed=_names(found.changed),
+        unknown=_names(found.unknown),
+        ignored=tuple(LeftOut(file=_name(left.file), why=left.why) for left in found.ignored),
+        deleted=_names(found.deleted),
     )
+
+
+def _effect(effect: Effect) -> Effect:
+    causes = tuple(Cause(file=_name(cause.file), used_for=cause.used_for) for cause in effect.causes)
+    return replace(effect, suite=_name(effect.suite), file=_name(effect.file), causes=causes)
+
+
+def _names(files: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_name(file) for file in files)
+
+
+def _name(file: str) -> str:
+    r"""A file's name as JSON can hold it: a byte that is no text as `\xff`."""
+    return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
 def affected_schema() -> dict[str, Any]:

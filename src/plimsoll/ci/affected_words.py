@@ -18,9 +18,10 @@ def in_short(found: Affected, base: str, commit: str) -> str:
     since = f"since {one_line(base)}" + ("" if commit.startswith(base) else f" ({commit[:8]})")
     if not found.changed:
         return f"no file changed {since}: no suite is affected"
+    gone = f", {len(found.deleted)} deleted" if found.deleted else ""
     if not found.names:
-        return f"{files} {since}: no suite is affected"
-    return f"{files} {since}: {len(found.names)} of {count(all_of, 'suite')} affected"
+        return f"{files} {since}: no suite is affected{gone}"
+    return f"{files} {since}: {len(found.names)} of {count(all_of, 'suite')} affected{gone}"
 
 
 def explained(found: Affected, width: int = 80) -> Iterator[str]:

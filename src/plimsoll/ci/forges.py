@@ -58,6 +58,10 @@ class Forge(Protocol):
     limit: int
     """The longest comment, in characters."""
 
+    def head(self) -> str | None:
+        """The request's newest commit as it is now; None where the forge does not tell."""
+        ...
+
     def author(self) -> str | None:
         """Whom the token writes as, as `Comment.author` names them; None where the forge does not tell."""
         ...
@@ -124,6 +128,11 @@ class GitHub:
         found = self._rest.ask("GET", f"{self._repository}/pulls", head=head, state="open", per_page=_PAGE)
         return tuple(str(pull["number"]) for pull in found if pull["head"]["sha"] == commit)
 
+    def head(self) -> str | None:
+        """Of the branch that the request comes from."""
+        head = self._rest.ask("GET", f"{self._repository}/pulls/{self._number}").get("head") or {}
+        return head.get("sha")
+
     def author(self) -> str | None:
         """The login, with `[bot]` at its end where it is an app's."""
         try:
@@ -165,7 +174,13 @@ class Azure:
             quote(_needed(environ, name), safe="") for name in ("SYSTEM_TEAMPROJECT", "BUILD_REPOSITORY_ID")
         )
         self._rest = Rest(self.name, collection, {"Authorization": f"Bearer {token}"}, network, _AZURE_REFUSALS)
-        self._threads = f"/{project}/_apis/git/repositories/{repository}/pullRequests/{checked_number(number)}/threads"
+        self._request = f"/{project}/_apis/git/repositories/{repository}/pullRequests/{checked_number(number)}"
+        self._threads = f"{self._request}/threads"
+
+    def head(self) -> str | None:
+        """Of the branch that the request comes from."""
+        told = self._rest.ask("GET", self._request, **_version()).get("lastMergeSourceCommit") or {}
+        return told.get("commitId")
 
     def author(self) -> str | None:
         """The identity's id."""
@@ -205,7 +220,13 @@ class GitLab:
         headers = {"PRIVATE-TOKEN": token_of(environ, "PLIMSOLL_GITLAB_TOKEN", "GITLAB_TOKEN")}
         api = _needed(environ, "CI_API_V4_URL").rstrip("/")
         self._rest = Rest(self.name, api, headers, network, _GITLAB_REFUSALS)
-        self._notes = f"/projects/{quote(project, safe='')}/merge_requests/{checked_number(number)}/notes"
+        self._request = f"/projects/{quote(project, safe='')}/merge_requests/{checked_number(number)}"
+        self._notes = f"{self._request}/notes"
+
+    def head(self) -> str | None:
+        """Of the branch that the request comes from."""
+        told: str | None = self._rest.ask("GET", self._request).get("sha")
+        return told
 
     def author(self) -> str | None:
         """The user's id; a project's token has a user of its own."""

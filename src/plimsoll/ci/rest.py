@@ -115,11 +115,12 @@ class Rest:
         if status == HTTPStatus.NO_CONTENT:
             return None
         said = f"{self.name} answered {status}{_said(told)} to {asked}"
-        # GitHub's limit for many writes in a short time is a 403 that says when to come back.
+        # GitHub's limits are a 403 too: one says when to come back, the other that nothing is left.
+        limited = wait is not None or answer.headers.get("x-ratelimit-remaining") == "0"
         if (
             status == HTTPStatus.TOO_MANY_REQUESTS
             or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            or (status == HTTPStatus.FORBIDDEN and wait is not None)
+            or (status == HTTPStatus.FORBIDDEN and limited)
         ):
             raise PassingError(said, wait=wait)
         known = self.refusals.get(HTTPStatus.UNAUTHORIZED if answer.is_success or answer.is_redirect else status)

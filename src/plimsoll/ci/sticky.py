@@ -14,6 +14,8 @@ from plimsoll.reports.markdown import marker
 _COMMAND = re.compile(r"^([ \t]*)/", re.MULTILINE)
 _MARK = re.compile(r"<!-- plimsoll:\S* -->")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_AT = re.compile(r"&(?:#0*64(?!\d)|#x0*40(?![0-9a-f])|commat);?", re.IGNORECASE)
+"""The sign's names in HTML: a forge looks for mentions in what is shown."""
 _UNSEEN = "\u200b"
 """Breaks up what a forge would act on, and is not seen."""
 _FOREIGN = (
@@ -47,7 +49,7 @@ def comment_text(text: str, key: str, limit: int, *, foreign: bool = False) -> s
 def _harmless(text: str) -> str:
     # Ours keep mentions apart with an empty HTML comment; any other may be the mark of another tool.
     text = text.replace("<!-- -->", _UNSEEN).replace("<!--", "&lt;!--")
-    return re.sub(rf"@(?!{_UNSEEN})", f"@{_UNSEEN}", text)
+    return re.sub(rf"@(?!{_UNSEEN})", f"@{_UNSEEN}", _AT.sub("@", text))
 
 
 def _fitted(text: str, limit: int) -> str:

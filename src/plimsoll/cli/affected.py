@@ -40,4 +40,5 @@ def affected(
         print_json(affected_document(told.found, told.base, told.commit))
         return
     for name in told.found.names:
-        typer.echo(name)
+        # A path may be no text at all.
+        typer.echo(os.fsencode(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from plimsoll.api.affected import affected_suites
 from plimsoll.ci.affected_words import in_short
@@ -12,23 +13,41 @@ from plimsoll.config import Workspace
 from plimsoll.reports.review import UNAFFECTED
 
 
-def narrowed(workspace: Workspace, names: Sequence[str], base: str | None, *, quietly: bool) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What is left to do."""
+
+    names: list[str]
+    """The suites that the change affects, as the command was given them."""
+    deleted: tuple[str, ...]
+    """Suites that the change takes away; none where the command was told which suites to work on."""
+    base: str
+    """The git ref that the change starts from."""
+
+
+def narrowed(workspace: Workspace, names: Sequence[str], base: str | None, *, given: bool, quietly: bool) -> Narrowed:
     """Of suites those that a change affects; where there is none, that is the result.
 
     Args:
         workspace: Where they lie.
-        names: As the command was given them.
+        names: As the command was given them, or all.
         base: The git ref that the change starts from; None as `affected_suites` finds it.
+        given: The command named the suites.
         quietly: Stdout is taken.
 
     Raises:
         UsageError: a suite that is named does not exist; nothing says what has changed.
     """
-    asked = {name: workspace.find_suite(name) for name in names}
+    asked = {name: workspace.find_suite(name).resolve() for name in names}
     told = affected_suites(workspace, base, os.environ)
-    files = {workspace.root / effect.file for effect in told.found.suites if effect.affected}
-    to_stderr().print(in_short(told.found, told.base, told.commit), soft_wrap=True)
-    chosen = [name for name, path in asked.items() if path in files]
-    if not chosen and not quietly:
+    known = [((workspace.root / effect.file).resolve(), effect.affected) for effect in told.found.suites]
+    looked_at, untouched = {path for path, _ in known}, {path for path, affected in known if not affected}
+    console = to_stderr()
+    console.print(in_short(told.found, told.base, told.commit), soft_wrap=True)
+    for name in (name for name, path in asked.items() if path not in looked_at):
+        console.print(f"{name} does not lie in suites/: it counts as affected", markup=False, soft_wrap=True)
+    chosen = [name for name, path in asked.items() if path not in untouched]
+    deleted = () if given else told.found.deleted
+    if not chosen and not deleted and not quietly:
         to_stdout().print(UNAFFECTED, soft_wrap=True)
-    return chosen
+    return Narrowed(chosen, deleted, told.base)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from msgspec.structs import replace
 from rich.console import Console
 
+from plimsoll.api.affected import DeletedSuiteError
 from plimsoll.api.gating import gate_suite
 from plimsoll.api.options import GateOptions
 from plimsoll.api.reviewing import review_of, review_of_error, suite_title
@@ -32,10 +34,7 @@ def gate(
 ) -> ExitCode:
     """Gate suites one after the other; the code of the first cause that applies."""
     workspace = Workspace.find()
-    names = suite_names(workspace, given)
-    if affected:
-        files.begin([suite_title(name) for name in names])
-        names = narrowed(workspace, names, options.base, quietly=as_json)
+    names, deleted, options = _chosen(workspace, given, options, files, affected=affected, as_json=as_json)
     if len(names) > 1 and (options.run_id or options.target):
         raise UsageError("these options are about one suite", remedy=f"name one of: {', '.join(names)}")
     reviews = {name: unfinished(suite_title(name)) for name in names}
@@ -54,14 +53,16 @@ def gate(
 
         def one(name: str) -> ExitCode:
             try:
+                if name in deleted:
+                    raise DeletedSuiteError(name)
                 with progress.running():
                     found = gate_suite(workspace, name, options, progress, writer=writer, tell=tell)
+                ended.append(found)
+                if files.wanted:
+                    reviews[name] = review_of(found, options)
             except PlimsollError as error:
                 reviews[name] = review_of_error(workspace, name, without_secrets(error))
                 raise
-            ended.append(found)
-            if files.wanted:
-                reviews[name] = review_of(found, options)
             if not as_json:
                 show_gate(found, workspace, to_stdout(), told)
             return found.exit_code
@@ -82,6 +83,19 @@ def gate(
         ]
         print_json(replace(gate_document(forms, code), mistakes=mistakes))
     return code
+
+
+def _chosen(
+    workspace: Workspace, given: Sequence[str], options: GateOptions, files: Files, *, affected: bool, as_json: bool
+) -> tuple[list[str], tuple[str, ...], GateOptions]:
+    """The suites that there is a verdict on, those of them that the change deletes, and how they are gated."""
+    names = suite_names(workspace, given)
+    if not affected:
+        return names, (), options
+    files.begin([suite_title(name) for name in names])
+    left = narrowed(workspace, names, options.base, given=bool(given), quietly=as_json)
+    # What the change starts from is what it is held against too, however that was found.
+    return [*left.names, *left.deleted], left.deleted, dataclasses.replace(options, base=left.base)
 
 
 def show_gate(found: GateRun, workspace: Workspace, console: Console, told: Collection[str] = ()) -> None:

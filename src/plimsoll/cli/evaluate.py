@@ -63,7 +63,7 @@ def run(
     workspace = Workspace.find()
     names = suite_names(workspace, given)
     if affected:
-        names = narrowed(workspace, names, base, quietly=as_json)
+        names = narrowed(workspace, names, base, given=bool(given), quietly=as_json).names
     if options.track and names:
         note_owed(workspace)
     ended: list[SuiteRun] = []

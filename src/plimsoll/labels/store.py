@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
-from plimsoll.errors import ConfigError, InfrastructureError, Mistake, Where
+from plimsoll.errors import ConfigError, InfrastructureError, Mistake, Where, unwritable
 from plimsoll.types import HumanLabel
 
 LABELS_FILE = "labels.jsonl"
@@ -40,7 +40,7 @@ class LabelStore:
                 f"{self.path} is held by another process", remedy="wait for it, or end it"
             ) from None
         except OSError as error:
-            raise InfrastructureError(f"{self.path}: {error.strerror}", remedy="check space and permissions") from error
+            raise unwritable(error, self.path) from error
 
     def __iter__(self) -> Iterator[HumanLabel]:
         """Every label in force, in the order in which they were last given; what was taken back is left out.

@@ -7,7 +7,6 @@ runs all that was picked, in whichever worker; the others wait at a lock and the
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from plimsoll.api.picked import (
     Picking,
     decide_picked,
     open_gate,
+    owes,
     reread,
     run_picked,
     write_picked,
@@ -32,7 +32,7 @@ from plimsoll.api.runs import RUNS, Ran
 from plimsoll.canonical import digest, write_atomic
 from plimsoll.errors import PlimsollError
 from plimsoll.reports.cases import CaseRows
-from plimsoll.reports.model import CaseRow, Standing
+from plimsoll.reports.model import CaseRow
 
 
 class BenchError(Exception):
@@ -51,18 +51,16 @@ class _Told(Struct, frozen=True, kw_only=True):
 class Bench:
     """Runs a suite's cells for its items."""
 
-    def __init__(self, prepared: Prepared, cases: int, shared: Path | None, baseline: str | None) -> None:
+    def __init__(self, prepared: Prepared, shared: Path | None, baseline: str | None) -> None:
         """A suite of which nothing is picked yet.
 
         Args:
             prepared: The suite.
-            cases: How many are open to tests.
             shared: The folder that this process shares with others of the same run of pytest; None where there are
                 none.
             baseline: What the gate compares with, over its policy's.
         """
         self._prepared = prepared
-        self._cases = cases
         self._baseline = baseline
         self._files = None if shared is None else shared / digest(str(prepared.path)).rpartition(":")[2]
         self._pairs: frozenset[Pair] = frozenset()
@@ -72,22 +70,15 @@ class Bench:
         self._ran: Ran | None = None
         self._rows: CaseRows | None = None
         self._trouble = ""
-        self.undecidable = ""
-        """Why the gate's item is skipped: something of what it would rest on was deselected."""
 
     def pick(self, pairs: Sequence[Pair], *, gate: bool) -> None:
         """What is to be run.
 
         Args:
             pairs: The cells with an item.
-            gate: Whether the gate has one.
+            gate: Whether the gate has one: then all that it compares is run, whatever was deselected of it.
         """
-        self._pairs = frozenset(pairs)
-        counts = Counter(target for target, _ in self._pairs)
-        left = sum(self._cases - count for count in counts.values())
-        if gate and left:
-            self.undecidable = f"not decided: a gate rests on all cases, and {left} of them are not among these tests"
-        self._decides = gate and not left
+        self._pairs, self._decides = frozenset(pairs), gate
 
     def row(self, pair: Pair, *, again: bool) -> tuple[Ran, CaseRow]:
         """What became of a cell.
@@ -100,21 +91,28 @@ class Bench:
             BenchError: the suite could not be run.
         """
         if again:
-            self._again(pair)
+            self._again(frozenset({pair}), frozenset())
         ran = self._run()
         if self._rows is None:
             self._rows = CaseRows(ran.report)
         return ran, self._rows.row(place_of(ran, pair[1]))
 
-    def decide(self) -> DecidedGate:
+    def decide(self, *, again: bool) -> DecidedGate:
         """The gate's verdict, on the cells as they are by now.
+
+        Args:
+            again: It was decided before: what had failed of what it compares is asked for once more.
 
         Raises:
             BenchError: the suite could not be run, or there is nothing to compare with.
         """
+        if again and isinstance(self._gate, str):
+            self._gate = None
         gate = self._opened_gate()
         if isinstance(gate, str):
             raise BenchError(gate)
+        if again:
+            self._again(frozenset(), frozenset(gate.specs))
         ran = self._run()
         try:
             with self._alone():
@@ -133,25 +131,22 @@ class Bench:
             raise BenchError(self._trouble)
         return self._ran
 
-    def _again(self, pair: Pair) -> None:
+    def _again(self, pairs: frozenset[Pair], whole: frozenset[str]) -> None:
+        """Run what of these cells is missing or has failed."""
         with self._alone():
             if self._ran is None:
                 self._ask()
                 return
             try:
-                picking = self._picking()
-                self._take(reread(picking, self._ran.folder, self._ran.given_up))
-                if not self._is_broken(pair):
+                picking = dataclasses.replace(self._picking(), pairs=pairs, whole=whole)
+                before = reread(picking, self._ran.folder, self._ran.given_up)
+                self._take(before)
+                if not owes(picking, before):
                     return
-                one = dataclasses.replace(picking, pairs=frozenset({pair}), whole=frozenset())
-                self._take(run_picked(self._prepared, one, resumed=self._ran.folder))
+                ran = run_picked(self._prepared, picking, resumed=before.folder)
+                self._take(dataclasses.replace(ran, given_up={**before.given_up, **ran.given_up}))
             except PlimsollError as error:
                 raise BenchError(str(error)) from None
-
-    def _is_broken(self, pair: Pair) -> bool:
-        assert self._ran is not None
-        row = CaseRows(self._ran.report).row(place_of(self._ran, pair[1]))
-        return any(answer.standing in (Standing.ERROR, Standing.NOT_RUN) for answer in row.of(pair[0]))
 
     def _ask(self) -> None:
         """Run all that was picked."""
@@ -186,8 +181,9 @@ class Bench:
         self._ran, self._rows = ran, None
 
     def _own(self) -> Picking:
-        """The cells with an item."""
+        """The cells with an item, and the targets that they are compared with."""
         targets = {target for target, _ in self._pairs}
+        targets |= self._prepared.compared_with if targets else set()
         specs = {name: spec for name, spec in self._prepared.targets.items() if name in targets}
         return Picking(specs, self._pairs)
 

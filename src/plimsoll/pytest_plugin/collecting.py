@@ -21,6 +21,11 @@ RUN = "plimsoll.run"
 """The user property that names an item's run."""
 _SHARED = "plimsoll_shared"
 """In what xdist gives its workers: the folder by which those of one test run share what was run."""
+_FOUND = "plimsoll_found"
+"""In what workers give back: whether they collected anything that evaluates."""
+_NOTHING = """\
+nothing was evaluated: no suite and no test that uses the fixture was collected
+name the suites: pytest --plimsoll FOLDER/suites"""
 
 
 class Suites:
@@ -30,6 +35,8 @@ class Suites:
         self._made: Path | None = None
         self._workspaces: dict[Path, Workspace | None] = {}
         self._suites: list[SuiteFile] = []
+        self._found = False
+        self._expects = _expects_suites(config)
         given = getattr(config, "workerinput", {}).get(_SHARED)
         self.shared = None if given is None else Path(given)
         self._add_suites(config)
@@ -49,6 +56,11 @@ class Suites:
             self._made = Path(tempfile.mkdtemp(prefix="plimsoll-pytest-"))
         node.workerinput[_SHARED] = str(self._made)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """xdist's, in the process that started a worker: it collects nothing itself."""
+        self._found |= getattr(node, "workeroutput", {}).get(_FOUND, False)
+
     def pytest_unconfigure(self) -> None:
         """What the workers shared is of this run only."""
         if self._made is not None:
@@ -59,7 +71,9 @@ class Suites:
         if file_path.suffix not in (".yaml", ".yml") or "suites" not in file_path.parts[:-1]:
             return None
         workspace = self._workspace(file_path.parent)
-        if workspace is None or not file_path.is_relative_to(workspace.root / "suites"):
+        # A workspace's root is without symbolic links; a suite's own file may be one.
+        folder = file_path.parent.resolve()
+        if workspace is None or not folder.is_relative_to(workspace.root / "suites"):
             return None
         from plimsoll.pytest_plugin.items import SuiteFile
 
@@ -81,11 +95,15 @@ class Suites:
                 self._workspaces[folder] = None
         return self._workspaces[folder]
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Tests that use the fixture are `-m plimsoll` too."""
-        for item in items:
-            if "plimsoll" in getattr(item, "fixturenames", ()):
-                item.add_marker("plimsoll")
+        asking = [item for item in items if "plimsoll" in getattr(item, "fixturenames", ())]
+        for item in asking:
+            item.add_marker("plimsoll")
+        # --lf may have passed over the files in which there are more.
+        self._found = bool(self._suites or asking or config.getoption("lf", False))
+        getattr(config, "workeroutput", {})[_FOUND] = self._found
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """What is left when all were deselected that are to be: nothing else is asked for."""
@@ -101,13 +119,31 @@ class Suites:
             cases = [item.pair for item in items if isinstance(item, CaseItem)]
             suite.bench.pick(cases, gate=len(cases) < len(items))
 
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Where suites were to be run and there are none, other tests that pass are no success."""
+        if self._lacks and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    @property
+    def _lacks(self) -> bool:
+        return self._expects and not self._found
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Where the reports of the runs are."""
+        if self._lacks:
+            terminalreporter.section("plimsoll")
+            terminalreporter.write_line(_NOTHING, red=True)
         runs = dict(_runs(report for reports in terminalreporter.stats.values() for report in reports))
         if runs:
             terminalreporter.section("plimsoll")
         for run, suite in sorted(runs.items()):
             terminalreporter.write_line(f"{suite}: plimsoll report {run}")
+
+
+def _expects_suites(config: pytest.Config) -> bool:
+    """Whether this run of pytest is to evaluate something: by the flag as it was typed, or as a run of the project."""
+    of_project = config.args_source is not config.ArgsSource.ARGS and config.invocation_params.dir == config.rootpath
+    return of_project or "--plimsoll" in config.invocation_params.args
 
 
 def _runs(reports: Iterable[Any]) -> Iterable[tuple[str, str]]:

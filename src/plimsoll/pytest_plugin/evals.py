@@ -26,6 +26,28 @@ class Judged:
     """By the metric's `pass_if`; a truth value without one passes when it is the better of the two; else None."""
     reason: str | None
 
+    def __bool__(self) -> bool:
+        """Refused, as every score would pass `assert plimsoll.score(…)`.
+
+        Raises:
+            TypeError: always.
+        """
+        __tracebackhide__ = True
+        raise TypeError(f"a score is neither true nor false: assert its `passed` or its `value` ({self.metric})")
+
+
+class Scores(dict[str, Judged]):
+    """The scores of one answer, by metric."""
+
+    def __bool__(self) -> bool:
+        """Refused, as `assert plimsoll.scores(…)` would always pass.
+
+        Raises:
+            TypeError: always.
+        """
+        __tracebackhide__ = True
+        raise TypeError(f"scores are neither true nor false: assert `passed` of each ({', '.join(self)})")
+
 
 class Evals:
     """Asks and scores, in the workspace that a test lies in."""
@@ -89,15 +111,18 @@ class Evals:
             pytest.fail(f"{evaluator} has several metrics ({', '.join(found)}): take one of `scores`")
         return next(iter(found.values()))
 
-    def scores(self, evaluator: str | Mapping[str, Any], answer: str | Output, /, **fields: Any) -> dict[str, Judged]:
+    def scores(self, evaluator: str | Mapping[str, Any], answer: str | Output, /, **fields: Any) -> Scores:
         """Every metric of an evaluator, by name; for the arguments see `score`."""
         __tracebackhide__ = True
+        if not isinstance(answer, str | Output):
+            kind = type(answer).__name__
+            pytest.fail(f"an answer is what `ask` gave, or a text, and this is of type {kind}: JSON goes as its text")
         output = answer if isinstance(answer, Output) else Output(text=answer)
         try:
             scored = score_answer(Workspace.find(self._folder), evaluator, output, fields)
         except PlimsollError as error:
             raise pytest.fail.Exception(f"{evaluator} can't score: {error}") from None
-        found = {}
+        found = Scores()
         for name, score in scored.record.scores.items():
             match score:
                 case Failed():

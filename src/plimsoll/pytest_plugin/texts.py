@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from plimsoll.api.picked import DecidedGate, Pair, why_missing
+from plimsoll.api.picked import DecidedGate, Pair, unscored, why_missing
 from plimsoll.api.prepare import Prepared
 from plimsoll.api.runs import Ran
 from plimsoll.errors import FailureKind
@@ -17,6 +17,7 @@ from plimsoll.types import Case, Decision, Direction, Metric, MetricKind
 _ANSWER = 2000
 _HEADLINE = 300
 _FLIPS = 10
+_AGAIN = "note: to go on, run the tests again; `plimsoll run --resume` and `--only-failed` pass their runs over"
 _WIDTH = 10
 """Of the names before the texts."""
 
@@ -83,6 +84,7 @@ def _errors(answers: Sequence[AnswerView], ran: Ran) -> Iterator[str]:
         elif answer.kind and (FailureKind(answer.kind).of_provider or answer.kind == FailureKind.SPEND_CAP):
             yield f"{answer.kind}: {answer.text}"
         yield from (f"{score.metric}: {score.note}" for score in answer.scores if score.state == "failed")
+        yield from (f"{name}: not scored: {why_missing(ran)}" for name in unscored(ran, answer))
 
 
 def _headline(texts: Sequence[str] | Iterator[str] | dict[str, None]) -> str:
@@ -137,6 +139,11 @@ class GateTold:
     """Each rule and its outcome, as user properties."""
 
 
+def told_broken(broken: str) -> str:
+    """What kept a gate from a verdict, and how to go on."""
+    return f"nothing was decided: {broken}\n{_AGAIN}"
+
+
 def told_gate(decided: DecidedGate) -> GateTold:
     """A verdict with its reasons, and the cases that flipped."""
     verdict, (section,) = decided.verdict, decided.run.view.verdicts
@@ -150,6 +157,7 @@ def told_gate(decided: DecidedGate) -> GateTold:
         *(f"- {one_line(reason)}" for reason in reasons[1:]),
         *_flips(section),
         *(f"note: {note}" for note in decided.run.view.notes),
+        *([] if decided.run.problem is None else [_AGAIN]),
         f"plimsoll report {decided.ran.folder.name}",
     ]
     rules = tuple((f"{rule.metric}, {rule.rule}", rule.outcome.value) for rule in section.rules)

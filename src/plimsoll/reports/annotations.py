@@ -48,7 +48,7 @@ def _of_a_level(found: Sequence[Finding], write: Callable[[Finding, str], str], 
     if len(shown) < len(found):
         left = found[len(shown)]
         told = f"{count(len(found) - len(shown), 'further finding')} not shown here; see the report"
-        lines.append(write(left._replace(title="more", text=told, place=None), level))
+        lines.append(write(left._replace(title="more", text=told, place=None, related=None), level))
     return lines
 
 

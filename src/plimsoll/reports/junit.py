@@ -96,7 +96,8 @@ def _written(root: ET.Element) -> str:
 def _suite(root: ET.Element, name: str, started: str = "") -> ET.Element:
     suite = ET.SubElement(root, "testsuite", name=name)
     if started:
-        suite.set("timestamp", started.removesuffix("Z"))
+        # Always UTC; strict readers take no offset.
+        suite.set("timestamp", started.removesuffix("Z").removesuffix("+00:00"))
     return suite
 
 

@@ -286,8 +286,8 @@ def _spent(section: VerdictSection) -> Iterator[str]:
         ("median time of an answer", "seconds", "s"),
     ):
         values = [getattr(side, field) for side in section.spent]
-        # A zero on both sides is no judge at all.
-        if any(values):
+        # Where nothing judges, nothing was spent on it; but of money it is said that it is unknown.
+        if field == "cost" or any(values) or (unit == "USD" and None in values):
             told = [number(value, unit) if value is not None else "unknown" for value in values]
             # Of fewer answers the total is less, which tells nothing.
             fair = field == "seconds" or len({side.answered for side in section.spent}) == 1

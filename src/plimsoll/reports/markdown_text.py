@@ -13,18 +13,19 @@ from plimsoll.reports.text import one_line, plain
 
 _MEANING = re.compile(
     r"(?P<html>[<>]|&(?!\d))"
-    # To GitLab a label, a snippet, an epic: by what follows.
-    r"|(?P<both>[~$](?=[\w\"]))"
+    # To GitLab a label, a snippet, `[issue:1]`, `*iteration:1`, an epic: by what follows.
+    r"|(?P<both>[~$](?=[\w\"])|[\[*](?=\w+:))"
     r"|(?P<sign>[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))"
     # A backslash does not stop a forge from seeing a mention, an issue's number or an address; a comment does.
-    r"|(?P<reference>[@#]|[!%](?=[\w\"])|:(?=//)|:(?=[\w+-]+:)|\bwww(?=\.)|\bGH(?=-\d))"
+    r"|(?P<reference>[@#]|[!%](?=[\w\"])|:(?=//)|:(?=[\w+-]+:)|\bwww(?=\.)|\bG[HL](?=-\d))"
     r"|(?P<epic>&)",
     re.IGNORECASE,
 )
 _OPENING = re.compile(r"(?P<sign>[-+=/])|(?P<reference>\d+(?=[.)](?:\s|$)))")
 """What makes a list, a heading, or a forge's command of a line that it begins."""
 _CELL = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&commat;", "#": "&num;", "\n": "<br>"})
-"""No sign stands for itself that a forge gives meaning to, not even as the number of a character."""
+"""Within `<code>`, where a forge looks for nothing. Yet in a mail's text, and to a bot, no sign stands for itself that
+has a meaning, not even as the number of a character."""
 
 
 def escape(text: str) -> str:
@@ -68,10 +69,20 @@ def fenced(text: str, language: str = "text") -> str:
 
 
 def in_html(text: str) -> str:
-    """`text`, in its own lines, inside an HTML element that stands in Markdown: on one line, without an empty one."""
-    return plain(text).strip("\n").translate(_CELL)
+    """`text` on one line inside an HTML element that stands in Markdown, meaning only itself there and on a forge."""
+    return _MEANING.sub(_in_html, one_line(text))
+
+
+def _in_html(match: re.Match[str]) -> str:
+    said = html.escape(match[0])
+    # A forge looks at what is shown: to it a sign's name in HTML (`&commat;`) is the sign.
+    return said if match.lastgroup in ("html", "sign") else f"{said}<!-- -->"
 
 
 def verbatim(text: str) -> str:
-    """An answer as a cell of an HTML table shows it: every sign as it is, and nothing in it looked at by a forge."""
-    return f"<code>{in_html(text)}</code>" if text.strip() else "<em>empty</em>"
+    """An answer as a cell of an HTML table shows it: every sign as it is, and nothing in it looked at by a forge.
+
+    In its own lines, on one line of Markdown, without an empty one.
+    """
+    shown = plain(text).strip("\n").translate(_CELL)
+    return f"<code>{shown}</code>" if text.strip() else "<em>empty</em>"

@@ -155,7 +155,9 @@ def baseline_text(section: VerdictSection) -> str:
     """`baseline v1 (5b31c119509a)`, or why there is none."""
     if section.baseline is None:
         return "no baseline: the first champion" if section.first else "no baseline"
-    return f"baseline {section.baseline}" + (f" ({section.baseline_digest})" if section.baseline_digest else "")
+    # What is out of git, or of another run, bears no other name.
+    named = "baseline" if section.baseline == "baseline" else f"baseline {section.baseline}"
+    return named + (f" ({section.baseline_digest})" if section.baseline_digest else "")
 
 
 def coverage_text(header: Header) -> str:

@@ -22,7 +22,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
-from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
+from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where, unwritable
 from plimsoll.types import Aggregate, CellId, Look, Outcome, Score
 
 _SYNC_SECONDS = 0.5
@@ -163,10 +163,8 @@ class Journal:
         return begin
 
     def _trouble(self, error: OSError) -> InfrastructureError:
-        return InfrastructureError(
-            f"{self.path}: {error.strerror}",
-            remedy="check space and permissions there, then `plimsoll run --resume`: finished cells are kept",
-        )
+        remedy = "check space and permissions there, then `plimsoll run --resume`: finished cells are kept"
+        return unwritable(error, self.path, remedy)
 
     def _cut_torn_line(self, file: FileIO) -> int:
         """Where the last whole line ends; what stands behind it is gone."""

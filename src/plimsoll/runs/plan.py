@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from plimsoll import canonical
-from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where
+from plimsoll.errors import ConfigError, Mistake, UsageError, Where, unwritable
 from plimsoll.types import Case, EvaluatorInfo, Part, TargetInfo
 
 PLAN_FILE = "plan.json"
@@ -87,7 +87,7 @@ def save_plan(plan: Plan, cases: Iterable[Case], folder: Path) -> None:
             os.fsync(file.fileno())
         canonical.write_atomic(folder / PLAN_FILE, msgspec.json.format(encoder.encode(plan), indent=1))
     except OSError as error:
-        raise InfrastructureError(f"{folder}: {error.strerror}", remedy="check space and permissions there") from error
+        raise unwritable(error, folder) from error
 
 
 def load_plan(folder: Path) -> Plan:

@@ -48,6 +48,10 @@ class Imports:
                         waiting.append(found)
                         yield found, importer
 
+    def module(self, name: str) -> Iterator[Path]:
+        """The files of the workspace that `import a.b` runs first, for `a.b`; none of an installed package."""
+        yield from self._resolved(_steps(name), self._root / "all.py")
+
     def _names(self, path: Path) -> tuple[tuple[str, ...], ...]:
         """What a file imports, each as its steps; a relative import begins with as many empty steps as it has dots."""
         if path not in self._read:

@@ -20,7 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "loopback-token-0123456789abcdef"  # noqa: S105  # of a server that exists for a test's length
 OURS = "plimsoll-job[bot]"
-PAGE = 100
+COMMIT = "abc"
+"""Of the jobs, and where the pull request stands."""
 
 
 @dataclass
@@ -54,6 +55,8 @@ class LoopbackForge:
     """The status that every write gets; 403 is what a fork's job sees."""
     author: str | None = OURS
     """Whom the token belongs to; None is not told."""
+    head: str = COMMIT
+    """The pull request's newest commit."""
     pulls: list[dict[str, Any]] = field(default_factory=list)
     """GitHub's open pull requests: `number`, and the `head` with `sha` and `label`, OWNER:BRANCH."""
 
@@ -121,6 +124,7 @@ class LoopbackForge:
             "SYSTEM_COLLECTIONURI": f"{self.url}/ferries/",
             "SYSTEM_TEAMPROJECT": "help desk",
             "SYSTEM_PULLREQUEST_PULLREQUESTID": str(number),
+            "SYSTEM_PULLREQUEST_SOURCECOMMITID": COMMIT,
             "SYSTEM_ACCESSTOKEN": TOKEN,
         }
 
@@ -133,6 +137,7 @@ class LoopbackForge:
             "CI_PROJECT_ID": "99",
             "CI_MERGE_REQUEST_PROJECT_ID": "42",
             "CI_MERGE_REQUEST_IID": str(number),
+            "CI_COMMIT_SHA": COMMIT,
             "PLIMSOLL_GITLAB_TOKEN": TOKEN,
         }
 
@@ -201,19 +206,24 @@ def _pulls(forge: LoopbackForge, asked: Asked, _: re.Match[str]) -> list[dict[st
     return [pull for pull in forge.pulls if asked.query["head"] == [pull["head"]["label"]]]
 
 
-_GITHUB, _NOTES = "/repos/ferries/desk", "/api/v4/projects/42/merge_requests/7/notes"
-_THREADS = "/ferries/help%20desk/_apis/git/repositories/4b2c/pullRequests/7/threads"
+_GITHUB, _MERGE_REQUEST = "/repos/ferries/desk", "/api/v4/projects/42/merge_requests/7"
+_NOTES = f"{_MERGE_REQUEST}/notes"
+_PULL_REQUEST = "/ferries/help%20desk/_apis/git/repositories/4b2c/pullRequests/7"
+_THREADS = f"{_PULL_REQUEST}/threads"
 _ROUTES: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("POST /graphql", lambda forge, *_: {"data": {"viewer": forge.author and {"login": forge.author}}}),
     (f"GET {_GITHUB}/pulls", _pulls),
+    (f"GET {_GITHUB}/pulls/7", lambda forge, *_: {"head": {"sha": forge.head}}),
     (f"GET {_GITHUB}/issues/7/comments", lambda forge, asked, _: [*map(_on_github, forge.page(asked))]),
     (f"POST {_GITHUB}/issues/7/comments", _written("body", _on_github)),
     (rf"PATCH {_GITHUB}/issues/comments/(\d+)", _written("body", _on_github)),
     ("GET /ferries/_apis/connectionData", lambda forge, *_: {"authenticatedUser": {"id": forge.author}}),
+    (f"GET {_PULL_REQUEST}", lambda forge, *_: {"lastMergeSourceCommit": {"commitId": forge.head}}),
     (f"GET {_THREADS}", lambda forge, *_: {"value": [*map(_on_azure, forge.comments)]}),
     (f"POST {_THREADS}", _azure_write),
     (rf"PATCH {_THREADS}/(\d+)/comments/1", _azure_write),
     ("GET /api/v4/user", lambda forge, *_: {"id": forge.author}),
+    (f"GET {_MERGE_REQUEST}", lambda forge, *_: {"sha": forge.head}),
     (f"GET {_NOTES}", lambda forge, asked, _: [*map(_on_gitlab, forge.page(asked))]),
     (f"POST {_NOTES}", _written("body", _on_gitlab)),
     (rf"PUT {_NOTES}/(\d+)", _written("body", _on_gitlab)),

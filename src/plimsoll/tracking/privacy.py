@@ -83,7 +83,7 @@ class Redaction:
         return replace(
             plan,
             settings=walk(settings, defaults.text),
-            filters=tuple((name, self._filter(name, value)) for name, value in plan.filters),
+            filters=self.filters(plan.filters),
             targets={
                 name: replace(info, identity=self.rules.all(info.identity)) for name, info in plan.targets.items()
             },
@@ -92,6 +92,10 @@ class Redaction:
                 for name in ("git_branch", "pr", "trigger")
             },
         )
+
+    def filters(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        """FIELD, VALUE pairs that a run's cases had to satisfy."""
+        return tuple((name, self._filter(name, value)) for name, value in pairs)
 
     def suite(self, text: str, settings: Mapping[str, Any]) -> str:
         """A suite's text, of which these are the settings."""
