@@ -70,12 +70,14 @@ def test_another_model_of_the_same_name_runs_as_it_was(workspace: Workspace, des
     assert desk.models == {"scripted": 12, "newer": 12}
 
 
-@pytest.mark.parametrize("target", ["function: flows/desk/desk.py:answer", "flow: flows/desk"])
+@pytest.mark.parametrize(
+    "target", ["function: flows/desk/desk.py:answer", "function: words.desk:answer", "flow: flows/desk"]
+)
 def test_a_target_as_it_was_is_answered_with_the_packages_as_they_were(workspace: Workspace, target: str):
     code = (
         "from words import WORD\n\ndef answer(question: str) -> str:\n    return question.replace('question', WORD)\n"
     )
-    files = {"flows/desk/flow.flex.yaml": "entry: desk:answer\n", "flows/desk/desk.py": code}
+    files = {"flows/desk/flow.flex.yaml": "entry: desk:answer\n", "flows/desk/desk.py": code, "src/words/desk.py": code}
     suite = RELATIVE.replace("v1: {prompt: prompts/v1.jinja2, model: main}", f"v1: {{{target}}}")
     write_workspace(workspace.root, suite, {**files, "src/words/__init__.py": "WORD = 'answer'\n"})
     commit(workspace.root)

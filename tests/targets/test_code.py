@@ -118,5 +118,10 @@ def test_a_module_depends_on_its_whole_package(tmp_path):
     assert names("solo:answer", tmp_path) == [*package, "solo.py", "x/y.py"]
 
 
+def test_a_package_may_lie_in_src(tmp_path):
+    write(tmp_path, dict.fromkeys(["src/shop/__init__.py", "src/shop/bot.py", "src/x.py", "y.py"], ""))
+    assert names("shop.bot:answer", tmp_path) == ["src/shop/__init__.py", "src/shop/bot.py"]
+
+
 def test_an_installed_module_is_no_part_of_the_workspace(tmp_path):
     assert source_files("json:dumps", tmp_path) == ()

@@ -61,8 +61,7 @@ def _files(text: str, path: Path, root: Path) -> tuple[Path, ...]:
         return flow_files(path)
     if path.is_file():
         return (path,)
-    # A package of the workspace that is installed as it stands is found like one beside the suites.
-    return (source_files(text, root) or source_files(text, root / "src")) if ":" in text else ()
+    return source_files(text, root) if ":" in text else ()
 
 
 def _beside(path: Path, error: Exception, told: bool) -> Named:

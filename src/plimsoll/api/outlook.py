@@ -63,8 +63,7 @@ def outlooks(
     for claim, size in zip(claims, sizes, strict=True):
         words = outlook(claim, size, policy.confidence, seen.get(_about(claim)))
         if words is not None:
-            name = claim.rule.metric + (f" on {claim.rule.slice}" if claim.rule.slice else "")
-            told.append(f"{name}, {claim.words}: {words}")
+            told.append(f"{rule_name(claim.rule.metric, claim.rule.slice, claim.words)}: {words}")
     return tuple(told)
 
 

@@ -18,7 +18,7 @@ from plimsoll.gates.looks import Drawn
 from plimsoll.gates.rules import Finding, find, result_of
 from plimsoll.gates.words import counted, percent
 from plimsoll.stats import holm
-from plimsoll.types import Decision, Quarantined, Report, RuleResult, Verdict
+from plimsoll.types import Decision, Quarantined, Report, RuleResult, Verdict, rule_name
 
 _WORST_FIRST = (Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS)
 _NOTHING = Grounds()
@@ -74,7 +74,7 @@ def decide(
         baseline_digest=None if baseline is None else targets[baseline].digest,
         confidence=policy.confidence,
         first=first,
-        not_applied=tuple(f"{rule.metric}, {rule.words}" for rule in left_out),
+        not_applied=tuple(rule_name(rule.metric, rule.slice, rule.words) for rule in left_out),
         anchor=anchor,
         anchor_digest=None if anchor is None else targets[anchor].digest,
         quarantine=case.quarantine,
@@ -177,7 +177,5 @@ def _reasons(results: tuple[RuleResult, ...], outcome: Decision) -> tuple[str, .
         return (f"{counted(len(results), 'rule')} of the policy, all passed",)
     order = sorted(results, key=lambda result: _WORST_FIRST.index(result.outcome))
     return tuple(
-        f"{result.metric}{f' on {result.slice}' if result.slice else ''}, {result.rule}: {result.reason}"
-        for result in order
-        if result.outcome is not Decision.PASS
+        f"{result.name}: {result.reason}" for result in order if result.outcome is not Decision.PASS
     )

@@ -208,7 +208,7 @@ def _skipped(cell: Cell) -> bool:
 
 def _unknown(cells: int, *, gone: bool) -> _Taken:
     """Of a case that only a side's cells name: what it holds, and whether it is the same on both sides, is unknown."""
-    why = "the baseline's evidence has the case, and this dataset does not, or otherwise" if gone else _NOT_PLANNED
+    why = "the case is gone from the dataset, or was changed, since the baseline was measured" if gone else _NOT_PLANNED
     return _Taken(planned=cells, our_lacks=Counter({why: cells}))
 
 

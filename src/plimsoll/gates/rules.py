@@ -213,9 +213,15 @@ def _aside(evidence: Evidence) -> str:
 
 
 def _lacks(evidence: Evidence) -> str:
-    common = sorted(evidence.lacks.items(), key=lambda item: (-item[1], item[0]))
-    said = [f"{count} on {target}: {reason}" for (target, reason), count in common[:3]]
-    if len(common) > 3:
+    by_reason: dict[str, dict[str, int]] = {}
+    for (target, reason), count in sorted(evidence.lacks.items(), key=lambda item: (-item[1], item[0])):
+        by_reason.setdefault(reason, {})[target] = count
+    # Where the provider is down both sides lack the same.
+    said = [
+        f"{' and '.join(f'{count} on {target}' for target, count in counts.items())}: {reason}"
+        for reason, counts in list(by_reason.items())[:3]
+    ]
+    if len(by_reason) > 3:
         said.append("…")
     return "; ".join(said)
 

@@ -18,19 +18,19 @@ _HOPELESS = 100
 
 def shown(value: float) -> str:
     """A measured figure with at most three decimals, fewer as it grows; what is below 1 is never rounded to it."""
-    size = abs(value)
+    size, sign = abs(value), "−" if value < 0 else ""
     if size >= 10:
-        return f"{value:.{0 if size >= 100 else 1}f}"
+        return f"{sign}{size:.{0 if size >= 100 else 1}f}"
     if 0 < size < 0.01:
-        return f"{value:.2g}"
+        return f"{sign}{size:.2g}"
     if size < 1 <= round(size, 3):
-        return f"{math.copysign(0.999, value)}"
-    return f"{value:.3f}".rstrip("0").rstrip(".")
+        return f"{sign}0.999"
+    return f"{sign}{size:.3f}".rstrip("0").rstrip(".")
 
 
 def written(value: float) -> str:
-    """A threshold as the policy writes it."""
-    return f"{value:.6g}"
+    """A threshold as the policy writes it, with the sign that figures have."""
+    return f"{'−' if value < 0 else ''}{abs(value):.6g}"
 
 
 def percent(share: float) -> str:
@@ -45,7 +45,7 @@ def counted(number: int, what: str) -> str:
 
 
 def measured(claim: Claim, evidence: Evidence, estimate: Estimate, confidence: float) -> str:
-    """The estimate with its interval, e.g. `0.03 worse than v1 (-0.03, 95% interval -0.08 to 0.02, 60 pairs)`."""
+    """The estimate with its interval, e.g. `0.03 worse than v1 (difference −0.03, 95% interval −0.08 to 0.02, 60 pairs)`."""
     low = "unknown" if estimate.low is None else shown(estimate.low)
     high = "unknown" if estimate.high is None else shown(estimate.high)
     what = "pair" if claim.rule.relative else "case"

@@ -45,19 +45,18 @@ def load_callable(reference: str, root: Path) -> Callable[..., Any]:
 def source_files(reference: str, root: Path) -> tuple[Path, ...]:
     """The files that a reference's code can be expected to depend on: Python and text files of its folder and below.
 
-    Of a module in a package: those of the whole package. Hidden folders and virtual environments are left out. A
-    reference to an installed module gives none: its version is not part of the workspace.
+    Of a module in a package: those of the whole package, beside the root or in `src/`. Hidden folders and virtual
+    environments are left out. A reference to an installed module gives none: its version is not part of the workspace.
     """
     where = reference.rpartition(":")[0]
     if where.endswith(".py"):
-        folder = (root / where).parent
-    else:
-        package, *_ = steps = where.split(".")
-        path = root.joinpath(*steps)
-        if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
-            return ()
-        folder = root / package if (root / package).is_dir() else root
-    return tuple(sorted(files_below(folder)))
+        return tuple(sorted(files_below((root / where).parent)))
+    package, *_ = steps = where.split(".")
+    for home in (root, root / "src"):
+        path = home.joinpath(*steps)
+        if path.with_suffix(".py").is_file() or (path / "__init__.py").is_file():
+            return tuple(sorted(files_below(home / package if (home / package).is_dir() else home)))
+    return ()
 
 
 def files_below(folder: Path) -> Iterator[Path]:

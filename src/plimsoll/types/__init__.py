@@ -12,7 +12,7 @@ from plimsoll.types.metric import Direction, Metric, MetricKind
 from plimsoll.types.output import Failure, Output, Span, encodable
 from plimsoll.types.record import CellId, CellRecord, EvaluatorInfo, Outcome, Part, Report, RunRecord, TargetInfo
 from plimsoll.types.score import Failed, Score, Scored, ScoreValue, Skipped
-from plimsoll.types.verdict import Attempts, Decision, Flip, Look, Quarantined, RuleResult, Verdict
+from plimsoll.types.verdict import Attempts, Decision, Flip, Look, Quarantined, RuleResult, Verdict, rule_name
 
 __all__ = [
     "EXPECTED",

@@ -102,6 +102,16 @@ class RuleResult(Struct, frozen=True, kw_only=True):
     failing: tuple[str, ...] = ()
     """Of an all_pass rule: the cases that do not pass."""
 
+    @property
+    def name(self) -> str:
+        """What it is called: see `rule_name`."""
+        return rule_name(self.metric, self.slice, self.rule)
+
+
+def rule_name(metric: str, part: str | None, words: str) -> str:
+    """`token_f1 on fares, not worse than baseline`: what a rule is called everywhere, the same from run to run."""
+    return f"{metric}{'' if part is None else f' on {part}'}, {words}"
+
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """The gate's decision over one challenger."""
