@@ -80,10 +80,13 @@ class Mistake:
     where: Where | None = None
     remedy: str | None = None
 
+    @property
+    def told(self) -> str:
+        """Without the place."""
+        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        mend = f" ({self.remedy})" if self.remedy else ""
-        return f"{place}{self.message}{mend}"
+        return f"{self.where}: {self.told}" if self.where else self.told
 
 
 class PlimsollError(Exception):

@@ -8,10 +8,11 @@ import pytest
 from tests.api.parts import SUITE, cases, edit, write_cases
 
 from plimsoll.api import GateOptions, GateRun, RunOptions, gate_suite, verify_suite
+from plimsoll.api.reviewing import review_of
 from plimsoll.config import Workspace
 from plimsoll.errors import InterruptedRunError
 from plimsoll.reports.jsonform import gate_form, run_form
-from plimsoll.reports.markdown import render_markdown
+from plimsoll.reports.markdown import render_comment
 from plimsoll.runs.observer import Observer, Silent
 from plimsoll.tracking import MlflowWriter
 from plimsoll.types import Attempts, CellRecord, Decision, Usage
@@ -67,7 +68,7 @@ def test_each_challenger_and_each_gate_is_counted_also_one_that_was_given_up(tra
         "by chance up to 10% of the time"
     )
     assert told in drawn.run.view.notes
-    assert "4th challenger" in render_markdown(drawn.run.view)
+    assert "4th challenger" in render_comment([review_of(drawn, GateOptions())])
     form = gate_form(run_form(drawn.run.report, drawn.run.summary), drawn.verdict)
     assert json.loads(msgspec.json.encode(form))["attempts"] == {"number": 4, "gates": 5}
     assert drawn.verdict.outcome is Decision.PASS

@@ -9,11 +9,12 @@ from tests.api.parts import SUITE, Desk, cases, edit, write_cases
 import plimsoll
 from plimsoll.api import GateOptions, GateRun, RunOptions, check_workspace, compare_targets, gate_suite, run_suite
 from plimsoll.api.caching import explain_suite
+from plimsoll.api.reviewing import review_of
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, PlimsollError, UsageError
 from plimsoll.reports.html import render_html
-from plimsoll.reports.junit import render_junit
-from plimsoll.reports.markdown import render_markdown
+from plimsoll.reports.junit import render_tests
+from plimsoll.reports.markdown import render_comment
 from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply
 from plimsoll.types import Decision, Part
@@ -81,7 +82,8 @@ def test_what_an_endpoint_says_when_it_refuses_is_not_shown(status: int, held: W
     found = gate(held)
     assert found.verdict.outcome is Decision.INCONCLUSIVE
     view = found.run.view
-    told = [str(found.verdict), *view.notes, render_markdown(view), render_html(view), render_junit(view)]
+    review = review_of(found, GateOptions())
+    told = [str(found.verdict), *view.notes, render_comment([review]), render_html(view), render_tests([review])]
     told += [path.read_text(encoding="utf-8") for path in (found.run.folder / "gate").rglob("*.json")]
     assert not [each for each in told if "to question" in each]
 
@@ -159,8 +161,9 @@ def test_no_report_of_a_gate_shows_what_held_out_cases_and_answers_say(held: Wor
     desk.wrong["one"] = {wrong}
     edit(held.root, "prompts/v1.jinja2", "one {{ question }}", "one, please: {{ question }}")
     desk.wrong["one,"] = {wrong}
-    view = gate(held).run.view
-    documents = [render_markdown(view), render_junit(view), render_html(view)]
+    found = gate(held)
+    view, review = found.run.view, review_of(found, GateOptions())
+    documents = [render_comment([review]), render_tests([review]), render_html(view)]
     for text in documents:
         assert f"c{wrong}" in text
         assert "no idea" not in text

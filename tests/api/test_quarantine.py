@@ -11,10 +11,11 @@ from tests.api.repository import commit
 
 from plimsoll.api import GateOptions, GateRun, RunOptions, gate_suite, verify_suite
 from plimsoll.api.checking import check_workspace
+from plimsoll.api.reviewing import review_of
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError
 from plimsoll.reports.jsonform import gate_form, run_form
-from plimsoll.reports.markdown import render_markdown
+from plimsoll.reports.markdown import render_comment
 from plimsoll.runs.observer import Silent
 from plimsoll.types import Decision
 
@@ -61,7 +62,7 @@ def test_a_case_that_the_base_quarantines_is_not_counted_and_the_verdict_says_so
     assert [(entry.case, entry.owner) for entry in decided.verdict.quarantine] == [("c3", "Ada")]
     told = f"quarantined, not counted: c3, until {day(30)} (Ada: two spellings)"
     assert noted(decided, told)
-    assert told in render_markdown(decided.run.view)
+    assert told in render_comment([review_of(decided, GateOptions())])
     form = gate_form(run_form(decided.run.report, decided.run.summary), decided.verdict)
     assert [entry.case for entry in form.quarantine] == ["c3"]
     assert verify_suite(flaky, "desk").attestation.verdict == decided.verdict

@@ -16,7 +16,6 @@ from plimsoll.errors import ConfigError, ExitCode, Mistake, Where
 from plimsoll.reports.annotations import Forge, render_annotations
 from plimsoll.reports.junit import render_tests
 from plimsoll.reports.markdown import render_comment
-from plimsoll.reports.review import Place
 from plimsoll.reports.sarif import render_sarif
 from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply
@@ -47,24 +46,24 @@ def reviewed(workspace: Workspace, options: GateOptions = GateOptions(run=OFF)):
 def test_places_are_relative_to_the_repository(inside: Workspace, desk: Desk):
     desk.wrong["two"] = set(range(1, 12))
     places = reviewed(inside).places
-    assert places.suite == Place("evals/desk/suites/desk.yaml", 11)
-    assert places.rules["exact_match", None, "at least 0.5"] == Place("evals/desk/suites/desk.yaml", 15)
+    assert places.suite == Where("evals/desk/suites/desk.yaml", 11)
+    assert places.rules["exact_match, at least 0.5"] == Where("evals/desk/suites/desk.yaml", 15)
     # The first line that is not the baseline's.
-    assert places.prompt == Place("evals/desk/prompts/v2.prompty", 5)
-    assert places.cases["c4"] == Place("evals/desk/datasets/desk.jsonl", 5)
+    assert places.prompt == Where("evals/desk/prompts/v2.prompty", 5)
+    assert places.cases["c4"] == Where("evals/desk/datasets/desk.jsonl", 5)
 
 
 def test_a_case_whose_id_can_not_be_shown_as_it_is_has_its_place(inside: Workspace, desk: Desk):
     desk.wrong["two"] = set(range(1, 12))
     write_cases(inside.root, [{**row, "id": f"\u200b{row['id']}"} for row in cases()])
-    assert reviewed(inside).places.cases["⟨U+200B⟩c4"] == Place("evals/desk/datasets/desk.jsonl", 5)
+    assert reviewed(inside).places.cases["⟨U+200B⟩c4"] == Where("evals/desk/datasets/desk.jsonl", 5)
 
 
 def test_without_a_baseline_the_place_is_where_the_template_begins(inside: Workspace):
     edit(inside.root, "suites/desk.yaml", "  baseline: v1\n", "  baseline: none\n")
     edit(inside.root, "suites/desk.yaml", "    - {metric: exact_match, not_worse_than: baseline, margin: 0.4}\n", "")
     review = reviewed(inside)
-    assert review.places.prompt == Place("evals/desk/prompts/v2.prompty", 4)
+    assert review.places.prompt == Where("evals/desk/prompts/v2.prompty", 4)
     assert review.difference is None
 
 
@@ -189,9 +188,9 @@ def test_an_error_has_its_places_and_its_code(inside: Workspace):
     error = ConfigError([Mistake("no such file", Where("prompts/x.prompty", 3), "look"), Mistake("worse")])
     review = review_of_error(inside, "suites/desk.yaml", error)
     assert (review.suite, review.code, review.view) == ("desk", ExitCode.USAGE, None)
-    assert [problem.place for problem in review.problems] == [
-        Place("evals/desk/prompts/x.prompty", 3),
-        Place("evals/desk/suites/desk.yaml", 1),
+    assert [problem.where for problem in review.problems] == [
+        Where("evals/desk/prompts/x.prompty", 3),
+        Where("evals/desk/suites/desk.yaml", 1),
     ]
     unknown = review_of_error(inside, "nosuch", error)
-    assert unknown.problems[1].place is None
+    assert unknown.problems[1].where is None

@@ -16,11 +16,12 @@ from tests.api.parts import SUITE, Desk, cases, edit, write_cases
 from plimsoll import canonical
 from plimsoll.api import GateOptions, GateRun, RunOptions, gate_suite, run_suite, verify_suite
 from plimsoll.api.reporting import stored_run
+from plimsoll.api.reviewing import review_of
 from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, PlimsollError, UsageError
 from plimsoll.gates import blocks_of
-from plimsoll.reports.junit import render_junit
-from plimsoll.reports.markdown import render_markdown
+from plimsoll.reports.junit import render_tests
+from plimsoll.reports.markdown import render_comment
 from plimsoll.runs.observer import Silent
 from plimsoll.testing import Reply
 from plimsoll.tracking import open_store
@@ -72,13 +73,14 @@ def test_equal_sides_pass_at_an_early_look_and_the_rest_is_not_asked(many: Works
 
 def test_what_was_not_run_is_told_once_and_is_missing_nowhere(many: Workspace, desk: Desk) -> None:
     found = gate(many)
+    review = review_of(found, GateOptions())
     told = "decided at look 2 of 5, after 24 of 60 cases: 72 cells were not run, about 72 requests"
     assert found.run.view.header.whole
     assert found.run.view.verdicts[0].course == told
     assert {figure.lacking for row in found.run.view.metrics for figure in row.figures} == {0}
     assert len(found.run.view.cases) == 24
-    assert render_markdown(found.run.view).count(told) == 1
-    tree = ET.fromstring(render_junit(found.run.view))
+    assert render_comment([review]).count(told) == 1
+    tree = ET.fromstring(render_tests([review]))
     assert tree.attrib["errors"] == "0"
     [named] = tree.iter("property")
     assert named.attrib["value"] == f"{told}; 99.9% intervals, which keeps 95% over 5 looks"

@@ -9,11 +9,12 @@ from tests.api.parts import Desk, cases, edit, write_cases
 from tests.cli.parts import plimsoll
 
 from plimsoll.api import GateOptions, RunOptions, gate_suite, run_suite
+from plimsoll.api.reviewing import review_of
 from plimsoll.api.sealing import GateRun
 from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
 from plimsoll.reports.jsonform import gate_form, run_form
-from plimsoll.reports.markdown import render_markdown
+from plimsoll.reports.markdown import render_comment
 from plimsoll.reports.phrases import baseline_text
 from plimsoll.runs.observer import Silent
 from plimsoll.types import Decision
@@ -91,7 +92,7 @@ def test_another_runs_target_is_never_called_the_champion(workspace: Workspace, 
     assert "the same as baseline on average" in verdict.rules[1].reason
     written = (found.run.folder / "gate/v2/verdict.json").read_text(encoding="utf-8")
     page = found.run.html.read_text(encoding="utf-8")
-    assert "champion" not in written + page + render_markdown(found.run.view)
+    assert "champion" not in written + page + render_comment([review_of(found, GateOptions())])
     assert f"v2 of run {run}" in page
     form = gate_form(run_form(found.run.report, found.run.summary), verdict)
     assert (form.baseline, form.baseline_run, form.baseline_target) == ("baseline", run, "v2")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from tests.api.parts import edit
-from tests.api.repository import git
+from tests.api.repository import commit, git
 from tests.ci.change import Change, opened
 from tests.ci.runner import load, plain_environment
 
 pytestmark = pytest.mark.long
+
+Ended = tuple[int, str]
+"""A job's code, and its log."""
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def filled(text: str, pattern: str, values: Mapping[str, object]) -> str:
     return re.sub(pattern, lambda found: str(values.get(found[1], found[0])), text)
 
 
-def azure(change: Change, **given: str) -> tuple[int, str]:
+def azure(change: Change, job: Mapping[str, str] | None = None, **given: str) -> Ended:
     """Every script of the template one after the other, as the agent runs them; the last one's code, and the log."""
     folder = change.root.parent
     template, variables = load("templates/azure.yml"), {"Pipeline.Workspace": str(folder / "pipeline")}
@@ -53,10 +56,10 @@ def azure(change: Change, **given: str) -> tuple[int, str]:
             own[name] = filled(
                 filled(value, r"\$\{\{ parameters\.(\w+) \}\}", parameters), r"\$\(([\w.]+)\)", variables
             )
-        job = {**change.forge.azure(), "SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/main"}
-        del job["SYSTEM_ACCESSTOKEN"]
-        job["OPENAI_BASE_URL"], job["OPENAI_API_KEY"] = change.endpoint.base_url, "sk-scripted-0123456789"
-        done = shell("bash", step["bash"], folder / "job", plain_environment(**job, **own))
+        set_ = {**change.forge.azure(), "SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/main", **(job or {})}
+        del set_["SYSTEM_ACCESSTOKEN"]
+        set_["OPENAI_BASE_URL"], set_["OPENAI_API_KEY"] = change.endpoint.base_url, "sk-scripted-0123456789"
+        done = shell("bash", step["bash"], folder / "job", plain_environment(**set_, **own))
         log += done.stdout + done.stderr
         variables |= dict(re.findall(r"^##vso\[task\.setvariable variable=(\w+)\](.*)$", done.stdout, re.MULTILINE))
         code = done.returncode
@@ -87,7 +90,7 @@ def test_no_text_of_the_request_is_a_command_to_azure_s_agent(change: Change):
     assert re.findall(r"##vso\[task\.setvariable variable=plimsollCode\](\d+)", log) == ["2"]
 
 
-def gitlab(change: Change, **given: str) -> tuple[int, str]:
+def gitlab(change: Change, **given: str) -> Ended:
     jobs = load("templates/gitlab.yml")
     gate, folder = jobs[".plimsoll-gate"], change.root.parent / "job"
     base = git(folder, "merge-base", "HEAD", "origin/main")
@@ -121,9 +124,29 @@ def test_gitlab_s_jobs_gate_and_comment(change: Change):
     assert change.desk.requests == asked
 
 
+@pytest.mark.parametrize("ci", [azure, gitlab])
+def test_a_base_without_a_commit_in_common_is_a_mistake_and_no_failed_gate(change: Change, ci: Callable[..., Ended]):
+    folder = change.root.parent / "job"
+    git(folder, "switch", "--quiet", "--orphan", "apart")
+    apart = commit(folder)
+    git(folder, "switch", "--quiet", "fares")
+    code, log = ci(change, base=apart) if ci is azure else ci(change, PLIMSOLL_BASE=apart)
+    assert code == 2, log
+    assert "in common" in log
+
+
+def test_the_token_for_a_repository_on_github_reaches_azure_s_comment(change: Change):
+    github = {name: value for name, value in change.forge.github().items() if name.startswith("GITHUB_")}
+    token = github.pop("GITHUB_TOKEN")
+    provider = {"BUILD_REPOSITORY_PROVIDER": "GitHub", "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER": "7"}
+    code, log = azure(change, job={**github, **provider}, token=token)
+    assert code == 1, log
+    assert change.comment.startswith("**FAIL**")
+
+
 def test_gitlab_takes_a_fork_s_request_without_asking_a_model(change: Change):
     paths = {"CI_MERGE_REQUEST_SOURCE_PROJECT_PATH": "stranger/desk", "CI_MERGE_REQUEST_PROJECT_PATH": "ferries/desk"}
     assert gitlab(change, **paths)[0] == 3
-    assert gitlab(change, **paths, PLIMSOLL_INCONCLUSIVE="allow")[0] == 0
+    assert gitlab(change, **paths, PLIMSOLL_INCONCLUSIVE="allow")[0] == 3
     assert gitlab(change, PLIMSOLL_INCONCLUSIVE="alow")[0] == 2
     assert not change.endpoint.requests

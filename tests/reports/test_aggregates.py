@@ -12,7 +12,6 @@ from rich.console import Console
 from plimsoll.errors import ExitCode, FailureKind
 from plimsoll.reports.html import render_html
 from plimsoll.reports.jsonform import encode, run_document, run_form
-from plimsoll.reports.markdown import render_markdown
 from plimsoll.reports.model import View
 from plimsoll.reports.terminal import render_run
 from plimsoll.reports.view import build_view
@@ -69,19 +68,16 @@ def test_what_applies_to_no_cell_is_told_and_lacks_no_value(seen: View) -> None:
     assert told is not None
     assert (told.value, told.why, told.applies, row.figures[1]) == (None, UNASKED, False, None)
     assert f"like_v1, v1: {UNASKED}" in printed(seen, 100)
-    assert f"–: {UNASKED} (0 ok, 0 failed, 24 skipped)" in render_markdown(seen)
     html = render_html(seen)
     assert f'–<span class="note">{UNASKED}</span>' in html
     assert html.count("no value</span>") == 2, "of f1 and of tone"
 
 
-def test_html_and_markdown_show_them_and_escape_what_they_say(seen: View) -> None:
-    html, markdown = render_html(seen), render_markdown(seen)
+def test_html_shows_them_and_escapes_what_they_say(seen: View) -> None:
+    html = render_html(seen)
     for part in ("relevance.f1", "0.751", "20 ok, 3 failed, 1 skipped", "24 ok, 0 failed, 0 skipped"):
         assert part in html
-        assert part in markdown
     assert "<script>alert" not in html
-    assert "<script>" not in markdown
 
 
 def test_json_gives_null_with_the_reason_for_what_is_no_figure(aggregated: Report) -> None:
@@ -121,5 +117,5 @@ def test_mlflow_gets_each_figure_that_is_one_and_the_cells_that_it_rests_on(aggr
 def test_a_run_without_aggregates_says_nothing_of_them() -> None:
     report = example_report()
     view = build_view(report, summarise(report))
-    for text in (printed(view, 100), render_html(view), render_markdown(view)):
+    for text in (printed(view, 100), render_html(view)):
         assert "over all cells" not in text.lower()

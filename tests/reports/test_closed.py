@@ -6,12 +6,11 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
+from tests.reports.parts import comment, junit
 
 from plimsoll.errors import FailureKind
 from plimsoll.reports.closed import shown
 from plimsoll.reports.html import render_html
-from plimsoll.reports.junit import render_junit
-from plimsoll.reports.markdown import render_markdown
 from plimsoll.reports.model import View
 from plimsoll.reports.phrases import ordinal
 from plimsoll.reports.terminal import render_run, render_verdict
@@ -53,12 +52,8 @@ def terminal(view: View) -> str:
 
 
 def documents(view: View) -> dict[str, str]:
-    return {
-        "markdown": render_markdown(view),
-        "junit": render_junit(view),
-        "html": render_html(view),
-        "terminal": terminal(view),
-    }
+    found = {"html": render_html(view), "terminal": terminal(view)}
+    return {**found, "comment": comment(view), "junit": junit(view)} if view.verdicts else found
 
 
 @pytest.fixture
@@ -142,7 +137,7 @@ def test_what_is_not_held_out_is_as_it_was(report: Report) -> None:
 def test_a_held_out_gate_that_is_not_the_first_attempt(snapshot: SnapshotAssertion) -> None:
     report = closed(example_report(hostile=False))
     view = made(report, replace(example_verdict(report), attempts=Attempts(number=7, gates=9)))
-    assert render_markdown(view) == snapshot
+    assert comment(view) == snapshot
     assert terminal(view) == snapshot
 
 

@@ -7,9 +7,9 @@ from io import StringIO
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
+from tests.reports.parts import comment
 
 from plimsoll.reports.html import render_html
-from plimsoll.reports.markdown import render_markdown
 from plimsoll.reports.model import View
 from plimsoll.reports.terminal import render_run
 from plimsoll.reports.view import build_view
@@ -21,7 +21,7 @@ def shown(view: View) -> dict[str, str]:
     console = Console(file=StringIO(), width=120)
     render_run(view, console)
     assert isinstance(console.file, StringIO)
-    return {"terminal": console.file.getvalue(), "html": render_html(view), "markdown": render_markdown(view)}
+    return {"terminal": console.file.getvalue(), "html": render_html(view)}
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_what_the_run_spent(priced: View, renderer: str) -> None:
     assert "$1.23" in shown(priced)[renderer]
 
 
-@pytest.mark.parametrize("renderer", ["terminal", "html", "markdown"])
+@pytest.mark.parametrize("renderer", ["terminal", "html"])
 def test_what_a_targets_answers_and_its_judges_cost(priced: View, renderer: str) -> None:
     assert "$0.03" in shown(priced)[renderer]
     assert "$0.07" in shown(priced)[renderer]
@@ -50,12 +50,11 @@ def test_what_a_targets_answers_and_its_judges_cost(priced: View, renderer: str)
 
 
 def test_a_verdict_in_markdown_tells_what_its_run_spent(priced: View, view: View) -> None:
-    assert "; $1.23 spent on models." in render_markdown(replace(view, header=priced.header))
+    assert "; $1.23 spent on models." in comment(replace(view, header=priced.header))
 
 
-@pytest.mark.parametrize("renderer", ["terminal", "markdown"])
-def test_where_nothing_is_known_no_room_is_taken_for_it(plain: View, renderer: str) -> None:
-    rows = [line.strip(" |") for line in shown(plain)[renderer].splitlines()]
+def test_where_nothing_is_known_no_room_is_taken_for_it(plain: View) -> None:
+    rows = [line.strip(" |") for line in shown(plain)["terminal"].splitlines()]
     assert any(row.startswith("answers") for row in rows)
     assert not any(row.startswith(("cost", "unknown")) for row in rows)
-    assert "$" not in shown(plain)[renderer]
+    assert "$" not in shown(plain)["terminal"]

@@ -6,10 +6,10 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from plimsoll.errors import ExitCode
+from plimsoll.errors import ExitCode, Mistake, Where
 from plimsoll.reports.annotations import SHOWN, Forge, forge_of, render_annotations
 from plimsoll.reports.findings import Kind, findings, named_cases
-from plimsoll.reports.review import Place, Places, Problem, Review
+from plimsoll.reports.review import Places, Review
 from plimsoll.reports.sarif import RESULT_LIMIT, render_sarif
 from plimsoll.reports.view import build_view
 from plimsoll.stats import summarise
@@ -17,10 +17,14 @@ from plimsoll.testing.reports import HOSTILE_TEXTS, example_report, example_verd
 from plimsoll.types import Decision
 
 PLACES = Places(
-    suite=Place("suites/ferry.yaml", 20),
-    rules={("token_f1", "fares", "not worse than baseline by more than 0.05"): Place("suites/ferry.yaml", 23)},
-    prompt=Place("prompts/ferry 2.prompty", 9),
-    cases={"ferry-001": Place("datasets/ferry.jsonl", 1), "ferry-024": Place("datasets/ferry.jsonl", 24)},
+    suite=Where("suites/ferry.yaml", 20),
+    rules={"token_f1 on fares, not worse than baseline by more than 0.05": Where("suites/ferry.yaml", 23)},
+    prompt=Where("prompts/ferry 2.prompty", 9),
+    cases={"ferry-001": Where("datasets/ferry.jsonl", 1), "ferry-024": Where("datasets/ferry.jsonl", 24)},
+)
+
+ELSEWHERE = (
+    "not shown here: the job's summary and the comment name them, all is in the run's report.html (.plimsoll/runs/RUN/)"
 )
 
 
@@ -41,19 +45,19 @@ def whole():
 
 
 def test_the_worst_comes_first_and_each_has_its_place(failing):
-    broken = Review("bad", ExitCode.USAGE, problems=(Problem("no such file", None, Place("suites/bad.yaml", 4)),))
+    broken = Review("bad", ExitCode.USAGE, problems=(Mistake("no such file", Where("suites/bad.yaml", 4)),))
     found = findings([failing, broken])
     kinds = [one.kind for one in found]
     assert kinds == sorted(kinds, key=list(Kind).index)
     assert [one.place for one in found[:3]] == [
-        Place("suites/bad.yaml", 4),
-        Place("suites/ferry.yaml", 23),
-        Place("prompts/ferry 2.prompty", 9),
+        Where("suites/bad.yaml", 4),
+        Where("suites/ferry.yaml", 23),
+        Where("prompts/ferry 2.prompty", 9),
     ]
-    assert (found[2].title, found[2].related) == ("ferry-desk: case ferry-001", Place("datasets/ferry.jsonl", 1))
-    assert found[2].text.startswith("token_f1 0.91 to 0.12; named by token_f1 on fares: not worse")
+    assert (found[2].title, found[2].related) == ("ferry-desk: case ferry-001", Where("datasets/ferry.jsonl", 1))
+    assert found[2].text.startswith("token_f1 0.91 to 0.12; named by token_f1 on fares, not worse")
     never_run = next(one for one in found if one.title.startswith("ferry-desk: case ferry-024 on port"))
-    assert (never_run.kind, never_run.place) == (Kind.MISSING, Place("datasets/ferry.jsonl", 24))
+    assert (never_run.kind, never_run.place) == (Kind.MISSING, Where("datasets/ferry.jsonl", 24))
 
 
 def test_what_passed_is_no_finding(whole):
@@ -68,7 +72,7 @@ def test_a_rule_that_can_not_tell_is_one_and_names_no_case(whole):
 
 def test_a_pass_that_did_not_end_as_one_is_one(whole):
     view = of(whole, Decision.PASS).view
-    stopped = Review("desk", ExitCode.INCONCLUSIVE, view, (Problem("the spend cap was reached"),), places=PLACES)
+    stopped = Review("desk", ExitCode.INCONCLUSIVE, view, (Mistake("the spend cap was reached"),), places=PLACES)
     [found] = findings([stopped])
     assert (found.kind, found.place) == (Kind.UNGATED, PLACES.suite)
 
@@ -113,7 +117,7 @@ def test_fingerprints_tell_findings_apart_and_stay(failing, report):
 
 
 def test_sarif_leaves_out_what_is_not_shown_and_says_so():
-    broken = Review("bad", ExitCode.USAGE, problems=tuple(Problem(f"mistake {n}") for n in range(RESULT_LIMIT + 7)))
+    broken = Review("bad", ExitCode.USAGE, problems=tuple(Mistake(f"mistake {n}") for n in range(RESULT_LIMIT + 7)))
     [run] = json.loads(render_sarif([broken]))["runs"]
     assert len(run["results"]) == RESULT_LIMIT
     [told] = run["invocations"][0]["toolExecutionNotifications"]
@@ -122,7 +126,7 @@ def test_sarif_leaves_out_what_is_not_shown_and_says_so():
 
 
 def test_every_result_has_a_place_since_github_refuses_a_file_with_one_that_has_none():
-    unknown = Review("nosuch", ExitCode.USAGE, problems=(Problem("no suite named 'nosuch'"),))
+    unknown = Review("nosuch", ExitCode.USAGE, problems=(Mistake("no suite named 'nosuch'"),))
     [result] = json.loads(render_sarif([unknown]))["runs"][0]["results"]
     [location] = result["locations"]
     assert location["physicalLocation"]["artifactLocation"]["uri"] == "suites/nosuch.yaml"
@@ -135,7 +139,7 @@ def test_githubs_commands(failing):
     lines = render_annotations([failing], Forge.GITHUB).splitlines()
     assert lines[1] == (
         "::error file=prompts/ferry 2.prompty,line=9,title=ferry-desk%3A case ferry-001::"
-        "token_f1 0.91 to 0.12; named by token_f1 on fares: not worse than baseline by more than 0.05"
+        "token_f1 0.91 to 0.12; named by token_f1 on fares, not worse than baseline by more than 0.05"
         "%0Adatasets/ferry.jsonl:1"
     )
     kinds = [one.kind for one in findings([failing])]
@@ -144,8 +148,8 @@ def test_githubs_commands(failing):
 
 
 def test_more_than_is_shown_is_counted():
-    for amount, last in ((SHOWN, "mistake 9"), (SHOWN + 5, "6 further findings not shown here; see the report")):
-        broken = Review("bad", ExitCode.USAGE, problems=tuple(Problem(f"mistake {n}") for n in range(amount)))
+    for amount, last in ((SHOWN, "mistake 9"), (SHOWN + 5, f"6 further findings {ELSEWHERE}")):
+        broken = Review("bad", ExitCode.USAGE, problems=tuple(Mistake(f"mistake {n}") for n in range(amount)))
         lines = render_annotations([broken], Forge.GITHUB).splitlines()
         assert (len(lines), lines[-1].split("::")[-1]) == (SHOWN, last)
 
@@ -154,12 +158,12 @@ def test_how_many_more_there_are_points_at_none_of_them(failing):
     [section], named = failing.view.verdicts, tuple(f"c{n}" for n in range(SHOWN + 5))
     rules = tuple(replace(rule, listed=named) for rule in section.rules)
     view = replace(failing.view, verdicts=(replace(section, rules=rules),))
-    cases = {case: Place("datasets/ferry.jsonl", line) for line, case in enumerate(named, 1)}
+    cases = {case: Where("datasets/ferry.jsonl", line) for line, case in enumerate(named, 1)}
     places = Places(prompt=PLACES.prompt, cases=cases)
     many = Review("ferry-desk", ExitCode.FAIL, view, places=places)
     last = [line for line in render_annotations([many], Forge.GITHUB).splitlines() if line.startswith("::error")][-1]
     assert last.startswith("::error title=more::")
-    assert last.endswith("not shown here; see the report")
+    assert last.endswith(ELSEWHERE)
 
 
 def test_azures_commands(failing):
@@ -174,7 +178,7 @@ def test_azures_commands(failing):
 @pytest.mark.parametrize("forge", list(Forge))
 def test_no_text_ends_its_command_or_begins_another(forge):
     bad = "".join(["100%\r\n::error::x\n##vso[task.setvariable variable=PATH;issecret=false]x", *HOSTILE_TEXTS])
-    hostile = Review(bad, ExitCode.USAGE, problems=(Problem(bad, bad, Place("a,b;c]:d\n.yaml", 1)),))
+    hostile = Review(bad, ExitCode.USAGE, problems=(Mistake(bad, Where("a,b;c]:d\n.yaml", 1), bad),))
     [line] = render_annotations([hostile], forge).split("\n")[:-1]
     assert "\r" not in line
     pattern, between, names = {

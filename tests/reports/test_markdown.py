@@ -1,13 +1,14 @@
 import pytest
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
+from tests.reports.parts import comment
 
-from plimsoll.errors import ExitCode
+from plimsoll.errors import ExitCode, Mistake, Where
 from plimsoll.reports.diffs import Side, difference
-from plimsoll.reports.markdown import SIZE_LIMIT, carries, marker, render_comment, render_markdown
+from plimsoll.reports.markdown import SIZE_LIMIT, carries, marker, render_comment
 from plimsoll.reports.markdown_text import escape
 from plimsoll.reports.missing import missing_cells
-from plimsoll.reports.review import UNAFFECTED, Place, Problem, Review
+from plimsoll.reports.review import UNAFFECTED, Review
 from plimsoll.reports.view import build_view
 from plimsoll.stats import summarise
 from plimsoll.testing.reports import HOSTILE_TEXTS, example_report, example_verdict
@@ -21,17 +22,13 @@ def made(report, *verdicts):
 
 
 def test_a_verdict(view, snapshot):
-    assert render_markdown(view) == snapshot
-
-
-def test_a_run_without_a_gate(report, snapshot):
-    assert render_markdown(made(report)) == snapshot
+    assert comment(view) == snapshot
 
 
 @pytest.mark.parametrize("outcome", list(Decision))
 def test_the_first_line_is_the_verdict_and_why(report, outcome):
     verdict = example_verdict(report, outcome)
-    first = render_markdown(made(report, verdict)).split("\n")[0]
+    first = comment(made(report, verdict)).split("\n")[0]
     assert first.startswith(f"**{outcome.upper()}** ferry-desk: port ")
     decided = {
         "fail": "failed: token_f1 on fares, not worse",
@@ -47,9 +44,7 @@ def test_hostile_text_does_not_leave_its_place():
     cells = tuple(replace(c, outcome=replace(c.outcome, text=bad)) if c.output else c for c in report.cells)
     verdict = example_verdict(report)
     rules = tuple(replace(rule, reason=bad, slice=bad) for rule in verdict.rules)
-    text = render_markdown(
-        made(replace(report, cases=cases, cells=cells), replace(verdict, rules=rules, reasons=(bad,)))
-    )
+    text = comment(made(replace(report, cases=cases, cells=cells), replace(verdict, rules=rules, reasons=(bad,))))
     html = GITHUB.render(text)
     assert "<script" not in html
     assert "<img" not in html
@@ -69,11 +64,11 @@ def test_a_huge_verdict_fits_a_comment_and_says_what_it_left_out():
     flip = verdict.rules[1].flipped[0]
     flips = tuple(replace(flip, case=case) for case in report.cases)
     rules = (replace(verdict.rules[1], flipped=flips),)
-    text = render_markdown(made(replace(report, cells=cells), replace(verdict, rules=rules)))
+    text = comment(made(replace(report, cells=cells), replace(verdict, rules=rules)))
     assert len(text) <= SIZE_LIMIT
     assert "200 cases flipped for the worse, showing 20" in text
     endless = replace(verdict, rules=(replace(rules[0], reason="why " * 40_000),))
-    assert len(render_markdown(made(report, endless))) <= SIZE_LIMIT
+    assert len(comment(made(report, endless))) <= SIZE_LIMIT
 
 
 def side(name, prompt, temperature=0.0):
@@ -98,7 +93,7 @@ def test_the_comment_of_one_suite(report, snapshot):
 
 def test_the_first_line_is_never_better_than_the_exit_code(report):
     passing = made(report, example_verdict(report, Decision.PASS))
-    stopped = Review("desk", ExitCode.INFRASTRUCTURE, passing, (Problem("gave up: the endpoint is down"),))
+    stopped = Review("desk", ExitCode.INFRASTRUCTURE, passing, (Mistake("gave up: the endpoint is down"),))
     text = render_comment([stopped])
     assert text.startswith("**ERROR** desk: gave up: the endpoint is down (exit code 4)\n")
     assert "By the rules alone it is **pass**" in text
@@ -110,7 +105,7 @@ def test_several_suites_begin_with_the_worst(report):
     told = [
         Review("good", ExitCode.PASS, made(report, example_verdict(report, Decision.PASS))),
         review(report),
-        Review("bad", ExitCode.USAGE, problems=(Problem("no such @file", "look", Place("suites/bad.yaml", 3)),)),
+        Review("bad", ExitCode.USAGE, problems=(Mistake("no such @file", Where("suites/bad.yaml", 3), "look"),)),
     ]
     lines = render_comment(told, "gate").split("\n")
     assert lines[0] == (
@@ -137,7 +132,7 @@ def test_a_marker_is_one_hidden_line_that_is_found_again(key):
 
 def test_what_is_gone_quarantined_or_without_an_answer_is_named(report):
     verdict = replace(example_verdict(report), gone=("old-1", "old-2"))
-    text = render_markdown(made(report, verdict))
+    text = comment(made(report, verdict))
     amount = len(missing_cells(made(report, verdict)))
     assert f"What is missing: 2 cases gone, {amount} cells without an answer or a score" in text
     assert "gone since the baseline, and counted as missing: `old-1`, `old-2`" in text
@@ -157,7 +152,7 @@ def test_a_difference_can_not_leave_its_fence(report):
 def test_totals_over_unlike_numbers_of_answers_are_not_compared(report):
     whole = example_report(flawless=True, hostile=False)
     for given, compared in ((report, False), (whole, True)):
-        lines = render_markdown(made(given, example_verdict(given))).split("\n")
+        lines = comment(made(given, example_verdict(given))).split("\n")
         [tokens] = [line for line in lines if line.startswith("| tokens |")]
         assert tokens.endswith("% |") is compared
 
@@ -168,7 +163,7 @@ def test_a_target_that_did_not_change_is_said_to_be_the_same(report):
 
 
 def test_many_suites_fit_a_comment_and_what_is_left_out_is_said(report):
-    mistakes = tuple(Problem("wrong " * 50, "mend it") for _ in range(50))
+    mistakes = tuple(Mistake("wrong " * 50, remedy="mend it") for _ in range(50))
     told = [review(report), *(Review(f"suite-{n}", ExitCode.USAGE, problems=mistakes) for n in range(400))]
     text = render_comment(told, "gate")
     assert len(text) <= SIZE_LIMIT
@@ -184,7 +179,7 @@ def test_a_cost_that_nobody_knows_is_said_to_be_unknown(report):
     view = made(report, verdict)
     [section] = view.verdicts
     sides = tuple(replace(side, cost=None, judge_cost=0.0, tokens=None) for side in section.spent)
-    text = render_markdown(replace(view, verdicts=(replace(section, spent=sides),)))
+    text = comment(replace(view, verdicts=(replace(section, spent=sides),)))
     assert "| cost of the answers | unknown | unknown | – |" in text
     assert "cost of judging" not in text
     assert "| tokens |" not in text
@@ -197,7 +192,7 @@ def test_a_case_that_is_called_like_a_person_mentions_nobody_in_a_title(report):
         for rule in verdict.rules
     )
     cases = {**report.cases, "@octocat #12": replace(next(iter(report.cases.values())), id="@octocat #12")}
-    text = render_markdown(made(replace(report, cases=cases), replace(verdict, rules=rules)))
+    text = comment(made(replace(report, cases=cases), replace(verdict, rules=rules)))
     [title] = [line for line in text.splitlines() if line.startswith("<details><summary>1 case")]
     assert title.endswith(": @<!-- -->octocat #<!-- -->12</summary>")
 
@@ -206,4 +201,4 @@ def test_a_baseline_without_a_name_is_named_once(report):
     verdict = example_verdict(report)
     [section] = made(report, verdict).verdicts
     view = replace(made(report, verdict), verdicts=(replace(section, baseline="baseline", baseline_digest="5b31"),))
-    assert "; baseline (5b31); 95% intervals" in render_markdown(view)
+    assert "; baseline (5b31); 95% intervals" in comment(view)

@@ -20,7 +20,7 @@ from plimsoll.canonical import short
 from plimsoll.config import GatePolicy
 from plimsoll.gates import Attestation, verify
 from plimsoll.registry import load_attestation, load_measured
-from plimsoll.reports.text import count
+from plimsoll.reports.text import count, some
 from plimsoll.tracking import RegistryStore
 from plimsoll.types import Quarantined
 
@@ -97,10 +97,10 @@ def _origin(prepared: Prepared, base: Snapshot | None, sides: Sides, store: Regi
 
 def _gone_notes(gone: set[str]) -> Iterator[str]:
     if gone:
-        some = ", ".join(sorted(gone)[:5]) + (", …" if len(gone) > 5 else "")
         yield (
-            f"{count(len(gone), 'case')} of the baseline's evidence, gone from the dataset or changed, "
-            f"count as missing: {some} (where that is meant: dataset_changes: allow, under gate)"
+            f"missing, since gone from the dataset or changed after the baseline was measured: "
+            f"{count(len(gone), 'case')}, {some(sorted(gone), 5)} (restore them; where the change is meant, write "
+            "dataset_changes: allow under gate)"
         )
 
 

@@ -20,7 +20,7 @@ from plimsoll.api.noting import note_begun
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, prepare
 from plimsoll.api.reporting import stored_run
-from plimsoll.api.results import Problem, SuiteRun, interruptible, publish
+from plimsoll.api.results import SuiteRun, interruptible, publish
 from plimsoll.api.runs import RUNS, run_targets, select_targets
 from plimsoll.api.targets import TargetSpec
 from plimsoll.ci.alerts import post, slack_message
@@ -33,6 +33,7 @@ from plimsoll.config.promotion import CHAMPION
 from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, PlimsollError
 from plimsoll.models.network import http_session_settings
 from plimsoll.registry import TamperedError, champion
+from plimsoll.reports.model import Problem
 from plimsoll.reports.text import count
 from plimsoll.runs.folders import is_complete, run_folders
 from plimsoll.runs.join import read_report

@@ -25,7 +25,7 @@ from plimsoll.runs.folders import run_folders
 from plimsoll.runs.join import StoredReport, read_report
 from plimsoll.runs.plan import Plan, load_plan
 from plimsoll.stats import Cell, Reading, readings
-from plimsoll.types import Part
+from plimsoll.types import Part, rule_name
 
 _PAIRS = 30
 """Fewer tell too little of how much differs."""

@@ -66,7 +66,8 @@ def _outside(found: GateRun) -> Outside:
     refuse_unredacted(prepared.workspace, run.folder, again)
     report = _without(run.report, redaction)
     verdict = redaction.verdict(found.verdict, run.report)
-    view = build_view(report, figures_of(report, run.summary, redaction), [verdict])
+    problem = run.problem and replace(run.problem, message=redaction.told([run.problem.message], run.report)[0])
+    view = build_view(report, figures_of(report, run.summary, redaction), [verdict], problem=problem)
     view = replace(view, notes=tuple(redaction.told(run.view.notes, run.report)))
     return Outside(
         report,

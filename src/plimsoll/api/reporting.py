@@ -15,7 +15,7 @@ from plimsoll.api.fetched_gates import bring_gates, drop_unverified
 from plimsoll.api.fetching import alone, any_run, found_as
 from plimsoll.api.noting import REPORT_FILE
 from plimsoll.api.owed import TRACKING_FILE, told_of
-from plimsoll.api.results import Problem, SuiteRun, problem_of, unscored_problem
+from plimsoll.api.results import SuiteRun, problem_of, unscored_problem
 from plimsoll.api.run_words import Server
 from plimsoll.api.runs import RUNS, Ran
 from plimsoll.api.sealing import ATTESTATION_FILE, GATE_FOLDER, VERDICT_FILE
@@ -25,7 +25,7 @@ from plimsoll.config import Suite, Workspace
 from plimsoll.errors import ConfigError, InfrastructureError, Mistake, UsageError, Where, unwritable
 from plimsoll.gates import VerificationError, verify
 from plimsoll.reports.html import render_html
-from plimsoll.reports.model import View
+from plimsoll.reports.model import Problem, View
 from plimsoll.reports.view import build_view
 from plimsoll.runs.folders import run_folders
 from plimsoll.runs.join import read_report
@@ -125,8 +125,7 @@ def told_run(folder: Path, report: Report, notes: tuple[str, ...] = ()) -> ToldR
     decided = decided_over(folder, plan.suite)
     broken = problem_of(Ran(folder, plan, report, {}), plan.settings.get("max_failed", _MAX_FAILED))
     problem = broken or unscored_problem(summary, decided.verdicts)
-    told = [*notes, *decided.notes, *([problem.message] if problem else [])]
-    view = build_view(report, summary, decided.verdicts, told)
+    view = build_view(report, summary, decided.verdicts, [*notes, *decided.notes], problem)
     return ToldRun(report, summary, view, problem)
 
 

@@ -27,7 +27,8 @@ from plimsoll.config import Workspace
 from plimsoll.errors import ExitCode, InterruptedRunError
 from plimsoll.gates import infrastructure_failure
 from plimsoll.reports.html import render_html
-from plimsoll.reports.model import View
+from plimsoll.reports.model import Problem, View
+from plimsoll.reports.text import some
 from plimsoll.reports.view import build_view
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import Plan
@@ -36,14 +37,6 @@ from plimsoll.tracking import LoggedRun, MlflowWriter
 from plimsoll.types import CellRecord, Decision, Look, Part, Report, Usage, Verdict
 
 Running: TypeAlias = Coroutine[Any, Any, Ran]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a run does not end as done."""
-
-    message: str
-    exit_code: ExitCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +195,7 @@ def write_up(
     with keeping_cells(ran.plan.run, "reported and logged"):
         report, summary = ran.report, summarise(ran.report)
         problem = problem_of(ran, prepared.suite.max_failed) or unscored_problem(summary, verdicts)
-        told = (*notes, *_notes(prepared, ran, options), *([problem.message] if problem else []))
-        view = build_view(report, summary, verdicts, told)
+        view = build_view(report, summary, verdicts, (*notes, *_notes(prepared, ran, options)), problem)
         html = ran.folder / REPORT_FILE
         write_atomic(html, render_html(view).encode("utf-8"))
         return SuiteRun(
@@ -295,7 +287,7 @@ def _without_scores(summary: Summary) -> Problem | None:
     ]
     if not broken:
         return None
-    return Problem(f"not one score: {_first_of(broken)}; each failed, for the reasons above", ExitCode.INCONCLUSIVE)
+    return Problem(f"not one score: {some(broken, 3)}; each failed, for the reasons above", ExitCode.INCONCLUSIVE)
 
 
 def _without_figures(summary: Summary) -> Problem | None:
@@ -308,12 +300,8 @@ def _without_figures(summary: Summary) -> Problem | None:
     if not broken:
         return None
     again = f"plimsoll run {summary.suite} --resume"
-    message = f"not one figure: {_first_of(broken)}, for the reasons above; to make it again: {again}"
+    message = f"not one figure: {some(broken, 3)}, for the reasons above; to make it again: {again}"
     return Problem(message, ExitCode.INCONCLUSIVE)
-
-
-def _first_of(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _finished(ran: Ran) -> int:

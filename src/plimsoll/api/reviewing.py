@@ -13,26 +13,25 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from plimsoll.api.circumstances import PR, circumstances
-from plimsoll.api.git import prefix_of
+from plimsoll.api.git import git_state, prefix_of
 from plimsoll.api.options import GateOptions
 from plimsoll.api.outside import Pairs, outside
 from plimsoll.api.prepare import Prepared
 from plimsoll.api.sealing import GateRun
 from plimsoll.api.sides import Sides
 from plimsoll.api.targets import TargetSpec
-from plimsoll.config import Workspace
-from plimsoll.errors import PlimsollError, UsageError
+from plimsoll.config import Workspace, environment
+from plimsoll.config.secrets import Redactor, secrets_of
+from plimsoll.errors import Mistake, PlimsollError, UsageError, Where
 from plimsoll.prompts.front_matter import split
 from plimsoll.reports.diffs import Difference, Side, difference, first_changed_line
 from plimsoll.reports.findings import named_cases
 from plimsoll.reports.model import View
-from plimsoll.reports.review import Place, Places, Problem, Review
+from plimsoll.reports.review import Places, Review
 from plimsoll.reports.text import one_line, plain
-from plimsoll.tracking.private_rows import Rules
-from plimsoll.types import Part, Report
+from plimsoll.tracking.privacy import Redaction
+from plimsoll.types import Part, Report, rule_name
 
 _BY_LINES = (".jsonl", ".csv")
 """Forms of a dataset in which a case stands on a line."""
@@ -52,42 +51,46 @@ def review_of(found: GateRun, options: GateOptions) -> Review:
     prepared, sides, run = found.prepared, found.sides, found.run
     told = outside(found)
     view = told.view
-    problems: tuple[Problem, ...] = ()
-    if run.problem is not None:
-        message = one_line(told.told(run.problem.message))
-        problems = (Problem(message),)
-        # The first line says it.
-        view = replace(view, notes=tuple(note for note in view.notes if note != message))
+    [section] = view.verdicts
     return Review(
         suite=plain(prepared.suite.name),
         code=found.exit_code,
         view=view,
-        problems=problems,
+        problems=(Mistake(section.problem),) if section.problem else (),
         difference=_difference(sides, run.report, told.text),
         again=told.text(_again(found, options, told.filters(options.run.filters))),
         places=_places(prepared, sides, told.report, view),
     )
 
 
-def review_of_error(workspace: Workspace, name: str, error: PlimsollError) -> Review:
+def review_of_error(
+    workspace: Workspace, name: str, error: PlimsollError, options: GateOptions | None = None
+) -> Review:
     """A suite that could not be gated.
 
     Args:
         workspace: Where it lies.
         name: As it was named.
         error: Why, without secrets.
+        options: As it was to be gated; None leaves out how to do it again.
     """
-    prefix, text = _prefix(workspace.root), Rules.of(workspace.settings.privacy, closed=False).text
+    redaction = Redaction(workspace.settings.privacy, closed=False)
+    prefix, text = _prefix(workspace.root), redaction.rules.text
     suite = _suite_place(workspace, name, prefix)
     problems = []
     for mistake in error.mistakes:
         where = mistake.where
         place = suite
         if where is not None and not Path(where.file).is_absolute():
-            place = Place(prefix + Path(where.file).as_posix(), where.line or 1)
+            place = Where(prefix + Path(where.file).as_posix(), where.line or 1)
         remedy = None if mistake.remedy is None else one_line(text(mistake.remedy))
-        problems.append(Problem(one_line(text(mistake.message)), remedy, place))
-    return Review(suite_title(name), error.exit_code, problems=tuple(problems), places=Places(suite))
+        problems.append(Mistake(one_line(text(mistake.message)), place, remedy))
+    again = ""
+    if options is not None and suite is not None:
+        state, secrets = git_state(workspace.root), Redactor(secrets_of(environment(workspace.root)))
+        command = _command(name, options.target, options, redaction.filters(options.run.filters))
+        again = text(secrets.text(_at(workspace.root, state.commit, state.dirty, options) + command))
+    return Review(suite_title(name), error.exit_code, problems=tuple(problems), again=again, places=Places(suite))
 
 
 def suite_title(name: str) -> str:
@@ -96,7 +99,7 @@ def suite_title(name: str) -> str:
     return plain(path.stem if path.suffix in (".yaml", ".yml") else name)
 
 
-def _suite_place(workspace: Workspace, name: str, prefix: str) -> Place | None:
+def _suite_place(workspace: Workspace, name: str, prefix: str) -> Where | None:
     try:
         path = workspace.find_suite(name)
     except PlimsollError:
@@ -104,9 +107,9 @@ def _suite_place(workspace: Workspace, name: str, prefix: str) -> Place | None:
     return _place(workspace, path, 1, prefix)
 
 
-def _place(workspace: Workspace, path: Path, line: int, prefix: str) -> Place | None:
+def _place(workspace: Workspace, path: Path, line: int, prefix: str) -> Where | None:
     shown = workspace.shown(path)
-    return None if shown.is_absolute() else Place(prefix + shown.as_posix(), line)
+    return None if shown.is_absolute() else Where(prefix + shown.as_posix(), line)
 
 
 def _prefix(root: Path) -> str:
@@ -119,21 +122,21 @@ def _prefix(root: Path) -> str:
 def _places(prepared: Prepared, sides: Sides, report: Report, view: View) -> Places:
     workspace, document, prefix = prepared.workspace, prepared.document, _prefix(prepared.workspace.root)
 
-    def in_suite(*place: str | int) -> Place | None:
+    def in_suite(*place: str | int) -> Where | None:
         return _place(workspace, prepared.path, document.where(place).line or 1, prefix)
 
-    rules: dict[tuple[str, str | None, str], Place] = {}
+    rules: dict[str, Where] = {}
     for number, rule in enumerate(prepared.suite.gate.rules if prepared.suite.gate else ()):
         place = in_suite("gate", "rules", number)
         if place is not None:
             for words in (rule.words, rule.words.replace("baseline", "anchor")):
-                rules.setdefault((rule.metric, rule.slice, words), place)
+                rules.setdefault(plain(rule_name(rule.metric, rule.slice, words)), place)
     name = sides.challenger.name.partition("@")[0]
     prompt = _prompt_place(sides, workspace, prefix) or in_suite("targets", name)
     return Places(in_suite("gate"), rules, prompt, dict(_case_places(prepared, report, view, prefix)))
 
 
-def _prompt_place(sides: Sides, workspace: Workspace, prefix: str) -> Place | None:
+def _prompt_place(sides: Sides, workspace: Workspace, prefix: str) -> Where | None:
     """The line that was changed, else where the template begins."""
     challenger = sides.challenger
     if challenger.settings.prompt is None:
@@ -167,7 +170,7 @@ def _template_line(path: Path, data: bytes) -> int:
     return first + next((number for number, line in enumerate(lines) if line.strip()), 0)
 
 
-def _case_places(prepared: Prepared, report: Report, view: View, prefix: str) -> Iterator[tuple[str, Place]]:
+def _case_places(prepared: Prepared, report: Report, view: View, prefix: str) -> Iterator[tuple[str, Where]]:
     path = prepared.workspace.path(prepared.suite.dataset)
     if report.run.part is Part.HELD_OUT or path.suffix.lower() not in _BY_LINES:
         return
@@ -204,13 +207,19 @@ def _difference(sides: Sides, report: Report, redacted: Callable[[str], str]) ->
 
 def _again(found: GateRun, options: GateOptions, filters: Pairs) -> str:
     """The command, below the commit that it is about."""
-    prepared, run = found.prepared, options.run
+    prepared, record = found.prepared, found.run.report.run
     workspace, suite = prepared.workspace, prepared.suite.name
     # Another suite's file may bear the name.
     named = workspace.find_suite(suite) == prepared.path
-    words = ["plimsoll", "gate", suite if named else workspace.shown(prepared.path).as_posix()]
+    called = suite if named else workspace.shown(prepared.path).as_posix()
+    command = _command(called, found.sides.challenger.name, options, filters)
+    return _at(workspace.root, record.git_commit, record.git_dirty, options) + command
+
+
+def _command(suite: str, target: str | None, options: GateOptions, filters: Pairs) -> str:
+    words, run = ["plimsoll", "gate", suite], options.run
     for flag, value in (
-        ("--target", found.sides.challenger.name),
+        ("--target", target),
         ("--baseline", options.baseline),
         ("--anchor", options.anchor),
         ("--base", options.base),
@@ -223,17 +232,16 @@ def _again(found: GateRun, options: GateOptions, filters: Pairs) -> str:
     words += ["--first"] if options.first else []
     words += [] if options.looks is None else ["--sequential", "--looks", str(options.looks)]
     words += [] if run.track else ["--no-track"]
-    return "".join(f"# at {told}\n" for told in _commit(found, options)) + plain(shlex.join(words))
+    return plain(shlex.join(words))
 
 
-def _commit(found: GateRun, options: GateOptions) -> Iterator[str]:
-    """What a reader can check out to have the files that were measured; nothing outside git."""
-    record = found.run.report.run
-    if not record.git_commit:
-        return
-    commit, how = record.git_commit, ", with changes that are not committed" if record.git_dirty else ""
-    now = circumstances(found.prepared.workspace.root, os.environ)
+def _at(root: Path, commit: str | None, dirty: bool | None, options: GateOptions) -> str:
+    """What a reader can check out to have the files that were looked at, as a comment; empty outside git."""
+    if not commit:
+        return ""
+    how = ", with changes that are not committed" if dirty else ""
+    now = circumstances(root, os.environ)
     if options.run_id is None and now.trigger == PR and now.commit and now.commit != commit:
         # The job's own merge is found nowhere later.
         commit, how = now.commit, ", merged into its target branch"
-    yield f"commit {plain(commit)[:10]}{how}"
+    return f"# at commit {plain(commit)[:10]}{how}\n"

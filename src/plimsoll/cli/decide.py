@@ -61,7 +61,7 @@ def gate(
                 if files.wanted:
                     reviews[name] = review_of(found, options)
             except PlimsollError as error:
-                reviews[name] = review_of_error(workspace, name, without_secrets(error))
+                reviews[name] = review_of_error(workspace, name, without_secrets(error), options)
                 raise
             if not as_json:
                 show_gate(found, workspace, to_stdout(), told)

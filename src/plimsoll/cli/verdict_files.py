@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from plimsoll.cli.outputs import check_outputs, write_output
-from plimsoll.errors import ExitCode, UsageError, near_match
+from plimsoll.errors import ExitCode, Mistake, UsageError, near_match
 from plimsoll.reports.annotations import Forge, forge_of, render_annotations
 from plimsoll.reports.junit import render_tests
 from plimsoll.reports.markdown import COMMENT_KEY, render_comment
-from plimsoll.reports.review import UNAFFECTED, Problem, Review
+from plimsoll.reports.review import UNAFFECTED, Review
 from plimsoll.reports.sarif import render_sarif
 
 Annotations = Literal["none", "auto", "github", "azure"]
@@ -95,4 +95,4 @@ class Files:
 
 def unfinished(suite: str) -> Review:
     """A suite of which nothing was decided."""
-    return Review(suite, ExitCode.INTERRUPTED, problems=(Problem(UNFINISHED, "gate again"),))
+    return Review(suite, ExitCode.INTERRUPTED, problems=(Mistake(UNFINISHED, remedy="gate again"),))

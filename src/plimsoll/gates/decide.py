@@ -176,6 +176,4 @@ def _reasons(results: tuple[RuleResult, ...], outcome: Decision) -> tuple[str, .
     if outcome is Decision.PASS:
         return (f"{counted(len(results), 'rule')} of the policy, all passed",)
     order = sorted(results, key=lambda result: _WORST_FIRST.index(result.outcome))
-    return tuple(
-        f"{result.name}: {result.reason}" for result in order if result.outcome is not Decision.PASS
-    )
+    return tuple(f"{result.name}: {result.reason}" for result in order if result.outcome is not Decision.PASS)

@@ -45,7 +45,7 @@ def counted(number: int, what: str) -> str:
 
 
 def measured(claim: Claim, evidence: Evidence, estimate: Estimate, confidence: float) -> str:
-    """The estimate with its interval, e.g. `0.03 worse than v1 (difference −0.03, 95% interval −0.08 to 0.02, 60 pairs)`."""
+    """The estimate with its interval, `0.03 worse than v1 (difference −0.03, 95% interval −0.08 to 0.02, 60 pairs)`."""
     low = "unknown" if estimate.low is None else shown(estimate.low)
     high = "unknown" if estimate.high is None else shown(estimate.high)
     what = "pair" if claim.rule.relative else "case"

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from plimsoll.errors import Where
 from plimsoll.reports.missing import missing_cells
 from plimsoll.reports.model import RuleRow, VerdictSection, View
-from plimsoll.reports.phrases import estimate_text, flip_text, rule_figures
-from plimsoll.reports.review import Place, Review, worst_first
+from plimsoll.reports.phrases import flip_text, why_text
+from plimsoll.reports.review import Review, worst_first
 from plimsoll.types import Decision
 
 
@@ -53,12 +54,14 @@ class Finding(NamedTuple):
     suite: str
     title: str
     text: str
-    place: Place | None
+    place: Where | None
     """Where it is to be mended; None where that is not known."""
-    related: Place | None = None
+    related: Where | None = None
     """The case in the dataset."""
     key: str = ""
     """What stays the same of it from run to run."""
+    case: str = ""
+    """Of a case: which."""
 
 
 def findings(reviews: Sequence[Review]) -> list[Finding]:
@@ -77,10 +80,9 @@ def named_cases(view: View) -> set[str]:
 def _of(review: Review) -> Iterator[Finding]:
     if not review.as_decided:
         for problem in review.problems:
-            told = problem.message + (f" ({problem.remedy})" if problem.remedy else "")
             title = f"{review.suite}: not gated (exit code {int(review.code)})"
-            place = problem.place or review.places.suite
-            yield Finding(Kind.UNGATED, review.suite, title, told, place, key=problem.message)
+            place = problem.where or review.places.suite
+            yield Finding(Kind.UNGATED, review.suite, title, problem.told, place, key=problem.message)
     if review.view is None or review.section is None:
         return
     for rule in review.section.rules:
@@ -93,11 +95,8 @@ def _of(review: Review) -> Iterator[Finding]:
 
 def _of_rule(review: Review, rule: RuleRow) -> Finding:
     kind = Kind.FAILED if rule.outcome is Decision.FAIL else Kind.INCONCLUSIVE
-    name = rule_name(rule)
-    told = "; ".join([rule.reason, estimate_text(rule), *rule_figures(rule)])
-    return Finding(
-        kind, review.suite, f"{review.suite}: {rule.outcome}: {name}", told, review.places.rule(rule), key=name
-    )
+    title = f"{review.suite}: {rule.outcome}: {rule.name}"
+    return Finding(kind, review.suite, title, why_text(rule), review.places.rule(rule), key=rule.name)
 
 
 def _of_cases(review: Review, section: VerdictSection) -> Iterator[Finding]:
@@ -108,7 +107,7 @@ def _of_cases(review: Review, section: VerdictSection) -> Iterator[Finding]:
             blamed.setdefault(case, []).append(rule)
     for case, rules in blamed.items():
         told = "; ".join(
-            filter(None, [changes.get(case, "does not pass"), *(f"named by {rule_name(rule)}" for rule in rules)])
+            filter(None, [changes.get(case, "does not pass"), *(f"named by {rule.name}" for rule in rules)])
         )
         places = review.places
         yield Finding(
@@ -119,6 +118,7 @@ def _of_cases(review: Review, section: VerdictSection) -> Iterator[Finding]:
             places.prompt or places.suite,
             places.cases.get(case),
             key=case,
+            case=case,
         )
 
 
@@ -133,12 +133,8 @@ def _of_missing(review: Review, view: View) -> Iterator[Finding]:
             cell.what,
             place or review.places.suite,
             key=f"{cell.case} {cell.target}",
+            case=cell.case,
         )
-
-
-def rule_name(rule: RuleRow) -> str:
-    """`token_f1 on fares: not worse than baseline`: the same from run to run."""
-    return f"{rule.metric}{f' on {rule.slice}' if rule.slice else ''}: {rule.rule}"
 
 
 def _failed(section: VerdictSection) -> Iterator[RuleRow]:

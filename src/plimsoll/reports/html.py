@@ -12,6 +12,7 @@ from functools import cache
 
 from jinja2 import Environment
 
+from plimsoll.errors import ExitCode
 from plimsoll.reports.assets import page_assets, page_environment
 from plimsoll.reports.bars import bar, metric_scale, rule_scale
 from plimsoll.reports.differences import differences
@@ -24,6 +25,7 @@ from plimsoll.reports.phrases import (
     flip_groups,
     flip_text,
     over_all_text,
+    why_texts,
 )
 from plimsoll.types import Decision
 
@@ -35,6 +37,10 @@ _TONES = {
     Decision.PASS: "good",
     Decision.FAIL: "bad",
     Decision.INCONCLUSIVE: "warn",
+    ExitCode.PASS: "good",
+    ExitCode.FAIL: "bad",
+    ExitCode.INCONCLUSIVE: "warn",
+    ExitCode.INFRASTRUCTURE: "bad",
     Standing.PASSED: "good",
     Standing.FAILED: "bad",
     Standing.ERROR: "bad",
@@ -58,7 +64,7 @@ def render_html(view: View, *, cases_shown: int = CASES_SHOWN) -> str:
         view=view,
         cases=list(_worst(view.cases, cases_shown)),
         flips_shown=FLIPS_SHOWN,
-        title_outcome=", ".join(section.outcome for section in view.verdicts) or "run",
+        title_outcome=", ".join(section.word.lower() for section in view.verdicts) or "run",
         slice_places=lambda row: " ".join(str(slices[name]) for name in row.slices if name in slices),
         **page_assets(),
     )
@@ -90,6 +96,7 @@ def report_environment() -> Environment:
         differences=differences,
         estimate_text=estimate_text,
         baseline_text=baseline_text,
+        why_texts=why_texts,
         coverage_text=coverage_text,
         failing_text=failing_text,
         flip_groups=flip_groups,

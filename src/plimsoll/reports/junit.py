@@ -5,9 +5,10 @@ so that a case's history can be followed; XML that every parser accepts, whateve
 passed is shown as passed: what has no answer is an error, what has no condition is skipped, an inconclusive rule is
 an error.
 
-With a verdict the tests say what it says: rules fail, and of the challenger's cases those that a rule which failed
-names. Another case passes by the metrics that the rules ask for; where it does not, and no rule failed by it, it is
-skipped: nothing against the target, and no success.
+The tests say what the verdict says: rules fail, and of the challenger's cases those that a rule which failed names.
+Another case passes by the metrics that the rules ask for; where it does not, and no rule failed by it, it is skipped:
+nothing against the target, and no success. What a case does not pass by a metric that no rule asks for stands in its
+output.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from xml.etree import ElementTree as ET
 
-from plimsoll.reports.findings import rule_name
 from plimsoll.reports.model import AnswerView, CaseRow, RuleRow, ScoreView, Standing, VerdictSection, View
 from plimsoll.reports.phrases import estimate_text, failing_text, rule_figures
 from plimsoll.reports.review import UNAFFECTED, Review
@@ -24,13 +24,7 @@ from plimsoll.stats import PERCENTILES
 from plimsoll.types import Decision
 
 _DETAIL_LIMIT = 4000
-
-
-def render_junit(view: View) -> str:
-    """One run: a test suite for each target, and one for each gate."""
-    root = ET.Element("testsuites", name=view.header.suite)
-    _add(root, view)
-    return _written(root)
+_NEVER = "planned, and never finished"
 
 
 def render_tests(reviews: Sequence[Review], *, nothing: str = UNAFFECTED) -> str:
@@ -42,43 +36,34 @@ def render_tests(reviews: Sequence[Review], *, nothing: str = UNAFFECTED) -> str
     """
     root = ET.Element("testsuites", name="plimsoll")
     for review in reviews:
-        if review.view is not None:
-            _add(root, review.view)
+        if review.view is not None and review.section is not None:
+            _add(root, review.view, review.section)
         _ended(root, review)
     if not reviews:
         _problem(_testcase(_suite(root, "plimsoll"), "affected", 0.0), "skipped", nothing, "", "")
     return _written(root)
 
 
-def _add(root: ET.Element, view: View) -> None:
-    challengers = {section.target for section in view.verdicts}
-    for target in view.targets:
-        rules = [rule for section in view.verdicts if section.target == target.name for rule in section.rules]
-        if view.verdicts and target.name not in challengers:
-            continue
-        suite = _suite(root, f"{view.header.suite}.{target.name}", view.header.started)
-        for row in sorted(view.cases, key=lambda row: row.place):
-            if view.verdicts:
-                _case_of_gate(suite, row, row.of(target.name), rules)
-            else:
-                _case(suite, row, row.of(target.name))
-    for section in view.verdicts:
-        suite = _suite(root, f"{section.suite}.{section.target}.gate", view.header.started)
-        if section.course:
-            told = ET.SubElement(suite, "properties")
-            ET.SubElement(told, "property", name="plimsoll.course", value=f"{section.course}; {section.levels}")
-        for rule in section.rules:
-            _rule(suite, rule)
-        if not section.rules or all(rule.outcome is Decision.PASS for rule in section.rules):
-            _outcome(suite, section)
+def _add(root: ET.Element, view: View, section: VerdictSection) -> None:
+    suite = _suite(root, f"{section.suite}.{section.target}", view.header.started)
+    for row in sorted(view.cases, key=lambda row: row.place):
+        _case(suite, row, row.of(section.target), section.rules)
+    suite = _suite(root, f"{section.suite}.{section.target}.gate", view.header.started)
+    if section.course:
+        told = ET.SubElement(suite, "properties")
+        ET.SubElement(told, "property", name="plimsoll.course", value=f"{section.course}; {section.levels}")
+    for rule in section.rules:
+        _rule(suite, rule)
+    if all(rule.outcome is Decision.PASS for rule in section.rules):
+        _outcome(suite, section)
 
 
 def _ended(root: ET.Element, review: Review) -> None:
     """Whether a suite's gate ended as its verdict says: what stopped it is an error, whatever the rules say."""
     case = _testcase(_suite(root, f"{plain(review.suite)}.run"), "run", 0.0)
     if not review.as_decided:
-        told = [problem.message + (f" ({problem.remedy})" if problem.remedy else "") for problem in review.problems]
-        where = [f"{problem.place.file}:{problem.place.line}" for problem in review.problems if problem.place]
+        told = [problem.told for problem in review.problems]
+        where = [str(problem.where) for problem in review.problems if problem.where]
         message = told[0] if told else review.code.meaning
         _problem(case, "error", clip(message, 300), f"exit code {int(review.code)}", "\n".join([*told[1:], *where]))
 
@@ -101,18 +86,7 @@ def _suite(root: ET.Element, name: str, started: str = "") -> ET.Element:
     return suite
 
 
-def _case(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView]) -> None:
-    """By the conditions of all metrics: no verdict was asked."""
-    case = _testcase(suite, row.id, _spent(answers))
-    standings = {answer.standing for answer in answers} or {Standing.NOT_RUN}
-    for standing, tag in _TAGS.items():
-        if standing in standings:
-            message = _message(standing, [answer for answer in answers if answer.standing is standing])
-            _problem(case, tag, message, standing.value, _details(row, answers))
-            return
-
-
-def _case_of_gate(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView], rules: Sequence[RuleRow]) -> None:
+def _case(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView], rules: Sequence[RuleRow]) -> None:
     """By the rules: what has no answer, or no value that a rule asks for, is an error; what a failed rule names fails.
 
     A rule that is inconclusive names no case: it is an error itself.
@@ -131,10 +105,11 @@ def _case_of_gate(suite: ET.Element, row: CaseRow, answers: Sequence[AnswerView]
     if missing:
         _problem(case, "error", missing, Standing.ERROR.value, details)
     elif blamed:
-        named = "; ".join(f"{rule_name(rule)}: {_value(answers, rule.metric)}" for rule in blamed)
+        named = "; ".join(f"{rule.name}: {_value(answers, rule.metric)}" for rule in blamed)
         _problem(case, "failure", clip(named, 300), Standing.FAILED.value, details)
     else:
         _aside(case, [score for answer in answers for score in answer.scores if score.metric in asked], details)
+    _unasked(case, [score for answer in answers for score in answer.scores if score.metric not in asked])
 
 
 def _aside(case: ET.Element, asked: Sequence[ScoreView], details: str) -> None:
@@ -149,16 +124,24 @@ def _aside(case: ET.Element, asked: Sequence[ScoreView], details: str) -> None:
         _problem(case, "skipped", "no rule asks for a metric that this case could pass (pass_if)", "", details)
 
 
+def _unasked(case: ET.Element, scores: Sequence[ScoreView]) -> None:
+    """What does not pass by metrics that no rule asks for: it decides nothing, and is not kept silent."""
+    lacking = [_told(score) for score in scores if score.passed is False]
+    if lacking:
+        told = f"no rule asks for it, and it does not pass: {'; '.join(lacking)}"
+        ET.SubElement(case, "system-out").text = clip(told, _DETAIL_LIMIT)
+
+
 def _missing(answers: Sequence[AnswerView], asked: Collection[str]) -> str:
     """What keeps the case from being decided on; empty where nothing does."""
     for answer in answers:
         if answer.kind:
             return clip(f"{answer.kind}: {answer.text}", 300)
         if answer.standing is Standing.NOT_RUN:
-            return _message(Standing.NOT_RUN, [])
+            return _NEVER
     failed = [score for answer in answers for score in answer.scores if score.state == "failed"]
     told = [f"{score.metric}: {score.note}" for score in failed if score.metric in asked]
-    return clip("; ".join(told), 300) if answers else _message(Standing.NOT_RUN, [])
+    return clip("; ".join(told), 300) if answers else _NEVER
 
 
 def _value(answers: Sequence[AnswerView], metric: str) -> str:
@@ -176,32 +159,6 @@ def _details(row: CaseRow, answers: Sequence[AnswerView]) -> str:
     return "\n\n".join([row.short, *told])
 
 
-_TAGS = {
-    Standing.ERROR: "error",
-    Standing.NOT_RUN: "error",
-    Standing.FAILED: "failure",
-    Standing.UNJUDGED: "skipped",
-}
-
-
-def _message(standing: Standing, answers: Sequence[AnswerView]) -> str:
-    if standing is Standing.NOT_RUN:
-        return "planned, and never finished"
-    if standing is Standing.UNJUDGED:
-        return "no metric has a condition that this case could pass (pass_if)"
-    told = [
-        f"{answer.kind}: {answer.text}" if answer.kind else "; ".join(_bad_scores(answer, standing))
-        for answer in answers
-    ]
-    return clip(told[0], 300)
-
-
-def _bad_scores(answer: AnswerView, standing: Standing) -> list[str]:
-    if standing is Standing.ERROR:
-        return [f"{score.metric}: {score.note}" for score in answer.scores if score.state == "failed"]
-    return [_told(score) for score in answer.scores if score.passed is False]
-
-
 def _told(score: ScoreView) -> str:
     return f"{score.metric} is {score.value}" + (f" ({score.note})" if score.note else "")
 
@@ -216,7 +173,7 @@ def _detail(answer: AnswerView, many: bool) -> str:
 
 
 def _rule(suite: ET.Element, rule: RuleRow) -> None:
-    case = _testcase(suite, rule_name(rule), 0.0)
+    case = _testcase(suite, rule.name, 0.0)
     detail = " · ".join(filter(None, [estimate_text(rule), *rule_figures(rule), failing_text(rule)]))
     if rule.outcome is not Decision.PASS:
         tag = "failure" if rule.outcome is Decision.FAIL else "error"

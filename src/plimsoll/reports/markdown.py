@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from msgspec.structs import replace
-
 from plimsoll.errors import ExitCode
-from plimsoll.reports.markdown_parts import DETAILS, Detail, review_blocks, run_blocks
+from plimsoll.reports.markdown_parts import DETAILS, Detail, review_blocks
 from plimsoll.reports.markdown_text import escape, escape_line
-from plimsoll.reports.model import View
+from plimsoll.reports.model import WORDS
 from plimsoll.reports.review import UNAFFECTED, Review, worst_first, worst_of
 from plimsoll.reports.text import clip, count
 
@@ -29,14 +27,6 @@ _THE_REST = "The rest is too long for a comment; see the HTML report."
 _LISTED = 100
 """Suites in the table of several."""
 _MARKER = re.compile(r"[^A-Za-z0-9_./:,@=+-]|-(?=-)")
-_WORDS = {
-    ExitCode.PASS: "PASS",
-    ExitCode.FAIL: "FAIL",
-    ExitCode.INCONCLUSIVE: "INCONCLUSIVE",
-    ExitCode.USAGE: "ERROR",
-    ExitCode.INFRASTRUCTURE: "ERROR",
-    ExitCode.INTERRUPTED: "INTERRUPTED",
-}
 _COUNTED = {
     ExitCode.PASS: "passed",
     ExitCode.FAIL: "failed",
@@ -74,18 +64,6 @@ def render_comment(reviews: Sequence[Review], key: str = "", *, nothing: str = U
     return _fitted(first, lambda detail: _body(reviews, detail))
 
 
-def render_markdown(view: View) -> str:
-    """Every verdict of the view, one after the other; without a verdict, how the targets did."""
-    if not view.verdicts:
-        return _fitted([], lambda detail: run_blocks(view, detail))
-    return render_comment(
-        [
-            Review(section.suite, section.outcome.exit_code, replace(view, verdicts=(section,)))
-            for section in view.verdicts
-        ]
-    )
-
-
 def _fitted(first: Sequence[str], blocks_at: Callable[[Detail], Iterator[str]]) -> str:
     """The text at the first amount of detail that fits; else without the last blocks, and it says so."""
     room = SIZE_LIMIT - sum(len(line) + 1 for line in first) - len(_THE_REST) - 2 * len(_BETWEEN)
@@ -117,12 +95,12 @@ def _first_line(reviews: Sequence[Review], nothing: str) -> str:
     worst = [review for review in ordered if review.code is not ExitCode.PASS]
     why = f": {escape(worst[0].suite)}: {_why(worst[0])}" if worst else ""
     more = f"; and {len(worst) - 1:,} more" if len(worst) > 1 else ""
-    return f"**{_WORDS[worst_of(reviews)]}** {count(len(reviews), 'suite')}, {counts}{why}{more}"
+    return f"**{WORDS[worst_of(reviews)]}** {count(len(reviews), 'suite')}, {counts}{why}{more}"
 
 
 def line_of(review: Review) -> str:
     """One suite's verdict and why."""
-    return f"**{_WORDS[review.code]}** {escape(review.suite)}: {_why(review)}"
+    return f"**{WORDS[review.code]}** {escape(review.suite)}: {_why(review)}"
 
 
 def _why(review: Review, limit: int = _LINE_LIMIT) -> str:
@@ -151,7 +129,7 @@ def _body(reviews: Sequence[Review], detail: Detail) -> Iterator[str]:
 def _table_of_suites(ordered: Sequence[Review], detail: Detail) -> str:
     lines = ["| suite | result | why |", "|---|---|---|"]
     for review in ordered[:_LISTED]:
-        result = _WORDS[review.code].lower()
+        result = WORDS[review.code].lower()
         told = result if review.code is ExitCode.PASS else f"**{result}**"
         lines.append(f"| {escape(review.suite)} | {told} | {_why(review, detail.reason)} |")
     if len(ordered) > _LISTED:

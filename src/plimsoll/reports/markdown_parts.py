@@ -6,25 +6,26 @@ Each block is whole in itself: what it folds or fences ends within it, so that a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from plimsoll.errors import Mistake
 from plimsoll.reports.diffs import Difference, Part
 from plimsoll.reports.markdown_text import code, escape, escape_line, fenced, in_html, verbatim
-from plimsoll.reports.missing import missing_cells
-from plimsoll.reports.model import Figure, FlipRow, MetricRow, OverAll, RuleRow, TargetRow, VerdictSection, View
+from plimsoll.reports.missing import alike, missing_cells
+from plimsoll.reports.model import Figure, FlipRow, RuleRow, VerdictSection, View
 from plimsoll.reports.phrases import (
     baseline_text,
     coverage_text,
     difference_text,
-    facts_beside,
-    failing_text,
     flip_groups,
     flip_text,
-    over_all_text,
+    why_text,
 )
-from plimsoll.reports.review import Problem, Review
+from plimsoll.reports.review import Review
 from plimsoll.reports.spent import Spent
-from plimsoll.reports.text import NOTHING, clip, count, interval, number, one_line, seconds
+from plimsoll.reports.text import NOTHING, clip, count, number, one_line, some
+from plimsoll.reports.verdicts import DECIDING
 from plimsoll.types import Decision
 
 
@@ -79,39 +80,37 @@ def review_blocks(review: Review, detail: Detail) -> Iterator[str]:
     yield from _again(review.again, view.commands)
 
 
-def run_blocks(view: View, detail: Detail) -> Iterator[str]:
-    """A run that no gate was asked about."""
-    header = view.header
-    yield f"{escape_line(header.suite)}: {_coverage(view)}, in {seconds(header.seconds)}; no gate was asked"
-    yield _metrics(view)
-    yield from _notes(view.notes, detail)
-    yield from _again("", view.commands)
-
-
 def _problems(review: Review, detail: Detail) -> Iterator[str]:
     """All that the first line has no room for."""
     shown = review.problems[: detail.named]
-    if len(review.problems) > 1 or any(problem.place or problem.remedy for problem in shown):
-        lines = [f"- {_problem(problem, detail)}" for problem in shown]
-        more = len(review.problems) - len(shown)
-        yield "\n".join([*lines, *([f"- and {more:,} more"] if more else [])])
+    if len(review.problems) > 1 or any(problem.where or problem.remedy for problem in shown):
+        yield _items([_problem(problem, detail) for problem in shown], len(review.problems))
     if review.section is not None:
         section = review.section
         why = f": {escape(clip(section.reasons[0], detail.reason))}" if section.reasons else ""
         yield f"By the rules alone it is **{section.outcome}**{why}"
 
 
-def _problem(problem: Problem, detail: Detail) -> str:
-    place = f"`{code(problem.place.file)}:{problem.place.line}`: " if problem.place else ""
-    remedy = f" ({escape(clip(problem.remedy, detail.reason))})" if problem.remedy else ""
-    return f"{place}{escape_line(clip(problem.message, detail.reason))}{remedy}"
+def _problem(problem: Mistake, detail: Detail) -> str:
+    place = f"`{code(str(problem.where))}`: " if problem.where else ""
+    # Each cut by itself: what to do is not to be lost behind a long message.
+    short = replace(
+        problem,
+        message=clip(problem.message, detail.reason),
+        remedy=problem.remedy and clip(problem.remedy, detail.reason),
+    )
+    return f"{place}{escape_line(short.told)}"
 
 
 def _list(lines: Sequence[str], detail: Detail) -> Iterator[str]:
-    shown = [f"- {escape_line(clip(line, detail.reason))}" for line in lines[: detail.named]]
-    more = len(lines) - len(shown)
-    if shown:
-        yield "\n".join([*shown, *([f"- and {more:,} more"] if more else [])])
+    if lines:
+        yield _items([escape_line(clip(line, detail.reason)) for line in lines[: detail.named]], len(lines))
+
+
+def _items(shown: Sequence[str], of: int) -> str:
+    """A list's items, and how many more there are."""
+    left = of - len(shown)
+    return "\n".join(f"- {item}" for item in [*shown, *([f"and {left:,} more"] if left else [])])
 
 
 def _rules(section: VerdictSection, detail: Detail) -> Iterator[str]:
@@ -122,9 +121,10 @@ def _rules(section: VerdictSection, detail: Detail) -> Iterator[str]:
         f"| metric | {baseline} | {escape(section.target)} | difference | rule | cases | result |",
         "|---|--:|--:|--:|---|--:|---|",
     ]
-    lines += [_rule(rule) for rule in section.rules[: detail.rules]]
+    # Where not all are shown, those that decided.
+    left = sorted(section.rules, key=lambda rule: DECIDING[rule.outcome])[detail.rules :]
+    lines += [_rule(rule) for rule in section.rules if rule not in left]
     yield "\n".join(lines)
-    left = section.rules[detail.rules :]
     if left:
         told = ", ".join(
             f"{amount:,} {outcome}"
@@ -132,13 +132,17 @@ def _rules(section: VerdictSection, detail: Detail) -> Iterator[str]:
             if (amount := sum(rule.outcome is outcome for rule in left))
         )
         yield f"{count(len(left), 'further rule')} left out: {told}; see the HTML report."
-    yield from _list([_why(rule) for rule in section.rules if rule.outcome is not Decision.PASS], detail)
+    found: dict[str, list[str]] = {}
+    for rule in section.rules:
+        if rule.outcome is not Decision.PASS:
+            found.setdefault(why_text(rule), []).append(rule.name)
+    yield from _list([f"{'; '.join(names)}: {why}" for why, names in found.items()], detail)
 
 
 def _rule(rule: RuleRow) -> str:
     own = not rule.relative and rule.estimate is not None
     cells = [
-        _metric(rule),
+        escape(rule.metric) + (f" on {escape(rule.slice)}" if rule.slice else ""),
         _side(rule, rule.before),
         _two_lines(difference_text(rule)) if own else _side(rule, rule.after),
         _two_lines(difference_text(rule)) if rule.relative else NOTHING,
@@ -147,15 +151,6 @@ def _rule(rule: RuleRow) -> str:
         f"**{rule.outcome}**" if rule.outcome is not Decision.PASS else rule.outcome.value,
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _metric(rule: RuleRow) -> str:
-    return escape(rule.metric) + (f" on {escape(rule.slice)}" if rule.slice else "")
-
-
-def _why(rule: RuleRow) -> str:
-    named = rule.metric + (f" on {rule.slice}" if rule.slice else "")
-    return "; ".join(filter(None, [f"{named}: {rule.reason}", *facts_beside(rule), failing_text(rule)]))
 
 
 def _two_lines(figure: str) -> str:
@@ -168,10 +163,7 @@ def _two_lines(figure: str) -> str:
 def _side(rule: RuleRow, figure: Figure | None) -> str:
     if figure is None:
         return NOTHING
-    if figure.mean is None:
-        return "no value"
-    limits = interval(figure.low, figure.high, precise=True)
-    return _two_lines(f"{number(figure.mean, rule.unit, precise=True)} ({limits})")
+    return "no value" if figure.mean is None else number(figure.mean, rule.unit, precise=True).replace(" ", "&nbsp;")
 
 
 def _not_applied(section: VerdictSection, detail: Detail) -> Iterator[str]:
@@ -195,26 +187,30 @@ def _missing(section: VerdictSection, view: View, detail: Detail) -> Iterator[st
         *_some_cases("quarantined, and not counted", section.quarantined, detail),
     ]
     cells = [] if view.header.whole else missing_cells(view)
+    reasons = alike(cells)
     lines += [
-        f"- `{code(cell.case)}` on {escape(cell.target)}: {escape(clip(cell.what, detail.reason))}"
-        for cell in cells[: detail.named]
+        f"{_named(found.cases)} on {escape(some(found.targets, _NAMED_AT_ONCE))}: "
+        f"{escape(clip(found.what, detail.reason))}"
+        for found in reasons[: detail.named]
     ]
-    if len(cells) > detail.named:
-        lines.append(f"- and {len(cells) - detail.named:,} more; see the HTML report")
+    if len(reasons) > detail.named:
+        lines.append(f"and {count(len(reasons) - detail.named, 'other reason')}; see the HTML report")
     if lines:
         counted = [
             count(len(section.gone), "case") + " gone" if section.gone else "",
             count(len(cells), "cell") + " without an answer or a score" if cells else "",
             count(len(section.quarantined), "case") + " quarantined" if section.quarantined else "",
         ]
-        yield _folded(f"What is missing: {', '.join(filter(None, counted))}", "\n".join(lines))
+        yield _folded(f"What is missing: {', '.join(filter(None, counted))}", _items(lines, len(lines)))
 
 
 def _some_cases(what: str, cases: Sequence[str], detail: Detail) -> Iterator[str]:
     if cases:
-        named = ", ".join(f"`{code(case)}`" for case in cases[: detail.named])
-        more = len(cases) - detail.named
-        yield f"- {what}: {named}" + (f" and {more:,} more" if more > 0 else "")
+        yield f"{what}: {_named(cases, detail.named)}"
+
+
+def _named(cases: Sequence[str], most: int = _NAMED_AT_ONCE) -> str:
+    return some([f"`{code(case)}`" for case in cases], most)
 
 
 def _difference(found: Difference, detail: Detail) -> Iterator[str]:
@@ -324,47 +320,5 @@ def _folded(title: str, inside: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{inside}\n\n</details>"
 
 
-def _metrics(view: View) -> str:
-    lines = [f"| metric | {' | '.join(escape(target.name) for target in view.targets)} |"]
-    lines.append(f"|---|{'---|' * len(view.targets)}")
-    lines.append(f"| answers | {' | '.join(_answered(target) for target in view.targets)} |")
-    lines += _costs(view.targets)
-    for row in view.metrics:
-        lines.append(f"| {escape(row.name)} | {' | '.join(_figure(row, figure) for figure in row.figures)} |")
-    for over_all in view.aggregates:
-        cells = [_over_all(figure) for figure in over_all.figures]
-        lines.append(f"| {escape(over_all.name)}, over all cells | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _over_all(figure: OverAll | None) -> str:
-    if figure is None:
-        return NOTHING
-    none = f"{'no value' if figure.applies else NOTHING}: {escape(figure.why)}"
-    told = number(figure.value, precise=True) if figure.value is not None else none
-    return f"{told} ({over_all_text(figure)})"
-
-
-def _costs(targets: Sequence[TargetRow]) -> Iterator[str]:
-    if not any(target.cost or target.judge_cost for target in targets):
-        return
-    yield f"| cost of the answers | {' | '.join(_dollars(target.cost) for target in targets)} |"
-    if any(target.judge_cost != 0 for target in targets):
-        yield f"| cost of judging | {' | '.join(_dollars(target.judge_cost) for target in targets)} |"
-
-
 def _dollars(cost: float | None) -> str:
     return "unknown" if cost is None else number(cost, "USD")
-
-
-def _figure(row: MetricRow, figure: Figure) -> str:
-    missing = f", {figure.lacking:,} missing" if figure.lacking else ""
-    if figure.labels:
-        return ", ".join(f"{escape(label)} {amount:,}" for label, amount in figure.labels) + missing
-    if figure.mean is None:
-        return f"no value{missing}"
-    return f"{number(figure.mean, row.unit)} ({interval(figure.low, figure.high)}){missing}"
-
-
-def _answered(target: TargetRow) -> str:
-    return f"{target.answered:,} of {target.planned:,}"

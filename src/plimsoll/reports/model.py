@@ -12,8 +12,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from plimsoll.errors import ExitCode
 from plimsoll.reports.spent import Spent
-from plimsoll.types import Decision, MetricKind
+from plimsoll.types import Decision, MetricKind, rule_name
 
 
 class Standing(StrEnum):
@@ -287,6 +288,11 @@ class RuleRow(Struct, frozen=True, kw_only=True):
     after: Figure | None = None
     """The challenger's."""
 
+    @property
+    def name(self) -> str:
+        """What the rule is called, the same from run to run."""
+        return rule_name(self.metric, self.slice, self.rule)
+
 
 class Way(StrEnum):
     """How a case changed; what is shown first comes first."""
@@ -333,10 +339,22 @@ class FlipRow(Struct, frozen=True, kw_only=True):
         return Way.BETTER if flipped or not any(metric.worse for metric in self.metrics) else Way.CHANGED
 
 
+class Problem(Struct, frozen=True):
+    """Why a run does not end as done."""
+
+    message: str
+    exit_code: ExitCode
+
+
 class VerdictSection(Struct, frozen=True, kw_only=True):
     """A gate's decision, ready to be shown."""
 
     outcome: Decision
+    """By the rules alone."""
+    code: ExitCode
+    """What the gate ends with: the outcome's, or where the run did not end as done, what goes before it."""
+    problem: str = ""
+    """Why the code is not the outcome's; empty where it is."""
     suite: str
     run: str
     target: str
@@ -356,10 +374,10 @@ class VerdictSection(Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     """Which rules decided, by name; their figures stand with the rules."""
     rules: tuple[RuleRow, ...]
-    """Those that decided first."""
+    """In the policy's order."""
     flips: tuple[FlipRow, ...]
-    """For the worse before for the better; of rules without a condition only the worst changes, where they did not
-    pass."""
+    """For the worse before for the better, by the rules that decided first; of rules without a condition only the worst
+    changes, where they did not pass."""
     not_applied: tuple[str, ...]
     """Rules of the policy that need a baseline, where there is none."""
     spent: tuple[Spent, ...] = ()
@@ -369,6 +387,22 @@ class VerdictSection(Struct, frozen=True, kw_only=True):
     missing."""
     quarantined: tuple[str, ...] = ()
     """Cases that were not counted."""
+
+    @property
+    def word(self) -> str:
+        """What the verdict is headed by, wherever it is shown."""
+        return WORDS[self.code]
+
+
+WORDS = {
+    ExitCode.PASS: "PASS",
+    ExitCode.FAIL: "FAIL",
+    ExitCode.INCONCLUSIVE: "INCONCLUSIVE",
+    ExitCode.USAGE: "ERROR",
+    ExitCode.INFRASTRUCTURE: "ERROR",
+    ExitCode.INTERRUPTED: "INTERRUPTED",
+}
+"""How a gate ended, in a word."""
 
 
 class View(Struct, frozen=True, kw_only=True):

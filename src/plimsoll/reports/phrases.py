@@ -17,7 +17,7 @@ from plimsoll.reports.model import (
     VerdictSection,
     Way,
 )
-from plimsoll.reports.text import count, interval, number, plain
+from plimsoll.reports.text import count, interval, number, plain, some
 from plimsoll.types import MetricKind, Verdict
 
 
@@ -83,10 +83,22 @@ def rule_figures(rule: RuleRow) -> tuple[str, ...]:
     return (f"n {rule.n:,}", f"{rule.missing:,} missing", *_beyond_the_estimate(rule))
 
 
+def why_texts(section: VerdictSection) -> tuple[str, ...]:
+    """Why a verdict is what it is: what stopped its run, then what the rules say."""
+    if not section.problem:
+        return section.reasons
+    return (section.problem, "; ".join([f"by the rules alone it is {section.outcome}", *section.reasons]))
+
+
 def facts_beside(rule: RuleRow) -> tuple[str, ...]:
     """The figures that a rule's reason does not tell: `2 missing`, `detectable 0.110`, `flipped 2 worse, 1 better`."""
     missing = (f"{rule.missing:,} missing",) if rule.missing else ()
     return (*missing, *_beyond_the_estimate(rule))
+
+
+def why_text(rule: RuleRow) -> str:
+    """Why a rule did not pass, with all that its reason does not tell."""
+    return "; ".join(filter(None, [rule.reason, *facts_beside(rule), failing_text(rule)]))
 
 
 def _beyond_the_estimate(rule: RuleRow) -> tuple[str, ...]:
@@ -144,11 +156,9 @@ def failing_text(rule: RuleRow) -> str:
 
     Empty where none, and where the rule's reason names them already.
     """
-    named = rule.failing[:FAILING_NAMED]
-    if all(name in rule.reason for name in named):
+    if all(name in rule.reason for name in rule.failing[:FAILING_NAMED]):
         return ""
-    more = len(rule.failing) - FAILING_NAMED
-    return f"does not pass: {', '.join(named)}" + (f" and {more:,} more" if more > 0 else "")
+    return f"does not pass: {some(rule.failing, FAILING_NAMED)}"
 
 
 def baseline_text(section: VerdictSection) -> str:

@@ -8,48 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from plimsoll.errors import ExitCode, first_that_applies
+from plimsoll.errors import ExitCode, Mistake, Where, first_that_applies
 from plimsoll.reports.diffs import Difference
 from plimsoll.reports.model import RuleRow, VerdictSection, View
 
 UNAFFECTED = "no suite is affected by this change: nothing was run"
 
 
-class Place(NamedTuple):
-    """A line of a file of the repository."""
-
-    file: str
-    """Relative to the repository's root, with `/`; to the workspace outside git."""
-    line: int
-    """From 1."""
-
-
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where in the repository stands what a gate is about; what is not known is None or lacks."""
+    """Where in the repository stands what a gate is about; what is not known is None or lacks.
 
-    suite: Place | None = None
+    Files are relative to the repository's root, with `/`; to the workspace outside git.
+    """
+
+    suite: Where | None = None
     """The suite's gate."""
-    rules: Mapping[tuple[str, str | None, str], Place] = field(default_factory=dict)
-    """Metric, slice, rule in words → the policy's line."""
-    prompt: Place | None = None
+    rules: Mapping[str, Where] = field(default_factory=dict)
+    """A rule's name → the policy's line."""
+    prompt: Where | None = None
     """What the challenger is asked with: the first line that is not the baseline's, else where its template begins."""
-    cases: Mapping[str, Place] = field(default_factory=dict)
+    cases: Mapping[str, Where] = field(default_factory=dict)
     """Case → its line in the dataset."""
 
-    def rule(self, row: RuleRow) -> Place | None:
+    def rule(self, row: RuleRow) -> Where | None:
         """Where a rule stands, else the suite's gate."""
-        return self.rules.get((row.metric, row.slice, row.rule), self.suite)
-
-
-class Problem(NamedTuple):
-    """One thing that kept a suite from being gated."""
-
-    message: str
-    remedy: str | None = None
-    place: Place | None = None
+        return self.rules.get(row.name, self.suite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +46,8 @@ class Review:
     """What its gate ended with."""
     view: View | None = None
     """Its run and verdict; None where nothing was decided."""
-    problems: tuple[Problem, ...] = ()
-    """Why it did not end as its verdict says, or without one."""
+    problems: tuple[Mistake, ...] = ()
+    """Why it did not end as its verdict says, or without one; places are relative as all are."""
     difference: Difference | None = None
     """Of challenger and baseline; None where there is no baseline."""
     again: str = ""

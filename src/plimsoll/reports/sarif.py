@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from plimsoll.canonical import digest
-from plimsoll.errors import ExitCode
+from plimsoll.errors import ExitCode, Where
 from plimsoll.reports.findings import Finding, Kind, findings
-from plimsoll.reports.review import Place, Review, worst_of
+from plimsoll.reports.review import Review, worst_of
 from plimsoll.reports.text import clip, count
 from plimsoll.version import __version__
 
@@ -87,15 +87,15 @@ def _result(finding: Finding, kinds: Sequence[Kind]) -> dict[str, Any]:
     return result
 
 
-def _expected(finding: Finding) -> Place:
+def _expected(finding: Finding) -> Where:
     """Where the suite would be: for one result without a place GitHub refuses the whole file."""
-    return Place(f"suites/{finding.suite}.yaml", 1)
+    return Where(f"suites/{finding.suite}.yaml")
 
 
-def _physical(place: Place) -> Mapping[str, Any]:
+def _physical(place: Where) -> Mapping[str, Any]:
     return {
-        "artifactLocation": {"uri": quote(place.file), "uriBaseId": _ROOT},
-        "region": {"startLine": place.line},
+        "artifactLocation": {"uri": quote(str(place.file)), "uriBaseId": _ROOT},
+        "region": {"startLine": place.line or 1},
     }
 
 

@@ -27,9 +27,7 @@ class Spent(Struct, frozen=True, kw_only=True):
     tokens: int | None
     """Of all prompts and answers."""
     seconds: float | None
-    """Median time of an answer, of those that were timed."""
-    timed: int
-    """Answers whose time is known: what came from the cache has none."""
+    """Median time of an answer, of those whose time is known: what came from the cache has none."""
 
 
 def spent(report: Report, summary: Summary, target: str) -> Spent:
@@ -52,5 +50,4 @@ def spent(report: Report, summary: Summary, target: str) -> Spent:
         judge_cost=found.judge_cost,
         tokens=found.total_tokens,
         seconds=median(times) if times else None,
-        timed=len(times),
     )

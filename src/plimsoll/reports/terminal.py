@@ -29,6 +29,7 @@ from plimsoll.reports.phrases import (
     flip_groups,
     rule_figures,
     who,
+    why_texts,
 )
 from plimsoll.reports.printing import (
     FLIPS_SHOWN_BETTER,
@@ -211,10 +212,10 @@ def _print_cases(view: View, console: Console) -> None:
 
 
 def _print_section(section: VerdictSection, console: Console) -> None:
-    style = _OUTCOME_STYLES[section.outcome]
+    style = "bold red" if section.problem else _OUTCOME_STYLES[section.outcome]
     head = _beside(console)
-    head.add_row(Text(section.outcome.upper(), style=style), Text(section.headline, style="bold"))
-    for reason in section.reasons:
+    head.add_row(Text(section.word, style=style), Text(section.headline, style="bold"))
+    for reason in why_texts(section):
         head.add_row("", Text(reason))
     facts = [
         f"suite {section.suite}",
@@ -238,7 +239,7 @@ def _print_section(section: VerdictSection, console: Console) -> None:
 
 
 def _rule(rule: RuleRow, width: int) -> Text:
-    lines = [Text.assemble((rule.metric, "bold"), f" on {rule.slice}" if rule.slice else "", f": {rule.rule}")]
+    lines = [Text.assemble((rule.metric, "bold"), rule.name.removeprefix(rule.metric))]
     if rule.outcome is Decision.PASS and rule.estimate is not None:
         # What passed needs no sentence.
         lines.append(Text(fold([estimate_text(rule), *rule_figures(rule)], width)))

@@ -138,6 +138,12 @@ def count(amount: int, one: str, many: str | None = None) -> str:
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"
 
 
+def some(names: Sequence[str], most: int) -> str:
+    """`a, b, c and 12 more`: the first few, and how many others there are."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left:,} more" if left > 0 else "")
+
+
 def fold(parts: Sequence[str], width: int, between: str = " · ") -> str:
     """The parts side by side, broken into lines only between them."""
     lines: list[str] = []

@@ -19,10 +19,20 @@ from plimsoll.reports.failures import failure_groups
 from plimsoll.reports.figures import figure_of
 from plimsoll.reports.flips import metric_of
 from plimsoll.reports.looks import course_text
-from plimsoll.reports.model import AggregateRow, Figure, Header, MetricRow, OverAll, SliceTable, TargetRow, View
+from plimsoll.reports.model import (
+    AggregateRow,
+    Figure,
+    Header,
+    MetricRow,
+    OverAll,
+    Problem,
+    SliceTable,
+    TargetRow,
+    View,
+)
 from plimsoll.reports.phrases import attempts_notes
 from plimsoll.reports.text import count, one_line, plain
-from plimsoll.reports.verdicts import unsealed_note, verdict_section
+from plimsoll.reports.verdicts import stops, unsealed_note, verdict_section
 from plimsoll.stats import PERCENTILES, MetricSummary, Summary, TargetSummary
 from plimsoll.types import Aggregate, AggregateFigure, Direction, Failure, MetricKind, Part, Report, Skipped, Verdict
 
@@ -32,6 +42,7 @@ def build_view(
     summary: Summary,
     verdicts: Sequence[Verdict] = (),
     notes: Sequence[str] = (),
+    problem: Problem | None = None,
 ) -> View:
     """The view of a run.
 
@@ -40,6 +51,7 @@ def build_view(
         summary: Of the same report.
         verdicts: Of gates over this run; the report holds the baseline's cells too.
         notes: What else a reader must know, in sentences; they come before the view's own.
+        problem: Why the run does not end as done: a verdict that ends by it says so, else a note does.
     """
     report = shown(report)
     course, report = course_text(report), report.due()
@@ -56,12 +68,12 @@ def build_view(
         standings=cases.standings,
         notes=(
             *(one_line(note) for note in notes),
-            *(note for note in map(unsealed_note, verdicts) if note is not None),
+            *_of_problem(problem, verdicts),
             *_of_part(report.run.part),
             *attempts_notes(verdicts),
             *_own_notes(report, header, targets),
         ),
-        verdicts=tuple(verdict_section(verdict, report, summary, course) for verdict in verdicts),
+        verdicts=tuple(verdict_section(verdict, report, summary, course, problem) for verdict in verdicts),
         commands=tuple(_commands(report, verdicts)),
         evaluators=tuple((plain(name), short(info.digest)) for name, info in report.run.evaluators.items()),
         aggregates=tuple(_aggregate_rows(summary)),
@@ -202,6 +214,17 @@ def _best(figures: Sequence[Figure], *, higher_is_better: bool) -> int | None:
     return place if clear and not figures[place].lacking else None
 
 
+def _of_problem(problem: Problem | None, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Why the run does not end as done, and why verdicts are no evidence, where a verdict's head does not say it."""
+    ended = [verdict for verdict in verdicts if stops(problem, verdict)]
+    if problem is not None and not ended:
+        yield one_line(problem.message)
+    for verdict in verdicts:
+        note = unsealed_note(verdict)
+        if note is not None and not (verdict in ended and problem is not None and verdict.unsealed == problem.message):
+            yield note
+
+
 def _of_part(part: Part) -> Iterator[str]:
     if part is Part.HELD_OUT:
         yield "the cases are the held-out ones: ids and scores are shown, what cases and answers say is not"
@@ -223,7 +246,7 @@ def _own_notes(report: Report, header: Header, targets: Sequence[TargetRow]) -> 
         yield f"{count(header.cached, 'answer')} reused from the cache: nothing was sent, and their latency is unknown"
     cut = sum(target.cut for target in targets)
     if cut:
-        yield f"{count(cut, 'answer')} cut by the token limit, and scored as they are"
+        yield f"{count(cut, 'answer')} cut by the token limit, and scored all the same"
     if header.dirty:
         yield "the working tree had uncommitted changes: the commit alone does not give this run again"
 

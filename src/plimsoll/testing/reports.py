@@ -113,9 +113,9 @@ def example_verdict(report: Report, outcome: Decision = Decision.FAIL, *, target
         rule="not worse than baseline by more than 0.05",
         outcome=outcome,
         reason={
-            Decision.PASS: "the lower confidence limit -0.01 stays above -0.05",
-            Decision.FAIL: "worse by 0.12, and even the upper confidence limit -0.06 is below -0.05",
-            Decision.INCONCLUSIVE: "the interval from -0.11 to 0.09 holds -0.05: too few cases to tell",
+            Decision.PASS: "the lower confidence limit −0.01 stays above −0.05",
+            Decision.FAIL: "worse by 0.12, and even the upper confidence limit −0.06 is below −0.05",
+            Decision.INCONCLUSIVE: "the interval from −0.11 to 0.09 holds −0.05: too few cases to tell",
         }[outcome],
         estimate={Decision.PASS: 0.04, Decision.FAIL: -0.12, Decision.INCONCLUSIVE: -0.01}[outcome],
         low={Decision.PASS: -0.01, Decision.FAIL: -0.18, Decision.INCONCLUSIVE: -0.11}[outcome],

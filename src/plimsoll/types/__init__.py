@@ -54,4 +54,5 @@ __all__ = [
     "Verdict",
     "encodable",
     "message_text",
+    "rule_name",
 ]

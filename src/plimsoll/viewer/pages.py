@@ -87,7 +87,7 @@ class Pages:
             run=run,
             view=run.view,
             flips_shown=25,
-            title_outcome=", ".join(section.outcome for section in run.view.verdicts) or "run",
+            title_outcome=", ".join(section.word.lower() for section in run.view.verdicts) or "run",
             labels=len(self._of_run(run)),
         )
 
