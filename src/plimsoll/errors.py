@@ -212,7 +212,7 @@ _REMEDIES = {
     FailureKind.NOT_FOUND: "check the model's name and base_url; `plimsoll doctor` lists what the endpoint offers",
     FailureKind.INVALID_REQUEST: "the endpoint refused the request as it stands; check parameters and prompt length",
     FailureKind.RATE_LIMIT: "set `concurrency: adaptive`, or ask the provider for a higher limit",
-    FailureKind.SERVER: "the provider failed; later, `plimsoll run --only-failed` runs such cells again",
+    FailureKind.SERVER: "the provider failed; later, run it again: what was answered is taken from the cache",
     FailureKind.CONNECTION: "check base_url, network and proxy; `plimsoll doctor` tries the connection",
     FailureKind.TIMEOUT: "raise `timeout`, or find out why the answer takes so long",
     FailureKind.BAD_RESPONSE: "the endpoint's answer is not what its API promises; check base_url",
@@ -225,7 +225,7 @@ _REMEDIES = {
     FailureKind.EVALUATOR: "the evaluator's own code failed",
     FailureKind.BAD_SCORE: "the evaluator must return a finite value inside its declared range",
     FailureKind.NOT_RECORDED: "run it where the models' keys are, and share that cell cache (.plimsoll/cache.db)",
-    FailureKind.SPEND_CAP: "raise --max-cost, and go on with --resume",
+    FailureKind.SPEND_CAP: "raise max_cost, and run it again: what was answered is taken from the cache",
 }
 
 

@@ -10,7 +10,9 @@ from tests.api.parts import SUITE, edit, write_workspace
 from tests.api.repository import commit, git
 from tests.api.test_affected import BOT, found, ways
 
+from plimsoll.api.affected import affected_suites
 from plimsoll.ci.affected_form import affected_document
+from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
 
 JUDGED = SUITE.replace("  - short\n", "  - short\n  - kind: {model: main}\n")
@@ -96,6 +98,24 @@ def test_a_file_that_lies_about_in_a_job_without_a_change_is_none(tmp_path: Path
     with pytest.raises(UsageError, match="there is no change to look at"):
         found(root, "main", CI="true")
     assert found(root).names == ()
+
+
+def test_what_the_asking_command_writes_counts_where_git_knows_it_or_a_suite_uses_it(tmp_path: Path):
+    root = committed(tmp_path, **{"old.xml": "x"})
+
+    def names(written: str) -> tuple[str, ...]:
+        (root / written).write_text("y", encoding="utf-8")
+        workspace = Workspace.find(root)
+        found = affected_suites(workspace, "HEAD", {}, lambda path: path == root / written).found.names
+        git(root, "checkout", "--quiet", "HEAD", "--", ".")
+        git(root, "clean", "--quiet", "-fd")
+        return found
+
+    assert names("verdict.xml") == ()
+    assert names("old.xml") == ("desk",)
+    assert names("evaluators/verdict.txt") == ("desk",)
+    git(root, "rm", "--quiet", "--cached", "old.xml")
+    assert names("old.xml") == ("desk",), "it was there before"
 
 
 def test_a_name_that_is_no_text_is_told_as_one(tmp_path: Path):

@@ -187,7 +187,7 @@ def test_a_changed_reference_answer_of_a_turn_scores_again_and_asks_nothing(work
     assert scored(cell(ran), "exact_match").reason == "turn 2: false (expected '3')"
     page = ran.html.read_text(encoding="utf-8")
     assert "turn 2: false (expected &#39;3&#39;)" in page
-    assert "[1] &lt;1&gt;\n[2] &lt;2&gt;" in page
+    assert ran.view.cases[0].answers[0].text == "[1] <1>\n[2] <2>"
 
 
 def test_a_changed_turn_is_asked_anew_as_a_whole_conversation(workspace: Workspace, desk: Desk) -> None:

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.api.parts import SUITE, edit, write_workspace
+from tests.api.parts import SUITE, cases, edit, write_cases, write_workspace
 
+from plimsoll.api.affected_inputs import case_texts
 from plimsoll.api.inputs import anything_in, changed, glance, inputs_of, look
 from plimsoll.api.prepare import prepare
 
@@ -24,7 +25,10 @@ user:
 FILES = {
     "prompts/v1.jinja2": "{% include 'parts/tone.jinja2' %} one {{ question }}",
     "prompts/parts/tone.jinja2": "Be kind.",
-    "evaluators/_words.py": "LIMIT = 3\n",
+    "evaluators/_words.py": "from shared.limits import LIMIT\n",
+    "src/shared/limits.py": "LIMIT = 3\n",
+    "quarantine/desk.yaml": "cases: []\n",
+    "schemas/own.json": "{}",
     "evaluators/kind.prompty": JUDGE,
     "evaluators/parts/scale.jinja2": "Say 1 to 5.",
     "targets/bot.py": "from rules import RULE\ndef answer(question): return RULE\n",
@@ -53,15 +57,19 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def inputs(root: Path) -> frozenset[Path]:
-    return inputs_of(prepare(write_workspace(root, SUITE.replace("evaluators:\n", TARGETS), FILES), "desk"))
+    workspace = write_workspace(root, SUITE.replace("evaluators:\n", TARGETS), FILES)
+    write_cases(root, cases(1, evaluators=[{"json_schema": {"file": "schemas/own.json"}}]))
+    prepared = prepare(workspace, "desk")
+    return inputs_of(prepared, tuple(case_texts(prepared.dataset, prepared.found)))
 
 
 def test_everything_that_a_suite_names_and_what_that_includes_is_an_input(inputs: frozenset[Path], root: Path):
     used = {*FILES, "suites/desk.yaml", "prompts/v2.jinja2", "datasets/desk.jsonl", "evaluators/short.py"}
     names = {path.relative_to(root).as_posix() for path in inputs}
     assert names >= used
-    # A card that is written later changes what is read.
-    assert names - used == {"datasets/desk.card.yaml"}
+    # A card or a certificate that is written later changes what is read.
+    certificates = {f"evaluators/certificates/{name}.json" for name in ("exact_match", "judge", "kind", "short")}
+    assert names - used == {"datasets/desk.card.yaml", *certificates}
     assert anything_in(write_workspace(root)) >= {root / name for name in UNUSED if name != "README.md"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ from plimsoll.api.nightly import Ended, NightOptions, nightly_suite
 from plimsoll.ci.moves import Cause
 from plimsoll.ci.nights import Night, save_night, saved_nights
 from plimsoll.config import Workspace
-from plimsoll.errors import ExitCode
+from plimsoll.errors import ConfigError, ExitCode
 from plimsoll.runs.folders import run_folders
 from plimsoll.runs.observer import Silent
 from plimsoll.tracking import MlflowWriter
@@ -31,8 +32,12 @@ def night(workspace: Workspace, options: NightOptions = LOCAL) -> Ended:
 def before(workspace: Workspace, tonight: Night, nights: int) -> None:
     """The same night on so many days before tonight."""
     for ago in range(1, nights + 1):
-        started = (datetime.now(UTC) - timedelta(days=ago)).isoformat(timespec="seconds")
-        save_night(workspace.state, msgspec.structs.replace(tonight, started=started, run=f"{started[:10]}-desk"))
+        before_one(workspace, tonight, ago)
+
+
+def before_one(workspace: Workspace, tonight: Night, ago: int) -> None:
+    started = (datetime.now(UTC) - timedelta(days=ago)).isoformat(timespec="seconds")
+    save_night(workspace.state, msgspec.structs.replace(tonight, started=started, run=f"{started[:10]}-desk"))
 
 
 def kept(workspace: Workspace) -> list[Night]:
@@ -125,6 +130,105 @@ def test_a_drop_that_was_accepted_is_quiet(workspace: Workspace, desk: Desk) -> 
 
     assert not found.moves
     assert found.exit_code is ExitCode.PASS, "the other metric can be told"
+
+
+def test_a_level_that_is_accepted_from_a_day_to_come_is_refused(workspace: Workspace, desk: Desk) -> None:
+    path = workspace.root / "nightly" / "desk.yaml"
+    path.parent.mkdir()
+    path.write_text(
+        "accepted:\n  - {target: v1, metric: exact_match, since: 2062-01-01, reason: a slip}\n", encoding="utf-8"
+    )
+
+    with pytest.raises(ConfigError, match=r"nightly/desk.yaml:2: 2062-01-01 is still to come"):
+        night(workspace)
+    assert desk.requests == 0
+
+
+def test_a_metric_that_begins_anew_is_no_quiet_night(workspace: Workspace, desk: Desk) -> None:
+    good = night(workspace).night.tonight
+    assert good is not None
+    before(workspace, good, 10)
+    edit(workspace.root, "evaluators/short.py", "<= 3", "<= 0")
+
+    found = night(workspace).night
+
+    assert found.exit_code is ExitCode.INCONCLUSIVE
+    assert found.headline == "v1: short can't be told: too few nights to tell: 1 of 7"
+
+
+def test_a_champion_that_is_gone_is_no_quiet_night(workspace: Workspace, desk: Desk) -> None:
+    good = night(workspace).night.tonight
+    assert good is not None
+    both = {"champion": good.targets["v1"], "v1": good.targets["v1"]}
+    before(workspace, msgspec.structs.replace(good, targets=both), 10)
+
+    found = night(workspace).night
+
+    assert found.exit_code is ExitCode.INCONCLUSIVE
+    assert found.headline.startswith("champion: not run tonight, it was on ")
+
+
+def test_a_judge_judges_the_same_answer_anew_each_night(workspace: Workspace, desk: Desk) -> None:
+    judged = SUITE.replace("  - short\n", "  - judge: {prompt: evaluators/kind.prompty, model: main}\n")
+    judge = "---\ninputs: {output: {type: string}}\n---\nuser:\nIs it kind? {{ output }}\n"
+    write_workspace(workspace.root, judged, {"evaluators/kind.prompty": judge})
+    good = night(workspace).night.tonight
+    assert good is not None
+    before(workspace, good, 10)
+    shutil.rmtree(workspace.state / "runs")
+    desk.judgement = '{"reason": "it is not", "score": 1}'
+
+    found = night(workspace).night
+
+    [(one, move)] = found.moves
+    assert (one.metric.name, move.split.before, move.split.after) == ("kind", pytest.approx(4), pytest.approx(1))
+    assert move.cause is Cause.JUDGE
+
+
+def test_a_night_that_somebody_edited_is_left_out_and_told(workspace: Workspace, desk: Desk) -> None:
+    good = night(workspace).night.tonight
+    assert good is not None
+    before(workspace, good, 10)
+    torn, dated, *_ = sorted((workspace.state / "nights" / "desk").glob("*.json"))
+    edited = json.loads(torn.read_bytes())
+    edited["targets"]["v1"]["values"]["exact_match"].pop()
+    torn.write_text(json.dumps(edited), encoding="utf-8")
+    dated.write_text(dated.read_text(encoding="utf-8").replace('"started":"20', '"started":"x0'), encoding="utf-8")
+
+    found = night(workspace).night
+
+    assert found.exit_code is ExitCode.PASS
+    assert [len(one.nights) for one in found.watched] == [9, 9]
+    assert any(note.startswith("2 nights can't be read") for note in found.notes)
+
+
+def test_a_case_in_quarantine_is_not_proposed_again(workspace: Workspace, desk: Desk) -> None:
+    good = night(workspace).night.tonight
+    assert good is not None
+    passes = good.targets["v1"].passes["short"]
+    for ago in range(1, 12):
+        target = msgspec.structs.replace(
+            good.targets["v1"], passes={"short": [float(ago % 2), float(ago % 2), *passes[2:]]}
+        )
+        before_one(workspace, msgspec.structs.replace(good, targets={"v1": target}), ago)
+    path = workspace.root / "quarantine" / "desk.yaml"
+    path.parent.mkdir()
+    expires = datetime.now(UTC).date() + timedelta(days=9)
+    path.write_text(
+        f"cases:\n  - {{case: c0, metric: short, reason: it flips, owner: ada, expires: {expires}}}\n", encoding="utf-8"
+    )
+
+    assert [one.case for one in night(workspace).night.flaky] == ["c1"]
+
+
+def test_a_suite_spends_no_more_at_night_than_it_may(workspace: Workspace, desk: Desk) -> None:
+    priced = SUITE.replace("concurrency: 4}", "concurrency: 1, price: {input: 1000, output: 1000}, max_tokens: 5}")
+    write_workspace(workspace.root, priced.replace("dataset:", "max_cost: 0.05\ndataset:"))
+
+    found = night(workspace, NightOptions(max_cost=100, track=False))
+
+    assert 0 < desk.requests < 12
+    assert found.night.exit_code is ExitCode.INCONCLUSIVE
 
 
 def test_a_night_on_which_too_much_failed_is_no_quiet_night(workspace: Workspace, desk: Desk) -> None:

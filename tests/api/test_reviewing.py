@@ -1,6 +1,7 @@
 """What a reviewer is told of a gate: places, the prompt's difference, how to repeat it."""
 
 import json
+import re
 import shlex
 import subprocess
 
@@ -12,7 +13,7 @@ from plimsoll.api.gating import gate_suite
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.reviewing import review_of, review_of_error
 from plimsoll.config import Workspace
-from plimsoll.errors import ConfigError, ExitCode, Mistake, Where
+from plimsoll.errors import ConfigError, ExitCode, Mistake, UsageError, Where
 from plimsoll.reports.annotations import Forge, render_annotations
 from plimsoll.reports.junit import render_tests
 from plimsoll.reports.markdown import render_comment
@@ -192,5 +193,17 @@ def test_an_error_has_its_places_and_its_code(inside: Workspace):
         Where("evals/desk/prompts/x.prompty", 3),
         Where("evals/desk/suites/desk.yaml", 1),
     ]
-    unknown = review_of_error(inside, "nosuch", error)
+    unknown = review_of_error(inside, "nosuch", error, GateOptions())
+    # Nothing to be typed would gate it.
+    assert unknown.again == ""
     assert unknown.problems[1].where is None
+
+
+def test_a_suite_that_could_not_be_gated_has_its_command_without_what_is_private(private: Workspace):
+    options = GateOptions(run=RunOptions(track=False, filters=(("customer", "Ann O'Lee"),)), base="main")
+    review = review_of_error(private, "desk", UsageError("no such ref"), options)
+    assert review.again == "plimsoll gate desk --base main --filter 'customer=[customer redacted]' --no-track"
+    assert review.again in render_comment([review])
+    commit(private.root)
+    again = review_of_error(private, "suites/desk.yaml", UsageError("no such ref"), GateOptions()).again
+    assert re.fullmatch(r"# at commit [0-9a-f]{10}\nplimsoll gate suites/desk.yaml", again)

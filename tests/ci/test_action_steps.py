@@ -1,7 +1,8 @@
-"""Single steps of the action and of the Azure template: which events may run it, what is kept, how it ends."""
+"""Single steps of the action, the templates and the examples: which events may run, what is kept, how it ends."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -97,3 +98,43 @@ def test_no_module_of_pip_is_taken_from_the_folder_that_gitlab_s_job_starts_in(t
     done = subprocess.run(["sh", "-ec", line], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert "taken" not in done.stdout
     assert load("templates/github/comment.yml")["jobs"]["comment"]["env"] == {"PYTHONSAFEPATH": "1"}
+
+
+def stand_in(folder: Path, *lines: str) -> dict[str, str]:
+    """The variable that puts a script in place of `plimsoll`."""
+    command = folder / "bin/plimsoll"
+    command.parent.mkdir()
+    command.write_text("\n".join(["#!/bin/sh", *lines]))
+    command.chmod(0o755)
+    return {"PATH": f"{command.parent}{os.pathsep}{plain_environment()['PATH']}"}
+
+
+def shell(folder: Path, script: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    words = ["bash", "-ec", script]
+    return subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, "4"), (1, "4"), (2, "2"), (3, "4"), (130, "130")])
+def test_without_a_verdict_nothing_has_passed_or_failed(checkout: Path, tmp_path: Path, code: int, told: str):
+    own = stand_in(tmp_path, f"exit {code}")
+    plan = {"base": "", "folder": str(checkout), "recorded": "false"}
+    assert ran(checkout, "Gate", own, {"plan": plan}).outputs["gate"]["exit-code"] == told
+    gitlab = load("templates/gitlab.yml")[".plimsoll-gate"]
+    given = {**gitlab["variables"], "PLIMSOLL_WORKSPACE": "."}
+    assert str(shell(checkout, gitlab["script"][0], plain_environment(**given) | own).returncode) == told
+    steps = load("templates/azure.yml")["steps"]
+    azure = next(step["bash"] for step in steps if step.get("displayName") == "Gate")
+    places = {"CELLS": str(tmp_path / "cells"), "REPORTS": str(tmp_path / "reports"), "WORKSPACE": "."}
+    given = {**places, **dict.fromkeys(["ARGUMENTS", "BASE", "BASELINE", "SUITES", "TARGET"], ""), "RECORDED": "false"}
+    done = shell(checkout, azure, plain_environment(**given) | own)
+    assert f"variable=plimsollCode]{told}\n" in done.stdout
+
+
+@pytest.mark.parametrize(("code", "news"), [(0, False), (1, True), (3, False), (4, True)])
+def test_the_night_s_job_ends_as_the_night_did_and_says_whether_there_is_news(tmp_path: Path, code: int, news: bool):
+    own = stand_in(tmp_path, 'echo moved > "$3"' if news else ":", f"exit {code}")
+    steps = load("templates/github/nightly.yml")["jobs"]["nightly"]["steps"]
+    script = next(step["run"] for step in steps if step.get("id") == "night")
+    given = {"RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output")}
+    assert shell(tmp_path, script, plain_environment(**given) | own).returncode == code
+    assert (tmp_path / "output").exists() == news

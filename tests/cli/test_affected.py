@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -11,7 +13,9 @@ from tests.api.parts import SUITE, Desk, edit
 from tests.api.repository import commit, git
 from tests.cli.parts import plimsoll
 
+from plimsoll.api.affected import affected_suites
 from plimsoll.api.schemas import schemas
+from plimsoll.cli.narrowing import written_to
 from plimsoll.config import Workspace
 
 OTHER = SUITE.replace("name: desk", "name: other").replace("v1: {prompt: prompts/v1", "v1: {prompt: prompts/o1")
@@ -81,13 +85,38 @@ def test_a_change_of_the_readme_runs_nothing_and_the_files_say_so(root: Path, de
         capsys, "gate", "--affected", "--base", "HEAD~1", "--markdown", str(files[0]), "--junit", str(files[1])
     )
     assert (ended.code, desk.requests) == (0, 0)
-    assert ended.out == "no suite is affected by this change: nothing was run\n"
+    assert ended.out == "no suite is affected by this change: nothing had to be measured\n"
     assert "no suite is affected" in files[0].read_text(encoding="utf-8")
     assert "no suite is affected" in files[1].read_text(encoding="utf-8")
     ended = plimsoll(capsys, "run", "--affected", "--base", "HEAD~1")
     assert (ended.code, desk.requests, ended.out.count("\n")) == (0, 0, 1)
     ended = plimsoll(capsys, "run", "--affected", "--base", "HEAD~1", "--json")
     assert json.loads(ended.out)["suites"] == []
+
+
+def test_what_the_command_itself_writes_is_no_part_of_the_change(root: Path, desk: Desk, capsys):
+    (root / "README.md").write_text("y", encoding="utf-8")
+    commit(root)
+    files = ("--markdown", "verdict.txt", "--junit", "out/verdict.xml", "--sarif", "verdict.sarif")
+    words = ("gate", "--affected", "--base", "HEAD~1", *files)
+    for _ in range(2):
+        ended = plimsoll(capsys, *words)
+        assert (ended.code, desk.requests, ended.out.count("\n")) == (0, 0, 1)
+    ended = plimsoll(capsys, "affected", "--base", "HEAD~1", "--json")
+    assert ended.document["unknown"] == ["out/verdict.xml", "verdict.sarif", "verdict.txt"]
+
+
+def test_where_stdout_goes_is_no_part_of_the_change(root: Path):
+    (root / "README.md").write_text("y", encoding="utf-8")
+    stdout = os.dup(1)
+    try:
+        with (root / "verdict.json").open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            found = affected_suites(Workspace.find(root), "HEAD", {}, written_to()).found
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
+    assert (found.names, found.ignored[1].file) == ((), "verdict.json")
 
 
 def test_a_suite_that_was_not_looked_at_counts_as_affected(root: Path, capsys: pytest.CaptureFixture[str]):
@@ -137,12 +166,22 @@ def test_what_the_change_starts_from_is_the_base_of_its_gate_too(root: Path, cap
     assert "this change edits the suite's gate, which decides over it, since origin/main" in " ".join(ended.out.split())
 
 
-def test_what_cannot_be_told_ends_in_2_and_leaves_files_that_say_nothing_was_decided(
-    root: Path, capsys, tmp_path: Path
-):
-    markdown = tmp_path / "v.md"
-    ended = plimsoll(capsys, "gate", "--affected", "--base", "nowhere", "--markdown", str(markdown))
+def test_what_cannot_be_told_ends_in_2_and_leaves_files_that_say_why(root: Path, capsys, tmp_path: Path):
+    files = {kind: tmp_path / f"v.{kind}" for kind in ("markdown", "junit", "sarif")}
+    words = [word for kind, path in files.items() for word in (f"--{kind}", str(path))]
+    shutil.rmtree(root / ".git")
+    ended = plimsoll(capsys, "gate", "--affected", *words, "--annotations", "github")
     assert ended.code == 2
-    assert "did not come to its end" in markdown.read_text(encoding="utf-8")
+    assert "help: work in a clone of the repository" in ended.err
+    assert ended.out.count("::error file=suites/") == 2
+    for text in (ended.out, *(path.read_text(encoding="utf-8") for path in files.values())):
+        assert "is no git repository" in text
+        assert "work in a clone" in text
+        assert "exit code 2" in text
+        assert "130" not in text
+    (root / "pyproject.toml").write_text("[tool.plimsoll]\nexperimnt = 1\n", encoding="utf-8")
+    assert plimsoll(capsys, "gate", *words).code == 2
+    assert all("experimnt" in path.read_text(encoding="utf-8") for path in files.values()), "not what was told before"
+    (root / "pyproject.toml").unlink()
     for words in (("run", "--base", "HEAD"), ("run", "--watch", "--affected"), ("gate", "nosuch", "--affected")):
         assert plimsoll(capsys, *words).code == 2

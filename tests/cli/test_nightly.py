@@ -59,7 +59,19 @@ def test_suites_that_the_budget_does_not_reach_are_told(
     code = nightly("--max-cost", "0.05")
 
     assert code == 3
-    assert "till: not run: the night" in capsys.readouterr().out or desk.requests < 12
+    assert 0 < desk.requests < 12, "the first suite takes it all"
+    assert "till: not run: the night's 0.05 USD are spent" in capsys.readouterr().out
+
+
+def test_what_no_suite_has_is_told_with_what_was_meant(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workspace.root / "pyproject.toml").write_text(
+        '[tool.plimsoll.nightly]\nmetrics = ["short", "exact_mach"]\n', encoding="utf-8"
+    )
+
+    assert nightly() == 2
+    assert "no suite has 'exact_mach'" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_literal_webhook_is_refused(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

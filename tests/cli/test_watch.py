@@ -48,9 +48,9 @@ def test_only_what_a_save_changes_is_asked_again_and_what_flipped_is_shown(
     sessions: Sessions, workspace: Workspace, desk: Desk
 ):
     root = workspace.root
-    (root / "evaluators" / "_limit.py").write_text("WORDS = 3\n", encoding="utf-8")
-    edit(root, "evaluators/short.py", "def", "import _limit\n\n\ndef")
-    edit(root, "evaluators/short.py", "<= 3", "<= _limit.WORDS")
+    (root / "limits.py").write_text("WORDS = 3\n", encoding="utf-8")
+    edit(root, "evaluators/short.py", "def", "import limits\n\n\ndef")
+    edit(root, "evaluators/short.py", "<= 3", "<= limits.WORDS")
     desk.wrong = {"two": {3}, "six": {4, 5}}
     with Watching(sessions, root) as watching:
         assert "complete: 24 of 24 cells answered" in watching.rest()
@@ -68,12 +68,12 @@ def test_only_what_a_save_changes_is_asked_again_and_what_flipped_is_shown(
         assert (desk.requests, asked_by(desk, "six")) == (36, 12)
 
         # The same length within a second: Python's own cache would give the old code.
-        edit(root, "evaluators/_limit.py", "3", "1")
+        edit(root, "limits.py", "3", "1")
         shown = said(watching.rest())
-        assert "evaluators/_limit.py" in shown
+        assert "limits.py" in shown
         assert "24 cached, 0 requests" in shown
         assert "v1: 12 cells flipped for the worse exact_match 1.00 · short 1.00 → 0" in shown
-        edit(root, "evaluators/short.py", "<= _limit.WORDS", "> _limit.WORDS")
+        edit(root, "evaluators/short.py", "<= limits.WORDS", "> limits.WORDS")
         assert "v1: 12 cells flipped for the better" in said(watching.rest())
         assert desk.requests == 36
 

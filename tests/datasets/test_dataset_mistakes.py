@@ -206,7 +206,10 @@ def test_more_than_a_hundred_mistakes_are_counted_not_listed(tmp_path: Path) -> 
     assert len(lines) == 100 + 1 + 2
     # Each row lacks two fields, and all but the first repeat the id.
     assert lines[100] == f"datasets/x.jsonl: and {130 * 2 + 129 - 100} more mistakes"
-    assert lines[101] == "datasets/x.jsonl: no case is in the slice 'hard', which the card requires"
+    assert lines[101] == (
+        "datasets/x.jsonl: no case is in the slice 'hard', which the card requires "
+        "(restore its cases, or edit slices.required in the card)"
+    )
 
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"

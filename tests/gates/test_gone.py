@@ -40,7 +40,7 @@ def test_one_case_gone_makes_each_rule_inconclusive_and_stands_in_the_verdict(ca
     assert (verdict.outcome, verdict.gone) == (Decision.INCONCLUSIVE, (case,))
     assert verdict.rules[0].missing == 1
     assert (
-        "1 on v2: the baseline's evidence has the case, and this dataset does not, or otherwise" in verdict.reasons[0]
+        "1 on v2: the case is gone from the dataset, or was changed, since the baseline was measured" in verdict.reasons[0]
     )
 
 

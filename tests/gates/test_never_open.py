@@ -231,7 +231,7 @@ def test_all_pass_fails_on_a_failing_case_though_others_are_missing() -> None:
 def test_a_run_that_is_not_complete_does_not_pass() -> None:
     verdict = decide(against_good(GOOD, complete=False), "v2", "champion", AT_LEAST)
     assert verdict.outcome is Decision.INCONCLUSIVE
-    assert "the run is not complete; finish it with `plimsoll run --resume`" in verdict.reasons[0]
+    assert "the run is not complete; run it again: what is finished is taken from the cache" in verdict.reasons[0]
 
 
 def test_fewer_than_ten_pairs_or_groups_tell_nothing() -> None:

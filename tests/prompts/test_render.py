@@ -64,7 +64,7 @@ def test_names_tool_results_and_calls_become_fields(prompt):
         (
             "user:\n\n{{ contxt }}",
             {"context": "a"},
-            "prompts/p.j2:3: 'contxt' is undefined (did you mean 'context'?)",
+            "prompts/p.j2:3: 'contxt' is undefined (the case has 'context')",
         ),
         (
             "user:\n{{ a.b }}",

@@ -22,8 +22,18 @@ def test_without_the_flag_a_run_of_pytest_asks_nobody(bed: Bed, desk: Desk) -> N
 
 
 def test_a_suite_on_the_command_line_is_no_suite_without_the_flag(bed: Bed, desk: Desk) -> None:
-    assert bed.run("suites/desk.yaml").ret == pytest.ExitCode.USAGE_ERROR
+    result = bed.run("suites/desk.yaml")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["suites are run by the flag: pytest --plimsoll"])
     assert desk.requests == 0
+
+
+def test_of_the_flag_nobody_is_told_who_named_another_file(bed: Bed) -> None:
+    (bed.root / "suites" / "other.yaml").write_text("a: 1", encoding="utf-8")
+    for name in ("suites/other.yaml", "suites/nowhere.yaml"):
+        result = bed.run(name)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stdout.no_fnmatch_line("*--plimsoll*")
 
 
 def test_the_plugin_imports_nothing_of_plimsoll_but_itself() -> None:

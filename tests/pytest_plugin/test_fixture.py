@@ -8,6 +8,7 @@ from tests.pytest_plugin.parts import Bed
 
 from plimsoll.testing import Reply
 
+KEY = ', base_url: "${env:OPENAI_BASE_URL}", api_key: "${env:KEY}"'
 PROMPTY = """\
 ---
 name: own
@@ -83,11 +84,64 @@ def test_an_answer_that_is_missing_fails_the_test_and_points_at_its_line(bed: Be
             "E * desk:v1 gives no answer: server: * answered 500: boom *",
             "test_it.py:2: Failed",
             "E * desk:v9 can't be asked: suite desk has no target 'v9' *",
-            "E * contains has no value: *expected*",
+            "E * contains has no value: *which the case lacks (give it: score(…, expected=…))",
             "E * containz can't score: *did you mean 'contains'*",
         ]
     )
     assert "asking.py" not in result.stdout.str()
+
+
+def test_an_assertion_that_fails_tells_metric_condition_reason_and_answer(bed: Bed) -> None:
+    bed.pytester.makepyfile(
+        test_it="""
+        def test_one(plimsoll):
+            assert plimsoll.score({"token_f1": {"pass_if": ">= 0.2"}}, "long " * 200, expected="other").passed
+        """
+    )
+    result = bed.outcomes("test_it.py", failed=1)
+    short = "<token_f1: 0, does not pass (pass_if: >= 0.2); expected 'other'; answer: long long *…>"
+    result.stdout.fnmatch_lines([f"E * where False = {short}.passed", "E * where score = plimsoll.score"])
+
+
+def test_tests_beside_the_workspace_name_it(bed: Bed, desk: Desk) -> None:
+    (bed.root / "evals").mkdir()
+    for name in ("suites", "prompts", "datasets", "evaluators"):
+        (bed.root / name).rename(bed.root / "evals" / name)
+    test = "def test_it(plimsoll): assert plimsoll.ask('desk:v1', question='question 3').text == 'answer 3'"
+    bed.pytester.makepyfile(test_it=test)
+    named = "E * no workspace* (name the workspace: --plimsoll-workspace FOLDER, *)"
+    for words in ([], ["--plimsoll-workspace", "elsewhere"]):
+        bed.outcomes(*words, "test_it.py", failed=1).stdout.fnmatch_lines([named])
+    bed.outcomes("--plimsoll-workspace", "evals", "test_it.py", passed=1)
+    bed.pytester.makeini("[pytest]\nplimsoll_workspace = evals\ntestpaths = .")
+    # Where pytest goes by testpaths, its suites are among them, once.
+    bed.run("--plimsoll", "-k", "test_it or c3").assert_outcomes(passed=3, deselected=23)
+    assert desk.requests == 2
+
+
+def test_a_prompt_that_cannot_be_asked_says_how_it_could(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    (bed.root / "prompts" / "own.prompty").write_text(PROMPTY.replace(KEY, ""), encoding="utf-8")
+    bed.pytester.makepyfile(
+        test_it="""
+        def test_key(plimsoll):
+            plimsoll.ask("prompts/own.prompty", question="question 1")
+
+        def test_model(plimsoll):
+            plimsoll.ask("prompts/v1.jinja2", question="question 1")
+
+        def test_field(plimsoll):
+            plimsoll.ask("prompts/own.prompty", qestion="question 1", model="m", base_url="http://127.0.0.1:9/v1")
+        """
+    )
+    result = bed.outcomes("test_it.py", failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "E * needs an API key (set OPENAI_API_KEY, *; or ask another model: `model=` and `base_url=`, *)",
+            "E * the prompt names no model (ask another model: `model=` and `base_url=`, *)",
+            "E * no value for the input 'question' (the case has 'qestion')",
+        ]
+    )
 
 
 def test_a_score_is_no_truth_value_so_that_none_passes_by_being_there(bed: Bed) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.api.parts import Desk, edit
+import pytest
+from tests.api.parts import SUITE, Desk, edit
 from tests.pytest_plugin.parts import NO_GATE, RELATIVE, Bed
 
 from plimsoll.testing import Reply
@@ -106,14 +107,38 @@ def test_an_endpoint_that_is_down_passes_nothing(bed: Bed, desk: Desk) -> None:
     desk.replies = {number: Reply(status=401, body="no") for number in range(12)}
     result = bed.outcomes(errors=25)
     result.stdout.fnmatch_lines(
-        ["note: to go on, run the tests again; *", "ERROR suites/desk.yaml::gate - Failed: nothing was decided: *"]
+        ["note: to go on, run the tests again: *", "ERROR suites/desk.yaml::gate - Failed: nothing was decided: *"]
     )
 
 
-def test_a_suite_that_cannot_be_run_is_an_error_of_each_item(bed: Bed, monkeypatch) -> None:
+def test_what_keeps_a_suite_from_running_is_an_error_of_each_item_and_told_once(bed: Bed, monkeypatch) -> None:
+    # Its gate compares with the champion: no registry is asked before what is wrong with all of it is known.
+    suite(bed, SUITE)
     monkeypatch.delenv("OPENAI_BASE_URL")
     result = bed.outcomes(errors=25)
-    result.stdout.fnmatch_lines(["suites/desk.yaml:*OPENAI_BASE_URL*"])
+    result.stdout.fnmatch_lines(["suites/desk.yaml:*needs the environment variable OPENAI_BASE_URL*"])
+    assert referring(result) == 24
+    result.stdout.no_fnmatch_line("*champion*")
+
+
+def test_runs_that_cannot_be_written_are_told_once(bed: Bed, desk: Desk) -> None:
+    (bed.root / ".plimsoll").write_text("", encoding="utf-8")
+    result = bed.outcomes(errors=25)
+    result.stdout.fnmatch_lines([".plimsoll/runs: * (check space and permissions there)"])
+    assert referring(result) == 24
+    assert desk.requests == 0
+
+
+def test_what_several_cases_lack_for_one_reason_is_told_once(bed: Bed, desk: Desk) -> None:
+    desk.replies = {number: Reply(status=500, body="boom") for number in (3, 5)}
+    result = bed.outcomes("-k", "v1 and (c3 or c5 or c7)", passed=1, errors=2)
+    result.stdout.fnmatch_lines(["server: * answered 500: boom", "case       c3 *", "as suites/desk.yaml::v1::c3: *"])
+    assert referring(result) == 1
+
+
+def referring(result: pytest.RunResult) -> int:
+    """How many errors were told by naming another."""
+    return sum(line.startswith("as suites/desk.yaml::v1::c") for line in result.outlines)
 
 
 def test_a_gate_that_fails_names_the_cases_that_flipped(bed: Bed, desk: Desk) -> None:
@@ -161,7 +186,9 @@ def test_a_gate_that_fails_also_fails_beside_a_part_of_its_cases(bed: Bed, desk:
 def test_a_baseline_that_is_missing_is_the_gate_s_error_alone(bed: Bed) -> None:
     suite(bed, RELATIVE.replace("baseline: v1", "baseline: git:nowhere"))
     result = bed.outcomes(passed=24, errors=1)
-    result.stdout.fnmatch_lines(["ERROR suites/desk.yaml::gate - Failed: *nowhere*"])
+    result.stdout.fnmatch_lines(
+        ["*; or compare with a target or a commit: --plimsoll-baseline NAME, *", "ERROR suites/desk.yaml::gate - *"]
+    )
     assert "another exception" not in result.stdout.str()
     bed.outcomes("--plimsoll-baseline", "v1", passed=25)
 
@@ -170,7 +197,7 @@ def test_a_gate_without_a_challenger_says_where_to_name_it(bed: Bed) -> None:
     edit(bed.root, "suites/desk.yaml", "  target: v1\n", "")
     result = bed.outcomes("-k", "gate", errors=1, deselected=24)
     result.stdout.fnmatch_lines(
-        ["suites/desk.yaml:11: which target of desk is the challenger? (name it in desk.yaml,*"]
+        ["suites/desk.yaml:11: which target of desk is the challenger? (`target` under `gate`, *"]
     )
 
 

@@ -16,20 +16,7 @@ from tests.pytest_plugin.parts import NO_GATE, RELATIVE, Bed
 
 from plimsoll.testing import Reply
 
-AGAIN = """
-from _pytest.runner import runtestprotocol
-
-def pytest_runtest_protocol(item, nextitem):
-    # What pytest-rerunfailures does: the same item once more, where it did not end well.
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    if any(report.failed for report in reports):
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
-"""
+RERUNS = ("-p", "pytest_rerunfailures", "--reruns", "1")
 
 
 def suite(bed: Bed, text: str) -> None:
@@ -60,11 +47,10 @@ def test_what_workers_collected_is_known_to_the_process_that_started_them(bed: B
 
 def test_an_item_that_is_run_again_asks_for_what_failed_and_for_nothing_else(bed: Bed, desk: Desk) -> None:
     suite(bed, NO_GATE)
-    bed.pytester.makeconftest(AGAIN)
     answers = iter([Reply(status=500, body="boom"), "answer 5"])
     desk.replies = Flaky({5: answers})
     desk.wrong = {"one": {7}}
-    bed.run("--plimsoll", "-k", "v1").assert_outcomes(passed=11, failed=1, deselected=12)
+    bed.run("--plimsoll", *RERUNS, "-k", "v1").assert_outcomes(passed=11, failed=1, deselected=12)
     # A wrong answer stays the same answer.
     assert desk.asked["one", 7] == 1
     assert desk.asked["one", 5] == 2
@@ -72,16 +58,14 @@ def test_an_item_that_is_run_again_asks_for_what_failed_and_for_nothing_else(bed
 
 
 def test_a_gate_decides_on_what_was_mended(bed: Bed, desk: Desk) -> None:
-    bed.pytester.makeconftest(AGAIN)
     desk.replies = Flaky({5: iter([Reply(status=500, body="boom"), "answer 5"])})
-    bed.run("--plimsoll", "-k", "v1 or gate").assert_outcomes(passed=13, deselected=12)
+    bed.run("--plimsoll", *RERUNS, "-k", "v1 or gate").assert_outcomes(passed=13, deselected=12)
     assert desk.requests == 13
 
 
 def test_a_gate_that_is_decided_again_asks_for_what_had_failed(bed: Bed, desk: Desk) -> None:
-    bed.pytester.makeconftest(AGAIN)
     desk.replies = Flaky({5: iter([Reply(status=500, body="boom"), "answer 5"])})
-    bed.outcomes("suites/desk.yaml::gate", passed=1)
+    bed.outcomes(*RERUNS, "suites/desk.yaml::gate", passed=1)
     assert desk.requests == 13
 
 

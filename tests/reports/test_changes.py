@@ -12,7 +12,7 @@ from rich.console import Console
 
 from plimsoll.errors import FailureKind
 from plimsoll.reports.changes import KEPT, Ended, RunChanges, TargetChange, build_changes
-from plimsoll.reports.model import Way
+from plimsoll.reports.flip_model import Way
 from plimsoll.reports.terminal import render_changes
 from plimsoll.stats import summarise
 from plimsoll.testing.reports import HOSTILE_TEXTS, example_report

@@ -142,9 +142,18 @@ def test_githubs_commands(failing):
         "token_f1 0.91 to 0.12; named by token_f1 on fares, not worse than baseline by more than 0.05"
         "%0Adatasets/ferry.jsonl:1"
     )
-    kinds = [one.kind for one in findings([failing])]
-    missing = kinds.count(Kind.MISSING)
-    assert [line.split(" ")[0] for line in lines] == ["::error"] * (len(kinds) - missing) + ["::warning"] * missing
+    found = findings([failing])
+    reasons = {one.text for one in found if one.kind is Kind.MISSING}
+    errors = [one for one in found if one.kind is not Kind.MISSING]
+    assert [line.split(" ")[0] for line in lines] == ["::error"] * len(errors) + ["::warning"] * len(reasons)
+
+
+def test_one_reason_is_told_once_with_its_cases_and_stands_at_the_first(failing):
+    """A provider that is down is one thing to look at, and not one for each case."""
+    lines = render_annotations([failing], Forge.GITHUB).splitlines()
+    [told] = [line for line in lines if "holds no number" in line]
+    assert told.startswith("::warning file=suites/ferry.yaml,line=20,title=ferry-desk%3A 3 cases%3A ferry-006%2C ")
+    assert len([one for one in findings([failing]) if "holds no number" in one.text]) == 3
 
 
 def test_more_than_is_shown_is_counted():
@@ -172,7 +181,7 @@ def test_azures_commands(failing):
         "##vso[task.logissue type=error;sourcepath=prompts/ferry 2.prompty;linenumber=9;code=case-failed;]"
         "ferry-desk: case ferry-001: token_f1 0.91 to 0.12; "
     )
-    assert len(lines) == len(findings([failing]))
+    assert len(lines) == len(render_annotations([failing], Forge.GITHUB).splitlines())
 
 
 @pytest.mark.parametrize("forge", list(Forge))

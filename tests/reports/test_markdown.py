@@ -202,3 +202,28 @@ def test_a_baseline_without_a_name_is_named_once(report):
     [section] = made(report, verdict).verdicts
     view = replace(made(report, verdict), verdicts=(replace(section, baseline="baseline", baseline_digest="5b31"),))
     assert "; baseline (5b31); 95% intervals" in comment(view)
+
+
+def test_one_reason_is_told_once_with_the_cases_that_it_hit(report):
+    text = comment(made(report, example_verdict(report)))
+    assert text.count("the judge's answer holds no number") == 1
+    assert "- `ferry-006`, `ferry-014`, `ferry-015` on v1, v2: relevance: bad\\_score: " in text.replace("d_s", "d\\_s")
+
+
+def test_rules_keep_the_policys_order_and_those_that_decided_are_shown_first_of_many(report):
+    verdict = example_verdict(report)
+    good, bad = verdict.rules
+    many = tuple(replace(good, slice=f"part {n}", rule="at least 0.4 " + "x" * 400) for n in range(300))
+    text = comment(made(report, replace(verdict, rules=(*many, bad))))
+    rows = [line for line in text.split("\n") if line.startswith(("| exact_match", "| token_f1"))]
+    assert rows[-1].endswith("**fail** |")
+    assert "further rules left out" in text
+
+
+def test_an_interval_stands_where_it_decides(report):
+    """A second one of the same metric, made in another way, would only be asked about."""
+    rows = [line.split(" | ") for line in comment(made(report, example_verdict(report))).split("\n")]
+    [own] = [row for row in rows if row[0] == "| exact_match"]
+    [held] = [row for row in rows if row[0] == "| token_f1 on fares"]
+    assert ["to" in cell for cell in own[1:4]] == [False, True, False]
+    assert ["to" in cell for cell in held[1:4]] == [False, False, True]

@@ -5,7 +5,12 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from plimsoll.errors import ConfigError, Mistake, UsageError, Where
+from plimsoll.errors import ConfigError, ExitCode, Mistake, UsageError, Where
+from plimsoll.reports.annotations import Forge, render_annotations
+from plimsoll.reports.html import render_html
+from plimsoll.reports.markdown import render_comment
+from plimsoll.reports.model import WORDS, Problem
+from plimsoll.reports.review import Review
 from plimsoll.reports.terminal import render_mistakes, render_run, render_verdict
 from plimsoll.reports.text import interval, number
 from plimsoll.reports.view import build_view
@@ -145,6 +150,41 @@ def test_the_first_word_of_a_verdict_is_its_outcome(report, outcome):
     text = shown(render_verdict, made(report, verdicts=[example_verdict(report, outcome)]))
     assert text.split()[0] == outcome.upper()
     assert ("may be promoted" in text) is (outcome is Decision.PASS)
+
+
+@pytest.mark.parametrize("code", [ExitCode.INFRASTRUCTURE, ExitCode.INCONCLUSIVE])
+def test_a_run_that_stopped_heads_its_verdict_with_why_in_every_form(report, code):
+    """By the rules alone it may be anything; no form says better, or other, than the exit code."""
+    problem = Problem("gave up before all cells were run: the endpoint is down", code)
+    verdict = replace(example_verdict(report, Decision.PASS), unsealed=problem.message)
+    view = made(report, verdicts=[verdict], problem=problem)
+    text, page = shown(render_verdict, view), render_html(view)
+    assert text.startswith(f"{WORDS[code]} ")
+    assert "port may not be promoted: the run did not end as it should" in text
+    assert " ".join(text.split()).count(problem.message) == page.count(problem.message) == 1
+    assert "by the rules alone it is pass" in " ".join(text.split())
+    assert f'<span class="mark">{WORDS[code]}</span>' in page
+
+
+def test_what_stopped_a_run_is_not_told_again_by_each_rule_that_can_not_tell_for_it(report):
+    """An outage is one sentence, in the terminal, in the comment, and among the findings."""
+    problem = Problem("gave up: the endpoint is down", ExitCode.INFRASTRUCTURE)
+    verdict = example_verdict(report, Decision.INCONCLUSIVE)
+    reason = verdict.rules[1].reason
+    view = made(report, verdicts=[verdict], problem=problem)
+    review = Review("ferry-desk", ExitCode.INFRASTRUCTURE, view, (Mistake(problem.message),))
+    told = [shown(render_verdict, view, 200), render_comment([review]), render_annotations([review], Forge.GITHUB)]
+    assert [(text.count(problem.message), reason in text) for text in told] == [(1, False)] * 3
+    assert "**inconclusive** |" in told[1]
+    failed = made(report, verdicts=[example_verdict(report)], problem=problem)
+    assert example_verdict(report).rules[1].reason in shown(render_verdict, failed, 200)
+
+
+def test_where_the_verdict_alone_decides_a_note_tells_the_problem(report):
+    problem = Problem("the spend cap was reached", ExitCode.INCONCLUSIVE)
+    view = made(report, verdicts=[example_verdict(report)], problem=problem)
+    assert shown(render_verdict, view).startswith("FAIL ")
+    assert problem.message in view.notes
 
 
 def test_a_verdict_tells_each_reason_once(report):

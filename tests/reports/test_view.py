@@ -2,8 +2,9 @@ import pytest
 from msgspec.structs import replace
 
 from plimsoll.errors import FailureKind
+from plimsoll.reports.flip_model import Way
 from plimsoll.reports.flips import CHANGES_LISTED
-from plimsoll.reports.model import Standing, Way
+from plimsoll.reports.model import Standing
 from plimsoll.reports.phrases import failing_text, flip_groups, flip_text, who
 from plimsoll.reports.view import build_view
 from plimsoll.stats import summarise
@@ -152,9 +153,9 @@ def test_failures_are_grouped_with_remedy_and_examples_of_different_messages():
     assert (scores.of, scores.count) == ("right", 1)
 
 
-def test_rules_that_decided_come_first_and_flips_bring_both_answers(report):
+def test_rules_keep_the_policys_order_and_flips_bring_both_answers(report):
     section = view_of(report, verdicts=[example_verdict(report)]).verdicts[0]
-    assert [rule.outcome for rule in section.rules] == [Decision.FAIL, Decision.PASS]
+    assert [rule.outcome for rule in section.rules] == [Decision.PASS, Decision.FAIL]
     assert [flip.way for flip in section.flips] == [Way.WORSE, Way.WORSE, Way.BETTER]
     assert section.flips[0].before == "A single may cost about 5 crowns."
     assert section.flips[0].after == "A single costs 5 crowns."

@@ -75,8 +75,9 @@ def test_a_run_is_shown_as_its_report_with_the_way_to_its_cases(workspace, site)
     folder = write_run(workspace.state, report)
     write_atomic(folder / "gate" / "port" / "verdict.json", msgspec.json.encode(example_verdict(report)))
     got = site.get(f"/runs/{RUN}")
-    for told in ("FAIL", "token_f1", "Failures", "How to reproduce", "1 of 60 cells were not run"):
+    for told in ("ERROR", "token_f1", "Failures", "How to reproduce", "1 of 60 cells were not run"):
         assert told in got.words
+    assert "by the rules alone it is fail" in got.words
     assert f"/runs/{RUN}/cases?standing=error" in got.text
     assert "<style" not in got.text
     assert "<script>" not in got.text

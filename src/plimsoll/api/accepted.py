@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from plimsoll.api.prepare import Prepared
 from plimsoll.config import Document, read_yaml, validate
@@ -18,7 +19,7 @@ def accepted_moves(prepared: Prepared) -> dict[tuple[str, str], str]:
         ConfigError: every mistake in the file.
     """
     document = _document(prepared)
-    return {} if document is None else read_accepted(document)
+    return {} if document is None else read_accepted(document, datetime.now(UTC).date())
 
 
 def accepted_mistakes(prepared: Prepared) -> Iterator[Mistake]:
@@ -26,6 +27,7 @@ def accepted_mistakes(prepared: Prepared) -> Iterator[Mistake]:
     try:
         document = _document(prepared)
         moves = [] if document is None else validate(document, AcceptedFile).accepted
+        accepted_moves(prepared)
     except ConfigError as error:
         yield from error.mistakes
         return

@@ -14,7 +14,16 @@ from typing import Any
 
 from plimsoll.api.affected_inputs import PROJECT, SuiteFiles, suites_of
 from plimsoll.api.circumstances import LOCAL, circumstances
-from plimsoll.api.git import changed_files, default_branch, file_at, git_state, merge_base, prefix_of
+from plimsoll.api.git import (
+    Changes,
+    changed_files,
+    default_branch,
+    file_at,
+    git_state,
+    merge_base,
+    prefix_of,
+    require_repository,
+)
 from plimsoll.api.own_state import refuse_committed_state
 from plimsoll.api.refs import snapshot
 from plimsoll.ci.affected import Affected, Candidate, Change, Effect, Inputs, affected
@@ -48,8 +57,8 @@ class DeletedSuiteError(PlimsollError):
     def __init__(self, suite: str) -> None:
         """Of the suite of this name."""
         super().__init__(
-            f"this change deletes the suite {suite}: what it guarded is measured by nothing",
-            remedy="keep the suite; or, where that is meant, have a maintainer merge it over this check",
+            f"this change deletes the suite {suite}, or renames it: what it guarded is measured by nothing",
+            remedy="keep the suite and its name; or, where that is meant, have a maintainer merge it over this check",
         )
 
 
@@ -59,29 +68,38 @@ class AffectedSuites:
 
     base: str
     """The ref that the change starts from, as it was given or found."""
-    commit: str
+    merge_base: str
     """The newest commit that HEAD has in common with it: what is different since is the change."""
     found: Affected
 
 
-def affected_suites(workspace: Workspace, base: str | None, environ: Mapping[str, str]) -> AffectedSuites:
+def affected_suites(
+    workspace: Workspace,
+    base: str | None,
+    environ: Mapping[str, str],
+    writes: Callable[[Path], bool] = lambda _: False,
+) -> AffectedSuites:
     """The suites whose results may be other ones for a change.
 
     Args:
         workspace: As it is now, uncommitted and untracked files with it.
         base: The git ref that the change starts from; None takes the pull request's, else the remote's default branch.
         environ: Of the process, where a CI system says what the pull request goes into.
+        writes: Whether the command that asks writes a file itself: where git does not know it and no suite uses it, it
+            is no part of the change.
 
     Raises:
-        UsageError: there is no git, no such ref, or no change to look at; a job of a CI system names no base; or the
-            state folder is under version control.
+        UsageError: there is no git, no repository, no such ref, or no change to look at; a job of a CI system names no
+            base; or the state folder is under version control.
     """
     refuse_committed_state(workspace)
     root = workspace.root
+    require_repository(root)
     ref = base or base_of(root, environ)
     commit = merge_base(root, ref)
-    files = changed_files(root, commit)
-    found = _affected(workspace, commit, files)
+    changes = changed_files(root, commit)
+    own = frozenset(file for file in changes.untracked if writes(root / file))
+    found = _affected(workspace, commit, changes, own)
     # A file that lies about in a job is no change either, so whether there are any does not tell.
     if not found.names and commit == git_state(root).commit and _in_ci(root, environ):
         raise UsageError(
@@ -91,7 +109,8 @@ def affected_suites(workspace: Workspace, base: str | None, environ: Mapping[str
     return AffectedSuites(ref, commit, found)
 
 
-def _affected(workspace: Workspace, commit: str, files: tuple[str, ...]) -> Affected:
+def _affected(workspace: Workspace, commit: str, changes: Changes, own: Collection[str]) -> Affected:
+    files = changes.files
     now = suites_of(workspace, datasets=bool(files))
     if not files:
         none = (Effect(suite=_word(workspace, suite), file=_file(workspace, suite), affected=False) for suite in now)
@@ -102,7 +121,9 @@ def _affected(workspace: Workspace, commit: str, files: tuple[str, ...]) -> Affe
         for suite in now
     ]
     accepted = {accepted_path(suite.name) for suite in (*now, *before.values()) if suite.name is not None}
-    change = Change(files, _ignored(workspace, accepted), _without_effect(workspace, commit, files))
+    nothing = dict.fromkeys(accepted, "which moves a night has accepted says nothing of a result")
+    nothing |= dict.fromkeys(own, "this command writes it")
+    change = Change(files, _ignored(workspace, nothing), _without_effect(workspace, commit, files))
     return affected(candidates, change, _deleted(workspace, now, before))
 
 
@@ -172,19 +193,19 @@ def _deleted(workspace: Workspace, now: Sequence[SuiteFiles], before: Mapping[st
     }
 
 
-def _ignored(workspace: Workspace, accepted: Collection[str]) -> Callable[[str], str | None]:
-    """Says why a file is of no influence, by the patterns built in and the project's; `accepted` are suites' moves."""
+def _ignored(workspace: Workspace, nothing: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Says why a file is of no influence: `nothing` of single files, else the patterns built in and the project's."""
     from pathspec import GitIgnoreSpec
 
     patterns = [*OF_NO_INFLUENCE, *workspace.settings.ci.ignore]
     spec, prefix = GitIgnoreSpec.from_lines(patterns), prefix_of(workspace.root)
 
     def why(file: str) -> str | None:
+        if file in nothing:
+            return nothing[file]
         # What lies outside the workspace is looked for from the repository's root.
         path = os.path.normpath(f"{prefix}{file}") if file.startswith("../") else file
         found = spec.check_file(path)
-        if file in accepted:
-            return "which moves a night has accepted says nothing of a result"
         return f"matches {patterns[found.index]}" if found.include and found.index is not None else None
 
     return why

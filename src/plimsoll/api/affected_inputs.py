@@ -1,17 +1,16 @@
 """The files that each suite of a folder depends on, with what for; nothing of the folder is run.
 
-The folder is the workspace, or its files as they were at a commit. `api.inputs` asks the same of one prepared suite,
-whose code was loaded.
+The folder is the workspace, or its files as they were at a commit.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from plimsoll.api.naming import Named, named_by, texts_of
 from plimsoll.api.prepare import DATASETS
@@ -21,7 +20,7 @@ from plimsoll.ci.affected import Inputs
 from plimsoll.config import Document, Suite, Workspace
 from plimsoll.config.document import Place
 from plimsoll.config.quarantine import quarantine_path
-from plimsoll.datasets import open_dataset
+from plimsoll.datasets import Dataset, Summary, open_dataset
 from plimsoll.errors import ConfigError, PlimsollError
 from plimsoll.evaluators.functions.source import FOLDER, functions_of
 from plimsoll.prompts.load import PROMPT_SUFFIXES
@@ -48,6 +47,14 @@ class SuiteFiles:
     inputs: Inputs
 
 
+class CaseText(NamedTuple):
+    """A text of a single case's evaluators, which may name a file."""
+
+    case: str
+    place: Place
+    text: str
+
+
 @dataclass(slots=True)
 class _Ways:
     """Collects what files are used for."""
@@ -64,13 +71,27 @@ class _Ways:
         self.problem = self.problem or problem
 
     def inputs(self) -> Inputs:
-        """By path relative to the folder; with every link on the way, and where these lead."""
+        """By path relative to the folder."""
         real, ways = self.root.resolve(), dict[str, list[str]]()
         for path, words in self.found.items():
-            places = [(Path(os.path.normpath(path)), self.root), *((place, real) for place in _places(path, self.root))]
-            for place, base in places:
-                ways.setdefault(os.path.relpath(place, base).replace(os.sep, "/"), []).extend(words)
+            own, *others = self._with_links(path)
+            ways.setdefault(_relative(own, self.root), []).extend(words)
+            for place in others:
+                ways.setdefault(_relative(place, real), []).extend(words)
         return Inputs(ways, self.problem)
+
+    def paths(self) -> Iterator[Path]:
+        """The same as paths."""
+        return (place for path in self.found for place in self._with_links(path))
+
+    def _with_links(self, path: Path) -> Iterator[Path]:
+        """A file, every link on the way to it, and where these lead."""
+        yield Path(os.path.normpath(path))
+        yield from _places(path, self.root)
+
+
+def _relative(path: Path, to: Path) -> str:
+    return os.path.relpath(path, to).replace(os.sep, "/")
 
 
 def _places(path: Path, root: Path) -> Iterator[Path]:
@@ -104,6 +125,32 @@ def suites_of(workspace: Workspace, *, datasets: bool = True) -> tuple[SuiteFile
     return tuple(tracer.suite(path) for path in workspace.suite_files())
 
 
+def files_of(
+    workspace: Workspace, path: Path, suite: Suite, document: Document, texts: Iterable[CaseText]
+) -> frozenset[Path]:
+    """Every file that the results of a suite that was read depend on; also those that are not there and would count.
+
+    Args:
+        workspace: The folder.
+        path: The suite's file.
+        suite: As it was read.
+        document: The same, with its places.
+        texts: What its single cases name.
+    """
+    return frozenset(_Tracer(workspace, datasets=False).ways(path, suite, document, texts).paths())
+
+
+def case_texts(dataset: Dataset, found: Summary) -> Iterator[CaseText]:
+    """What single cases of a dataset name.
+
+    Raises:
+        ConfigError: it can't be read any more.
+    """
+    for case in particular_cases(dataset, found):
+        for place, text in texts_of(case.evaluators):
+            yield CaseText(case.id, place, text)
+
+
 class _Tracer:
     """What is the same for every suite is read once."""
 
@@ -126,27 +173,40 @@ class _Tracer:
             self._problem = _first_line(error)
 
     def suite(self, path: Path) -> SuiteFiles:
-        ways = _Ways(self._root)
-        ways.add(path, "the suite itself")
-        for name, words in _SHARED.items():
-            ways.add(self._root / name, words)
         try:
             suite, document = self._workspace.load_suite(path)
         except ConfigError as error:
+            ways = self._shared(path)
             ways.fails(_first_line(error))
             return SuiteFiles(None, path, ways.inputs())
+        texts, problem = self._case_texts(suite)
+        ways = self.ways(path, suite, document, texts)
+        ways.fails(problem)
+        return SuiteFiles(suite.name, path, ways.inputs())
+
+    def ways(self, path: Path, suite: Suite, document: Document, texts: Iterable[CaseText]) -> _Ways:
+        ways = self._shared(path)
         ways.add(self._root / quarantine_path(suite.name), "its quarantine")
-        self._named(ways, document)
-        self._dataset(ways, suite)
+        for place, text in texts_of(document.data):
+            self._text(ways, text, place, _words(document.data, place))
+        dataset = self._workspace.path(suite.dataset)
+        ways.add(dataset, "dataset")
+        ways.add(dataset.with_name(f"{dataset.stem}.card.yaml"), "the dataset's card")
+        for case, place, text in texts:
+            self._text(ways, text, place, f"an evaluator of the case {case}")
         self._certificates(ways, suite)
         self._shared_code(ways, document.data)
         self._imported(ways)
         ways.fails(self._problem)
-        return SuiteFiles(suite.name, path, ways.inputs())
+        return ways
 
-    def _named(self, ways: _Ways, document: Document) -> None:
-        for place, text in texts_of(document.data):
-            self._text(ways, text, place, _words(document.data, place))
+    def _shared(self, path: Path) -> _Ways:
+        """What every suite depends on, whatever is in its file."""
+        ways = _Ways(self._root)
+        ways.add(path, "the suite itself")
+        for name, words in _SHARED.items():
+            ways.add(self._root / name, words)
+        return ways
 
     def _text(self, ways: _Ways, text: str, place: Place, words: str) -> None:
         found = named_by(text, self._root, place)
@@ -160,20 +220,16 @@ class _Tracer:
         if found.problem is not None:
             ways.fails(f"{words}: {found.problem}")
 
-    def _dataset(self, ways: _Ways, suite: Suite) -> None:
-        path = self._workspace.path(suite.dataset)
-        ways.add(path, "dataset")
-        ways.add(path.with_name(f"{path.stem}.card.yaml"), "the dataset's card")
+    def _case_texts(self, suite: Suite) -> tuple[tuple[CaseText, ...], str | None]:
+        """What the suite's cases name; or why nobody can tell."""
         if not self._datasets:
-            return
+            return (), None
+        path, copies = self._workspace.path(suite.dataset), self._workspace.state / DATASETS
         try:
-            copies = self._workspace.state / DATASETS
             dataset = open_dataset(path, suite.dataset, suite.defaults, copies=copies)
-            for case in particular_cases(dataset, dataset.check()):
-                for place, text in texts_of(case.evaluators):
-                    self._text(ways, text, place, f"an evaluator of the case {case.id}")
+            return tuple(case_texts(dataset, dataset.check())), None
         except (PlimsollError, OSError) as error:
-            ways.fails(_first_line(error))
+            return (), _first_line(error)
 
     def _shared_code(self, ways: _Ways, data: Mapping[str, Any]) -> None:
         named = {text for _, text in texts_of(data.get("evaluators"))} | {

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,20 @@ from msgspec.structs import replace
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.prepare import UnopenedModel, transform_of
 from plimsoll.api.runs import CACHE
-from plimsoll.api.small import run_small
+from plimsoll.api.small import Small, run_small
 from plimsoll.api.targets import TargetSpec, describe, expand, open_targets
 from plimsoll.api.trying import model_for
 from plimsoll.canonical import digest
 from plimsoll.config import Document, ModelSettings, Suite, TargetSettings, Workspace, environment
 from plimsoll.config.secrets import secrets_of
 from plimsoll.datasets import from_rows
-from plimsoll.errors import CellError, UsageError, near_match
+from plimsoll.errors import CellError, PlimsollError, UsageError, near_match
 from plimsoll.evaluators import BuildContext, Evaluator, build_evaluators, discover
 from plimsoll.evaluators.traits import models_of
 from plimsoll.models import open_models
+from plimsoll.models.connection import resolve_connections
 from plimsoll.models.contract import ChatModel
-from plimsoll.prompts import load_prompt
+from plimsoll.prompts import Prompt, load_prompt
 from plimsoll.runs.scrubbing import Scrub
 from plimsoll.types import Case, CellRecord, Failure, Metric, Output, Report, TargetInfo
 
@@ -87,6 +87,7 @@ def ask_target(
 class ScoredAnswer:
     """What an evaluator said of one answer."""
 
+    case: Case
     record: CellRecord
     metrics: Mapping[str, Metric]
 
@@ -106,25 +107,19 @@ def score_answer(
     Raises:
         PlimsollError: there is no such evaluator, or its settings are wrong.
     """
-    environ = environment(workspace.root)
-    suite, name = _suite_of(workspace, entry) if isinstance(entry, str) else (None, "")
-    settings = {} if suite is None else suite.models
-    entries: Sequence[Any] = [entry] if suite is None else suite.evaluators
-    wanted = "" if suite is None else name
+    wanted, environ = _wanted(workspace, entry), environment(workspace.root)
+    # What models it asks is the evaluator's own to say: it is built once with none of them open.
+    asked = {model.name for evaluator in wanted.built(workspace, {}) for model in models_of(evaluator)}
+    named = {name: settings for name, settings in wanted.models.items() if name in asked}
 
     async def scored() -> Report:
-        asked = _asked(_built(workspace, entries, {name: UnopenedModel(name) for name in settings}), wanted)
-        named = {model.name: settings[model.name] for each in asked for model in models_of(each)}
-        async with AsyncExitStack() as stack:
-            models = await stack.enter_async_context(open_models(named, _CONCURRENCY, environ))
-            others = {name: UnopenedModel(name) for name in settings if name not in models}
-            evaluators = _asked(_built(workspace, entries, {**others, **models}), wanted)
+        async with open_models(named, _CONCURRENCY, environ) as models:
             scrub = Scrub(environ, {"models": {name: each.model_dump(mode="json") for name, each in named.items()}})
-            return await _run(workspace, fields, {_NAME: _Given(answer)}, evaluators, scrub)
+            return await _run(workspace, fields, {_NAME: _Given(answer)}, wanted.built(workspace, models), scrub)
 
     report = run_blocking(scored())
-    (record,) = report.cells
-    return ScoredAnswer(record, report.metrics)
+    (case,), (record,) = report.cases.values(), report.cells
+    return ScoredAnswer(case, record, report.metrics)
 
 
 async def _run(
@@ -132,14 +127,9 @@ async def _run(
 ) -> Report:
     workspace.state.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="plimsoll-") as folder:
-        return await run_small(
-            from_rows([{"id": "case", **({} if fields.keys() - _NO_INPUTS else _NOTHING), **fields}]),
-            targets,
-            evaluators,
-            folder=Path(folder),
-            cache=workspace.state / CACHE,
-            scrub=scrub,
-        )
+        cases = from_rows([{"id": "case", **({} if fields.keys() - _NO_INPUTS else _NOTHING), **fields}])
+        wanted = Small(cases, targets, evaluators)
+        return await run_small(wanted, folder=Path(folder), cache=workspace.state / CACHE, scrub=scrub)
 
 
 def _spec(
@@ -148,7 +138,7 @@ def _spec(
     suite, name = _suite_of(workspace, target)
     if suite is None:
         prompt = load_prompt(workspace.path(target), target)
-        models: Mapping[str, ModelSettings] = {"model": model_for(prompt, model, base_url)}
+        models: Mapping[str, ModelSettings] = {"model": _model_of(prompt, environ, model, base_url)}
         settings, name = TargetSettings(prompt=target, model="model"), _NAME
     else:
         known = expand(suite)
@@ -160,6 +150,18 @@ def _spec(
     return describe(name, settings, root=workspace.root, models=models, secrets=secrets_of(environ))
 
 
+def _model_of(prompt: Prompt, environ: Mapping[str, str], model: str | None, base_url: str | None) -> ModelSettings:
+    """What the prompt is asked with, and can be."""
+    try:
+        settings = model_for(prompt, model, base_url)
+        resolve_connections({"model": settings}, environ)
+    except PlimsollError as error:
+        remedy = error.remedy if prompt.configuration else None
+        another = 'ask another model: `model=` and `base_url=`, or `model="embedded"`'
+        raise UsageError(error.message, remedy=f"{remedy}; or {another}" if remedy else another) from None
+    return settings
+
+
 def _suite_of(workspace: Workspace, written: str) -> tuple[Suite | None, str]:
     """The suite that is named before a colon, and what is named after it; None where there is no colon."""
     before, colon, after = written.partition(":")
@@ -168,20 +170,39 @@ def _suite_of(workspace: Workspace, written: str) -> tuple[Suite | None, str]:
     return workspace.load_suite(workspace.find_suite(before))[0], after
 
 
-def _built(workspace: Workspace, entries: Sequence[Any], models: Mapping[str, ChatModel]) -> tuple[Evaluator, ...]:
-    context = BuildContext(
-        root=workspace.root, models=models, environments=workspace.settings.environments, state=workspace.state
-    )
-    return tuple(
-        build_evaluators(entries, discover(workspace.root), context, Document("evaluators", list(entries)), ())
-    )
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Evaluators as they are written, and what models those may ask."""
+
+    entries: Sequence[Any]
+    name: str = ""
+    """The one that is wanted of them; empty is all."""
+    models: Mapping[str, ModelSettings] = field(default_factory=dict)
+
+    def built(self, workspace: Workspace, opened: Mapping[str, ChatModel]) -> tuple[Evaluator, ...]:
+        """What is wanted, with the models that are open.
+
+        Raises:
+            ConfigError: settings are wrong.
+            UsageError: there is none of that name.
+        """
+        context = BuildContext(
+            root=workspace.root,
+            models={**{name: UnopenedModel(name) for name in self.models}, **opened},
+            environments=workspace.settings.environments,
+            state=workspace.state,
+        )
+        document = Document("evaluators", list(self.entries))
+        found = build_evaluators(self.entries, discover(workspace.root), context, document, ())
+        asked = tuple(each for each in found if self.name in ("", each.name))
+        if not asked:
+            raise UsageError(f"no evaluator {self.name!r}", remedy=near_match(self.name, (each.name for each in found)))
+        return asked
 
 
-def _asked(evaluators: Sequence[Evaluator], wanted: str) -> tuple[Evaluator, ...]:
-    found = tuple(each for each in evaluators if not wanted or each.name == wanted)
-    if not found:
-        raise UsageError(f"no evaluator {wanted!r}", remedy=near_match(wanted, (each.name for each in evaluators)))
-    return found
+def _wanted(workspace: Workspace, entry: str | Mapping[str, Any]) -> _Wanted:
+    suite, name = _suite_of(workspace, entry) if isinstance(entry, str) else (None, "")
+    return _Wanted([entry]) if suite is None else _Wanted(suite.evaluators, name, suite.models)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,26 +9,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from datetime import UTC, datetime
 
-from plimsoll.api.ages import age_notes, with_ages
+from plimsoll.api.ages import with_ages
 from plimsoll.api.attempts import AttemptCounter
-from plimsoll.api.certificates import certificates_for, refuse_uncertified
 from plimsoll.api.drawing import undrawn
 from plimsoll.api.existing import existing_run
-from plimsoll.api.grounding import grounding_of
 from plimsoll.api.noting import note_begun, note_down
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.outlook import outlooks
 from plimsoll.api.prepare import Prepared, prepare
-from plimsoll.api.quarantine import told_applied
-from plimsoll.api.questions import Question, policy_of
+from plimsoll.api.questions import Question, challenge_of, open_question
 from plimsoll.api.recorded import settled_gate, undecided
 from plimsoll.api.results import interruptible, keeping_cells
 from plimsoll.api.runs import Ran, run_targets
 from plimsoll.api.sealing import Decided, GateRun, seal_and_publish
 from plimsoll.api.sequential import Sequential, check_looks
-from plimsoll.api.sides import challenger_of, choose_sides
 from plimsoll.config import Workspace
 from plimsoll.errors import UsageError
 from plimsoll.runs.observer import Observer
@@ -63,45 +58,23 @@ def gate_suite(
         InterruptedRunError: Ctrl-C.
     """
     options = settled_gate(options)
-    prepared = prepare(workspace, name)
-    policy = policy_of(prepared, options)
     _refuse_clash(options)
-    challenger = challenger_of(prepared, policy, options)
-    certificates = certificates_for(workspace, policy, datetime.now(UTC))
-    refuse_uncertified(prepared, policy, certificates)
+    prepared = prepare(workspace, name)
+    challenge = challenge_of(prepared, options)
     if options.run_id is None:
-        _warn(outlooks(prepared, policy, options.run, target=challenger.name, first=options.first), tell)
+        target = challenge.challenger.name
+        _warn(outlooks(prepared, challenge.policy, options.run, target=target, first=options.first), tell)
     with nullcontext(writer) if writer else MlflowWriter(workspace) as logging:
         if options.run.track:
             logging.start()
-        sides = choose_sides(prepared, policy, challenger, logging, options)
+        question = open_question(prepared, challenge, options, logging)
+        sides = question.sides
         _warn(sides.notes, tell)
         attempts = AttemptCounter(prepared, sides, options.run, logging)
-        store = None if sides.entry is None else logging.registry()
-        grounding = grounding_of(prepared, policy, sides, store, base=options.base, at=datetime.now(UTC))
-        question = Question(sides, policy, options.first, certificates, grounding)
-
-        def began(plan: Plan) -> None:
-            attempts.count(plan)
-            note_begun(prepared, sides.specs, options.run, plan, baseline=sides.stored)
-
-        ran = (
-            existing_run(prepared, sides, options)
-            if options.run_id
-            else interruptible(
-                lambda told: run_targets(
-                    prepared,
-                    sides.specs,
-                    with_ages(options.run, policy, prepared.evaluators),
-                    told,
-                    held_out=True,
-                    began=began,
-                    course=_course(question, options, told),
-                ),
-                observer,
-                again=f"plimsoll gate {prepared.suite.name} as before: what was finished is taken from the cache",
-            )
-        )
+        if options.run_id:
+            ran = existing_run(prepared, sides, options)
+        else:
+            ran = _run(prepared, question, attempts, options, observer)
         with keeping_cells(ran.plan.run, "decided", f"plimsoll gate {prepared.suite.name} --run {ran.plan.run}"):
             if options.run_id:
                 attempts.count(ran.plan)
@@ -109,8 +82,34 @@ def gate_suite(
                 # First of all, as of any run that has ended: it is to be logged, whatever ends this process.
                 note_down(prepared, ran, options.run, baseline=sides.stored)
             ran = dataclasses.replace(ran, report=question.joined(ran.report))
+            store = None if sides.entry is None else logging.registry()
             decided = _decided(prepared, question, attempts, options=options, ran=ran, store=store)
             return seal_and_publish(prepared, sides, decided, options=options, ran=ran, writer=logging)
+
+
+def _run(
+    prepared: Prepared, question: Question, attempts: AttemptCounter, options: GateOptions, observer: Observer
+) -> Ran:
+    """Both sides over the held-out cases; the attempt is counted before the first is asked."""
+    sides = question.sides
+
+    def began(plan: Plan) -> None:
+        attempts.count(plan)
+        note_begun(prepared, sides.specs, options.run, plan, baseline=sides.stored)
+
+    return interruptible(
+        lambda told: run_targets(
+            prepared,
+            sides.specs,
+            with_ages(options.run, question.policy, prepared.evaluators),
+            told,
+            held_out=True,
+            began=began,
+            course=_course(question, options, told),
+        ),
+        observer,
+        again=f"plimsoll gate {prepared.suite.name} as before: what was finished is taken from the cache",
+    )
 
 
 def _decided(
@@ -123,25 +122,17 @@ def _decided(
     store: RegistryStore | None,
 ) -> Decided:
     """The verdict over a run that has ended, its report joined."""
-    sides, policy, grounding = question.sides, question.policy, question.grounding
-    # One time for all that follows: what holds when it is decided holds in the attestation.
-    certificates = dataclasses.replace(question.certificates, at=datetime.now(UTC))
-    question = dataclasses.replace(question, certificates=certificates, attempts=attempts.found)
+    policy = question.policy
+    question = dataclasses.replace(question.now(), attempts=attempts.found)
     verdict = question.decided(ran.report)
     verdict = undecided(verdict) if ran.plan.recorded else verdict
-    notes = (
-        *sides.notes,
-        *attempts.notes,
-        *grounding.notes,
-        *told_applied(verdict.quarantine),
-        *age_notes(policy, ran, existing=options.run_id is not None),
-    )
+    notes = (*attempts.notes, *question.notes(verdict, ran, existing=options.run_id is not None))
     left_out = (
-        undrawn(prepared, sides, store, base=options.base, ran=ran, gone=grounding.gone)
+        undrawn(prepared, question.sides, store, base=options.base, ran=ran, gone=question.grounding.gone)
         if policy.dataset_changes == "count"
         else ()
     )
-    return Decided(policy, verdict, certificates, notes, tuple(left_out))
+    return Decided(policy, verdict, question.certificates, notes, tuple(left_out))
 
 
 def _warn(words: Iterable[str], tell: Callable[[str], object] | None) -> None:

@@ -47,6 +47,15 @@ class GitState:
     """None too where a commit is checked out without one, as in most CI jobs: `api.circumstances` knows it there."""
 
 
+class Changes(NamedTuple):
+    """What differs between a commit and the working tree; paths are relative to a folder of the repository."""
+
+    files: tuple[str, ...]
+    """Sorted; those outside the folder begin with `../`."""
+    untracked: frozenset[str]
+    """Those of them that git does not know, neither at the commit nor now."""
+
+
 class Held(NamedTuple):
     """A file of a commit."""
 
@@ -89,6 +98,30 @@ def subjects_between(root: Path, older: str, newer: str) -> tuple[str, ...]:
     return tuple(told.splitlines())
 
 
+def require_repository(root: Path) -> None:
+    """Refuse a folder of which git can tell nothing.
+
+    Raises:
+        UsageError: git is not there, `root` is in no repository, or git does not trust whose it is.
+    """
+    try:
+        _git(root, "rev-parse", "--git-dir")
+    except FileNotFoundError:
+        raise UsageError(
+            "git is not installed, and what was there before is read out of it", remedy="install git"
+        ) from None
+    except subprocess.CalledProcessError as error:
+        if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+            raise UsageError(
+                f"{root} is no git repository, nor in one: what was there before can't be read",
+                remedy="work in a clone of the repository",
+            ) from None
+        # As of a folder that is another user's: what to do git says itself, below.
+        said, _, more = str(error.stderr).strip().removeprefix("fatal: ").partition("\n")
+        remedy = " ".join(more.split()) or "`git status` says what is wrong"
+        raise UsageError(f"git can't read {root}: {said}", remedy=remedy) from None
+
+
 def commit_of(root: Path, ref: str) -> str:
     """The commit that a branch, tag, `HEAD~3` or hash names.
 
@@ -98,13 +131,7 @@ def commit_of(root: Path, ref: str) -> str:
     found = None if ref.startswith("-") else find_commit(root, ref)
     if found is not None:
         return found
-    try:
-        _git(root, "rev-parse", "--git-dir")
-    except FileNotFoundError:
-        raise UsageError(f"git is not installed, so {ref!r} can't be read", remedy="install git") from None
-    except subprocess.CalledProcessError as error:
-        said = str(error.stderr).strip().removeprefix("fatal: ")
-        raise UsageError(f"{ref!r} can't be read: git says {said!r}", remedy="name another baseline") from None
+    require_repository(root)
     if _is_shallow(root):
         raise UsageError(f"no commit {ref!r} in this clone, which is shallow", remedy=_DEEPEN)
     known = _git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags")
@@ -126,14 +153,15 @@ def merge_base(root: Path, ref: str) -> str:
         raise UsageError(f"HEAD and {ref!r} have no commit in common {why}", remedy=remedy) from None
 
 
-def changed_files(root: Path, commit: str) -> tuple[str, ...]:
+def changed_files(root: Path, commit: str) -> Changes:
     """The files of the whole repository that differ between a commit and the working tree.
 
     Those that git does not know count too, unless it is told to ignore them. Of a renamed file both names are given; a
     submodule is named by its folder.
 
-    Returns:
-        Paths relative to the folder `root`, sorted; those outside it begin with `../`.
+    Args:
+        root: A folder of the repository; paths are relative to it.
+        commit: What the working tree is held against.
 
     Raises:
         UsageError: git can't tell.
@@ -143,8 +171,15 @@ def changed_files(root: Path, commit: str) -> tuple[str, ...]:
     tracked = _bytes(root, "diff", *differing, commit, "--")
     others = _bytes(root / top, "ls-files", "--others", "--exclude-standard", "-z")
     prefix = prefix_of(root)
-    found = {os.fsdecode(path).rstrip("/") for listed in (tracked, others) for path in listed.split(b"\0") if path}
-    return tuple(sorted(os.path.relpath(path, prefix or ".").replace(os.sep, "/") for path in found))
+    known, unknown = (
+        {
+            os.path.relpath(os.fsdecode(path).rstrip("/"), prefix or ".").replace(os.sep, "/")
+            for path in listed.split(b"\0")
+            if path
+        }
+        for listed in (tracked, others)
+    )
+    return Changes(tuple(sorted(known | unknown)), frozenset(unknown - known))
 
 
 def prefix_of(root: Path) -> str:

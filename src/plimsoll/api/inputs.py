@@ -1,4 +1,4 @@
-"""The files that a suite's results depend on, and whether they are still what they were.
+"""Whether the files that a suite's results depend on are still what they were.
 
 What counts is a file's content: a save that changes nothing, an editor's swap file, or a file that the suite does not
 use is no change.
@@ -7,16 +7,15 @@ use is no change.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from plimsoll import canonical
-from plimsoll.api.naming import named_by, texts_of
+from plimsoll.api.affected_inputs import CaseText, files_of
 from plimsoll.api.prepare import Prepared
 from plimsoll.config import Workspace
 from plimsoll.evaluators.functions.source import FOLDER as EVALUATORS
-from plimsoll.targets.code import source_files
 
 _FOLDERS = ("suites", "prompts", "flows", "datasets", EVALUATORS)
 _AT_THE_ROOT = ("pyproject.toml", ".env")
@@ -35,18 +34,14 @@ Sight: TypeAlias = Mapping[Path, Seen]
 """Files as they were at one time."""
 
 
-def inputs_of(prepared: Prepared) -> frozenset[Path]:
-    """Every file that the suite's results depend on; also those that are not there and would count."""
-    root = prepared.workspace.root
-    dataset = prepared.workspace.path(prepared.suite.dataset)
-    found = {prepared.path, dataset, dataset.with_name(f"{dataset.stem}.card.yaml")}
-    found |= {root / name for name in _AT_THE_ROOT}
-    found |= set(source_files(f"{EVALUATORS}/all.py:all", root))
-    for spec in prepared.targets.values():
-        found |= set(spec.prompt.files if spec.prompt else ())
-    for place, text in texts_of(prepared.document.data):
-        found |= set(named_by(text, root, place).files)
-    return frozenset(found)
+def inputs_of(prepared: Prepared, texts: Sequence[CaseText] = ()) -> frozenset[Path]:
+    """Every file that the suite's results depend on; also those that are not there and would count.
+
+    Args:
+        prepared: The suite.
+        texts: What its single cases name: read once, since a dataset may be large.
+    """
+    return files_of(prepared.workspace, prepared.path, prepared.suite, prepared.document, texts)
 
 
 def anything_in(workspace: Workspace) -> frozenset[Path]:

@@ -6,7 +6,7 @@ such run, here or on the tracking server. Nights before tonight only inform: wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,21 +27,25 @@ from plimsoll.ci.alerts import post, slack_message
 from plimsoll.ci.flaky import flaky_cases
 from plimsoll.ci.moves import Rules, Watched, look
 from plimsoll.ci.night_report import SuiteNight
-from plimsoll.ci.nights import Night, night_of, one_a_day, save_night, saved_nights
-from plimsoll.config import Workspace, environment, substitute
+from plimsoll.ci.nights import NIGHTS, Night, night_of, one_a_day, save_night, saved_nights
+from plimsoll.config import Workspace, environment, read_yaml, substitute
+from plimsoll.config.nightly import accepted_path
 from plimsoll.config.promotion import CHAMPION
+from plimsoll.config.quarantine import quarantine_path, read_quarantine
 from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, PlimsollError
 from plimsoll.models.network import http_session_settings
 from plimsoll.registry import TamperedError, champion
 from plimsoll.reports.model import Problem
-from plimsoll.reports.text import count
+from plimsoll.reports.text import count, some
 from plimsoll.runs.folders import is_complete, run_folders
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import load_plan
+from plimsoll.stats.splits import LEAST_CASES
 from plimsoll.tracking import MlflowWriter
 from plimsoll.tracking.run_search import Wanted
 from plimsoll.types import EvaluatorInfo, Part
+from plimsoll.version import __version__
 
 TRIGGER = "nightly"
 
@@ -63,7 +67,7 @@ class Ended:
     night: SuiteNight
     run: SuiteRun | None = None
     cost: float = 0.0
-    """USD that this sitting took."""
+    """USD that the night took so far, sittings before this one among them."""
 
 
 def nightly_suite(
@@ -84,13 +88,13 @@ def nightly_suite(
         InterruptedRunError: Ctrl-C; the same command goes on.
     """
     prepared = prepare(workspace, name)
-    rules = _rules(prepared)
+    rules, quarantined = _rules(prepared), _quarantined(prepared)
     if options.track:
         writer.start()
     specs, notes = _who_runs(prepared, options, writer)
     run = _ran(prepared, specs, options, observer, writer)
     plan = load_plan(run.folder)
-    tonight = night_of(run.report, plan)
+    tonight = night_of(run.report, plan, made_by=__version__)
     try:
         save_night(workspace.state, tonight)
     except OSError as error:
@@ -98,13 +102,15 @@ def nightly_suite(
     earlier = _earlier(workspace, tonight, options, writer)
     own = () if run.problem is None else ((run.problem.exit_code, _words(run, run.problem)),)
     before = [night for night in one_a_day(list(earlier.nights.values())) if night.date < tonight.date]
-    found = compared(workspace, [*before, tonight][-workspace.settings.nightly.nights :], rules)
+    # Twice as many as are compared: what was found on an earlier night is found as it was then.
+    found = compared(workspace, [*before, tonight][-2 * rules.nights :], rules)
     unlogged = run.logged.unsynced if run.logged else None
     late = () if unlogged is None else (f"not everything is in MLflow, plimsoll sync logs it: {unlogged}",)
     told = replace(
         found,
         problems=(*own, *earlier.problems, *found.problems),
-        notes=(*notes, *earlier.notes, *found.notes, *late),
+        notes=(*notes, *earlier.notes, *found.notes, *_unknown(tonight, rules), *late),
+        flaky=tuple(one for one in found.flaky if not quarantined & {(one.case, one.metric), (one.case, None)}),
     )
     return Ended(told, run, run.report.run.cost or 0.0)
 
@@ -126,23 +132,37 @@ def compared(workspace: Workspace, nights: Sequence[Night], rules: Rules) -> Sui
     tonight = nights[-1]
     watched = look(nights, rules)
     commits = {
-        (one.target, one.metric.name): subjects_between(workspace.root, one.move.before.commit, one.move.first.commit)
+        (one.target, one.metric.name): subjects_between(workspace.root, last, first)
         for one in watched
-        if one.move is not None and one.move.before.commit and one.move.first.commit
+        if one.move is not None and (last := one.move.surely_before.commit) and (first := one.move.surely_after.commit)
     }
+    worse = {(one.target, one.metric.name) for one in watched if one.move is not None and one.move.worse}
     return SuiteNight(
         suite=tonight.suite,
         tonight=tonight,
         watched=watched,
-        flaky=flaky_cases(nights, rules.max_failed),
+        flaky=flaky_cases(nights[-rules.nights :], rules.max_failed, worse),
         commits=commits,
-        problems=tuple(_untold(watched, tonight, rules)),
+        problems=(*_gone(nights[-rules.nights :]), *_untold(watched, nights, rules)),
     )
 
 
-def _untold(watched: Sequence[Watched], tonight: Night, rules: Rules) -> list[tuple[ExitCode, str]]:
-    """What keeps a target from being told of at all: nobody may take that for a quiet night."""
-    problems = []
+def _gone(nights: Sequence[Night]) -> Iterator[tuple[ExitCode, str]]:
+    """What ran on nights before and does not run tonight: a champion on any, another target the night before."""
+    before = [(name, night.date) for night in nights[-2:-1] for name in night.targets if name != CHAMPION]
+    before += [(CHAMPION, night.date) for night in nights[:-1] if CHAMPION in night.targets][-1:]
+    for name, when in before:
+        if name not in nights[-1].targets:
+            yield ExitCode.INCONCLUSIVE, f"{name}: not run tonight, it was on {when}"
+
+
+def _untold(watched: Sequence[Watched], nights: Sequence[Night], rules: Rules) -> list[tuple[ExitCode, str]]:
+    """What can't be told of a target: nobody may take that for a quiet night.
+
+    A metric of few cases on any night is told beside the others, and so is one of which somebody accepted that it
+    begins anew.
+    """
+    problems, tonight = [], nights[-1]
     for name, target in tonight.targets.items():
         if not tonight.complete:
             words = (
@@ -155,9 +175,17 @@ def _untold(watched: Sequence[Watched], tonight: Night, rules: Rules) -> list[tu
             problems.append((ExitCode.INFRASTRUCTURE, words))
             continue
         own = [one for one in watched if one.target == name]
+        untold = [
+            one
+            for one in own
+            if one.why and (name, one.metric.name) not in rules.accepted and _has_cases(nights, name, one.metric.name)
+        ]
         if all(one.why for one in own):
             why = own[0].why if own else "no metric that is watched has a value"
             problems.append((ExitCode.INCONCLUSIVE, f"{name}: {why}"))
+        elif untold:
+            names = some([one.metric.name for one in untold], 3)
+            problems.append((ExitCode.INCONCLUSIVE, f"{name}: {names} can't be told: {untold[0].why}"))
     missing = [name for name in rules.metrics if name not in tonight.metrics]
     if missing and len(missing) == len(rules.metrics):
         problems.append(
@@ -166,27 +194,53 @@ def _untold(watched: Sequence[Watched], tonight: Night, rules: Rules) -> list[tu
     return problems
 
 
+def _has_cases(nights: Sequence[Night], target: str, metric: str) -> bool:
+    columns = (night.targets[target].values.get(metric, []) for night in nights if target in night.targets)
+    return any(sum(value is not None for value in column) >= LEAST_CASES for column in columns)
+
+
 def _rules(prepared: Prepared) -> Rules:
     policy = prepared.workspace.settings.nightly
-    return Rules(policy.false_alarms, tuple(policy.metrics), prepared.suite.max_failed, accepted_moves(prepared))
+    accepted = accepted_moves(prepared)
+    return Rules(policy.false_alarms, tuple(policy.metrics), prepared.suite.max_failed, policy.nights, accepted)
+
+
+def _unknown(tonight: Night, rules: Rules) -> Iterator[str]:
+    """What is written down of targets and metrics that the night has not."""
+    missing = [name for name in rules.metrics if name not in tonight.metrics]
+    if missing:
+        yield f"to be watched, and no metric of this suite: {', '.join(missing)}"
+    for target, metric in rules.accepted:
+        if target not in tonight.targets or metric not in tonight.metrics:
+            yield f"{accepted_path(tonight.suite)} accepts {metric} of {target}, which the night has not"
+
+
+def _quarantined(prepared: Prepared) -> set[tuple[str, str | None]]:
+    """Cases that are in quarantine, each with its metric, or None for every one."""
+    shown = quarantine_path(prepared.suite.name)
+    path = prepared.workspace.root / shown
+    entries = read_quarantine(read_yaml(path, shown)) if path.is_file() else ()
+    return {(entry.case, entry.metric) for entry in entries}
 
 
 def _who_runs(
     prepared: Prepared, options: NightOptions, writer: MlflowWriter
 ) -> tuple[dict[str, TargetSpec], tuple[str, ...]]:
     """The champion where there is one, and the targets that are configured."""
-    asked = [name for name in prepared.workspace.settings.nightly.targets if name in prepared.targets]
+    configured = prepared.workspace.settings.nightly.targets
+    asked = [name for name in configured if name in prepared.targets]
+    notes = (f"no target of this suite: {some(configured, 3)}; the gate's runs",) if configured and not asked else ()
     gate = prepared.suite.gate
     if not asked and gate is not None and gate.target is not None:
         asked = [gate.target]
     specs = select_targets(prepared, asked)
     if not options.track:
-        return specs, ("the registry was not asked for a champion",)
+        return specs, (*notes, "the registry was not asked for a champion")
     store = writer.registry()
     now = champion(store, prepared.suite.name, CHAMPION)
     if now is None:
-        return specs, ("there is no champion yet",)
-    return {CHAMPION: entry_spec(CHAMPION, now.entry, prepared, store), **specs}, ()
+        return specs, (*notes, "there is no champion yet")
+    return {CHAMPION: entry_spec(CHAMPION, now.entry, prepared, store), **specs}, notes
 
 
 def _ran(
@@ -197,7 +251,9 @@ def _ran(
     writer: MlflowWriter,
 ) -> SuiteRun:
     """Tonight's run: the one of today where it goes on, or is complete; else a new one."""
-    running = RunOptions(fresh=True, sample=0, max_cost=options.max_cost, track=options.track, trigger=TRIGGER)
+    caps = [cap for cap in (options.max_cost, prepared.suite.max_cost) if cap is not None]
+    cap = min(caps, default=None)
+    running = RunOptions(fresh=True, sample=0, max_cost=cap, track=options.track, trigger=TRIGGER)
     folder = _of_today(prepared, specs)
     if folder is not None and is_complete(folder) and not any(read_report(folder).failed()):
         return stored_run(prepared.workspace, folder.name)
@@ -251,6 +307,7 @@ class _Earlier:
 def _earlier(workspace: Workspace, tonight: Night, options: NightOptions, writer: MlflowWriter) -> _Earlier:
     """The nights before tonight of the same branch: written down here, made from runs here, brought from the server."""
     found, most = _Earlier(), workspace.settings.nightly.nights
+    written = {path.stem for path in (workspace.state / NIGHTS / tonight.suite).glob("*.json")}
     found.nights = {night.run: night for night in saved_nights(workspace.state, tonight.suite)}
     for folder in run_folders(workspace.state / RUNS, tonight.suite):
         if len(found.nights) > most:
@@ -265,6 +322,9 @@ def _earlier(workspace: Workspace, tonight: Night, options: NightOptions, writer
             found.problems.append((ExitCode.INFRASTRUCTURE, words))
     else:
         found.notes.append("the tracking server was not asked for earlier nights")
+    lost = written - found.nights.keys()
+    if lost:
+        found.notes.append(f"{count(len(lost), 'night')} can't be read, nor the run again: {some(sorted(lost), 3)}")
     found.nights.pop(tonight.run, None)
     others = [run for run, night in found.nights.items() if night.branch != tonight.branch]
     for run in others:

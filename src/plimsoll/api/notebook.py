@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from plimsoll import canonical
 from plimsoll.api.loop import run_blocking
-from plimsoll.api.small import run_small
+from plimsoll.api.small import Small, run_small
 from plimsoll.config import Document, environment
 from plimsoll.datasets import Dataset, Split, from_frame, from_rows, open_dataset
 from plimsoll.errors import UsageError
@@ -155,13 +155,5 @@ async def _run(
 ) -> Report:
     context = BuildContext(root=Path.cwd())
     built = build_evaluators(entries, discover(context.root), context, Document("evaluators", list(entries)), ())
-    return await run_small(
-        dataset,
-        targets,
-        built,
-        folder=folder,
-        cache=folder / "cache.db",
-        scrub=Scrub(environment(None)),
-        split=split,
-        repeats=repeats,
-    )
+    wanted = Small(dataset, targets, built, split, repeats)
+    return await run_small(wanted, folder=folder, cache=folder / "cache.db", scrub=Scrub(environment(None)))

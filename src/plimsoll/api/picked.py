@@ -7,32 +7,28 @@ stays owed and the run never looks whole. Nothing is logged, nothing is sealed: 
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from plimsoll.api.ages import age_notes, with_ages
-from plimsoll.api.certificates import certificates_for, refuse_uncertified
+from plimsoll.api.ages import with_ages
 from plimsoll.api.circumstances import TESTS
-from plimsoll.api.grounding import grounding_of
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.noting import note_begun
 from plimsoll.api.options import GateOptions, RunOptions
+from plimsoll.api.own_state import refuse_committed_state
 from plimsoll.api.prepare import Prepared
-from plimsoll.api.quarantine import told_applied
-from plimsoll.api.questions import Question, policy_of
+from plimsoll.api.questions import Question, challenge_of, open_question
 from plimsoll.api.results import SuiteRun, write_up
-from plimsoll.api.runs import Ran, run_targets
-from plimsoll.api.sides import challenger_of, choose_sides
+from plimsoll.api.runs import RUNS, Ran, check_connections, models_of, run_targets
 from plimsoll.api.targets import TargetSpec
-from plimsoll.errors import ExitCode, UsageError
-from plimsoll.reports.model import AnswerView, Standing
-from plimsoll.reports.text import plain
+from plimsoll.config import environment
+from plimsoll.errors import ExitCode, UsageError, unwritable
 from plimsoll.runs.across import targets_read
 from plimsoll.runs.cases import StoredCases
 from plimsoll.runs.engine import Job, Tally, execute
@@ -85,6 +81,25 @@ class _Course:
             tally.stopped = tally.stopped or "only the cells that tests picked were run"
 
 
+def refuse_unrunnable(prepared: Prepared, targets: Iterable[str]) -> None:
+    """Tell at once what keeps every cell of these targets from being run: nothing is opened, and nobody is asked.
+
+    Raises:
+        ConfigError: what their models lack, keys among it.
+        UsageError: the state folder came with a commit.
+        InfrastructureError: runs can't be written.
+    """
+    refuse_committed_state(prepared.workspace)
+    models = models_of(prepared, {name: prepared.targets[name] for name in targets})
+    check_connections(prepared, models, environment(prepared.workspace.root))
+    runs = prepared.workspace.state / RUNS
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=runs).close()
+    except OSError as error:
+        raise unwritable(error, prepared.workspace.shown(runs)) from None
+
+
 def run_picked(prepared: Prepared, picking: Picking, *, resumed: Path | None = None) -> Ran:
     """Run what was picked: concurrently, from the cache where it can be, as any run.
 
@@ -129,14 +144,6 @@ def _index(ran: Ran) -> JournalIndex:
     return index_journal(ran.folder / JOURNAL_FILE, ran.plan, StoredCases(ran.folder / CASES_FILE))
 
 
-def unscored(ran: Ran, answer: AnswerView) -> list[str]:
-    """The metrics that an answer was to have and nobody gave: a run that ends early leaves them owed."""
-    if answer.kind or answer.standing is Standing.NOT_RUN:
-        return []
-    there = {score.metric for score in answer.scores}
-    return [name for name in map(plain, ran.report.metrics) if name not in there]
-
-
 @dataclass(frozen=True, slots=True)
 class OpenGate:
     """A suite's gate as tests decide it: on the open cases, for no promotion."""
@@ -164,22 +171,10 @@ def open_gate(prepared: Prepared, baseline: str | None = None) -> OpenGate:
         InfrastructureError: the registry that holds the champion can't be read.
     """
     asked = GateOptions(baseline=baseline, run=Picking({}, frozenset()).options)
-    policy, now = policy_of(prepared, asked), datetime.now(UTC)
-    if policy.target is None and len(prepared.targets) != 1:
-        raise UsageError(
-            f"which target of {prepared.suite.name} is the challenger?",
-            remedy=f"name it in {prepared.path.name}, as `target` under `gate`",
-            where=prepared.document.where(("gate",)),
-        )
-    challenger = challenger_of(prepared, policy, asked)
-    certificates = certificates_for(prepared.workspace, policy, now)
-    refuse_uncertified(prepared, policy, certificates)
+    challenge = challenge_of(prepared, asked)
     with MlflowWriter(prepared.workspace) as server:
-        sides = choose_sides(prepared, policy, challenger, server, asked)
-        store = None if sides.entry is None else server.registry()
-        grounding = grounding_of(prepared, policy, sides, store, base=None, at=now)
-    question = Question(sides, policy, False, certificates, grounding)
-    return OpenGate(question, with_ages(asked.run, policy, prepared.evaluators))
+        question = open_question(prepared, challenge, asked, server)
+    return OpenGate(question, with_ages(asked.run, question.policy, prepared.evaluators))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,18 +216,11 @@ def decide_picked(prepared: Prepared, gate: OpenGate, ran: Ran) -> DecidedGate:
         ran: A run of all of its targets; what it lacks of them is inconclusive.
     """
     ran = _as_far_as(gate.specs, ran)
-    question = gate.question
-    certificates = dataclasses.replace(question.certificates, at=datetime.now(UTC))
-    question = dataclasses.replace(question, certificates=certificates)
+    question = gate.question.now()
     ran = dataclasses.replace(ran, report=question.joined(ran.report))
     verdict = question.decided(ran.report)
-    notes = (
-        *question.sides.notes,
-        *question.grounding.notes,
-        *told_applied(verdict.quarantine),
-        *age_notes(question.policy, ran, existing=False),
-        "decided by a test, on the cases that are not held out: no evidence for a promotion",
-    )
+    aside = "decided by a test, on the cases that are not held out: no evidence for a promotion"
+    notes = (*question.notes(verdict, ran), aside)
     return DecidedGate(ran, write_up(prepared, ran, gate.options, verdicts=(verdict,), notes=notes), verdict)
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from plimsoll.api.certificates import believed
+from plimsoll.api.circumstances import TESTS
 from plimsoll.api.costs import cap_of, unseen_spending
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.noting import REPORT_FILE, note_begun, note_down
@@ -258,10 +259,19 @@ def problem_of(ran: Ran, max_failed: float) -> Problem | None:
     if stopped is None:
         return None
     again = f"plimsoll run {suite} --resume --max-cost USD"
-    if _of_gate(ran.plan):
+    if ran.plan.trigger == TESTS:
+        again = _go_on(ran.plan)
+    elif _of_gate(ran.plan):
         again = f"plimsoll gate {suite} with a higher --max-cost; what is finished is taken from the cache"
     done = f"{_finished(ran):,} of {ran.plan.size:,} cells are finished"
     return Problem(f"{stopped}; {done}; to go on: {again}", ExitCode.INCONCLUSIVE)
+
+
+def _go_on(plan: Plan) -> str:
+    """What goes on with the run's work."""
+    if plan.trigger == TESTS:
+        return "run the tests again"
+    return f"plimsoll gate {plan.suite} again" if _of_gate(plan) else f"plimsoll run {plan.suite} --resume"
 
 
 def _of_gate(plan: Plan) -> bool:
@@ -316,8 +326,7 @@ def _infrastructure_problem(ran: Ran, max_failed: float) -> str | None:
         reasons = "its endpoint is down (plimsoll doctor)" if closed else "; ".join(sorted(set(ran.given_up.values())))
         return f"gave up before all cells were run: {reasons}"
     if not ran.report.run.complete and ran.report.run.stopped is None:
-        suite = ran.plan.suite
-        again = f"plimsoll gate {suite} again" if _of_gate(ran.plan) else f"plimsoll run {suite} --resume"
+        again = _go_on(ran.plan)
         missing = ran.plan.size - _finished(ran)
         if not missing:
             return f"the run, or that of its baseline, is not complete: some cells were not scored ({again})"

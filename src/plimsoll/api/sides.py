@@ -63,7 +63,9 @@ def challenger_of(prepared: Prepared, policy: GatePolicy, options: GateOptions) 
     if name is None:
         if len(prepared.targets) != 1:
             raise UsageError(
-                "which target is the challenger?", remedy=f"--target, one of: {', '.join(prepared.targets)}"
+                f"which target of {prepared.suite.name} is the challenger?",
+                remedy=f"`target` under `gate`, or --target, is one of: {', '.join(prepared.targets)}",
+                where=prepared.document.where(("gate",)),
             )
         name = next(iter(prepared.targets))
     return select_targets(prepared, [name])[name]

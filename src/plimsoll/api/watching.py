@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from plimsoll.api.affected_inputs import CaseText, case_texts
 from plimsoll.api.folders import WatchedFolders
 from plimsoll.api.inputs import Sight, anything_in, changed, folders_in, glance, inputs_of, look
 from plimsoll.api.options import RunOptions
@@ -117,6 +118,8 @@ class _Watched:
     seen: Sight = field(default_factory=dict)
     prepared: Prepared | None = None
     """As it last could be read."""
+    texts: Sequence[CaseText] = ()
+    """What its single cases name."""
     last: Ended | None = None
     """The run that the next is held against."""
     whole: bool = False
@@ -135,7 +138,7 @@ class _Watched:
         return changed(self.seen, look(self._files(None), self.seen))
 
     def _files(self, workspace: Workspace | None) -> frozenset[Path]:
-        known = inputs_of(self.prepared) if self.prepared is not None else frozenset()
+        known = inputs_of(self.prepared, self.texts) if self.prepared is not None else frozenset()
         return known | {self.path} if workspace is None else known | {self.path} | anything_in(workspace)
 
     def run(self, workspace: Workspace, folders: WatchedFolders) -> Iterator[Event]:
@@ -152,10 +155,11 @@ class _Watched:
         # Looked at before they are read: a file that is saved in between is seen to differ.
         before, written = look(self._files(None), self.seen), glance(self._files(workspace))
         try:
-            self.prepared = prepare(Workspace.find(workspace.root), str(self.path))
+            prepared = prepare(Workspace.find(workspace.root), str(self.path))
+            self.prepared, self.texts = prepared, tuple(case_texts(prepared.dataset, prepared.found))
             self.elsewhere, self.seen = None, _first(before, look(self._files(None), before))
             until = self._overtaken(folders)
-            run = run_prepared(self.prepared, self.options, self.observer, writer=self.writer, until=until)
+            run = run_prepared(prepared, self.options, self.observer, writer=self.writer, until=until)
         except InterruptedRunError:
             raise
         except PlimsollError as error:

@@ -73,7 +73,7 @@ class Cause(Struct, frozen=True, kw_only=True):
     """In words: `prompt of target v2`."""
 
 
-class Effect(Struct, frozen=True, kw_only=True):
+class Effect(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether a change affects a suite."""
 
     suite: str

@@ -14,16 +14,16 @@ from plimsoll.ci.affected import Affected, Cause, Effect, LeftOut
 from plimsoll.reports.jsonform import MistakeForm
 
 
-class AffectedDocument(Struct, frozen=True, kw_only=True):
-    """What `plimsoll affected --json` prints."""
+class AffectedDocument(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What `plimsoll affected --json` prints. Of the lists but `suites`, one with nothing in it is absent."""
 
     exit_code: int
-    suites: tuple[Effect, ...] = ()
+    suites: tuple[Effect, ...]
     """All of the workspace; empty where an error ended the command."""
     base: str | None = None
-    """The git ref that the change starts from; null where an error ended the command."""
-    commit: str | None = None
-    """The newest commit that HEAD has in common with it; null likewise."""
+    """The git ref that the change starts from; absent where an error ended the command."""
+    merge_base: str | None = None
+    """The newest commit that HEAD has in common with it; absent likewise."""
     changed: tuple[str, ...] = ()
     """Every changed file, relative to the workspace."""
     unknown: tuple[str, ...] = ()
@@ -36,13 +36,13 @@ class AffectedDocument(Struct, frozen=True, kw_only=True):
     """Why nothing could be told."""
 
 
-def affected_document(found: Affected, base: str, commit: str) -> AffectedDocument:
+def affected_document(found: Affected, base: str, merge_base: str) -> AffectedDocument:
     """The whole object."""
     return AffectedDocument(
         exit_code=0,
         suites=tuple(_effect(effect) for effect in found.suites),
         base=base,
-        commit=commit,
+        merge_base=merge_base,
         changed=_names(found.changed),
         unknown=_names(found.unknown),
         ignored=tuple(LeftOut(file=_name(left.file), why=left.why) for left in found.ignored),

@@ -7,10 +7,11 @@ people: the owner is left to be filled in, and a quarantine's file is refused wi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
+from math import comb
 
 from plimsoll.ci.nights import Night, trusted
 from plimsoll.stats.rates import wilson
@@ -19,6 +20,8 @@ LEAST_NIGHTS = 7
 _FLIPS = 3
 _SURE = 0.05
 """A case that passes or fails in a share below it is not called flaky: by the 95% interval of its rate."""
+_ONE_CHANGE = 0.05
+"""Error at which nights before and after one change tell a case's passes: it got worse, or better, and is not flaky."""
 _DAYS = 30
 """For how long a quarantine is proposed."""
 
@@ -44,15 +47,20 @@ class Flaky:
         )
 
 
-def flaky_cases(nights: Sequence[Night], max_failed: float) -> tuple[Flaky, ...]:
+def flaky_cases(
+    nights: Sequence[Night], max_failed: float, worse: Container[tuple[str, str]] = ()
+) -> tuple[Flaky, ...]:
     """The cases of the last night that are flaky, the most undecided first; each case and metric once.
 
     Args:
         nights: Of one suite, oldest first, one a day.
         max_failed: Share of failed cells above which a night does not count.
+        worse: Targets and metrics that moved for the worse: what flips there may be what the alarm is about.
     """
     found: dict[tuple[str, str], Flaky] = {}
     for one in _every(nights, max_failed):
+        if (one.target, one.metric) in worse:
+            continue
         known = found.get((one.case, one.metric))
         if known is None or one.flips > known.flips:
             found[one.case, one.metric] = one
@@ -84,12 +92,24 @@ def _flaky(case: str, metric: str, target: str, shares: Sequence[float]) -> Flak
     # With repeats a case passes on a night where all of them do.
     passed = [share == 1 for share in shares]
     flips = sum(before != after for before, after in pairwise(passed))
-    if len(passed) < LEAST_NIGHTS or flips < _FLIPS:
+    if len(passed) < LEAST_NIGHTS or flips < _FLIPS or _changed_once(passed):
         return None
     low, high = wilson(sum(passed), len(passed), 0.95)
     if low <= _SURE or high >= 1 - _SURE:
         return None
     return Flaky(case, metric, target, sum(passed), len(passed), flips)
+
+
+def _changed_once(passed: Sequence[bool]) -> bool:
+    """Whether one change explains a case's passes: Fisher's exact test at each night, corrected over the nights."""
+    nights, passes = len(passed), sum(passed)
+    least = 1.0
+    for first in range(1, nights):
+        before, early = sum(passed[:first]), comb(nights, first)
+        # Of all ways to lay the passes, those with as many or fewer, or as many or more, before that night.
+        ways = [comb(passes, x) * comb(nights - passes, first - x) for x in range(min(first, passes) + 1)]
+        least = min(least, sum(ways[: before + 1]) / early, sum(ways[before:]) / early)
+    return 2 * (nights - 1) * least <= _ONE_CHANGE
 
 
 def quarantine_text(found: Sequence[Flaky], today: date) -> str:
@@ -100,15 +120,16 @@ def quarantine_text(found: Sequence[Flaky], today: date) -> str:
     ]
     for one in found:
         lines += [
-            f"  - case: {_quoted(one.case)}",
-            f"    metric: {_quoted(one.metric)}",
-            f"    reason: {_quoted(one.reason)}",
+            f"  - case: {quoted(one.case)}",
+            f"    metric: {quoted(one.metric)}",
+            f"    reason: {quoted(one.reason)}",
             '    owner: ""',
             f"    expires: {(today + timedelta(days=_DAYS)).isoformat()}",
         ]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
-    """As JSON, which YAML reads as the same text."""
-    return json.dumps(text)
+def quoted(text: str) -> str:
+    """As YAML in double quotes: JSON, but for what YAML would not read as it is, or not as one character."""
+    written = json.dumps(text, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in written)

@@ -57,6 +57,8 @@ def _move(one: Watched, move: Move, found: SuiteNight) -> dict[str, Any]:
         "high": split.high,
         "cases": split.cases,
         "first_night": move.first.date,
+        "after_night": move.surely_before.date,
+        "by_night": move.surely_after.date,
         "first_run": move.first.run,
         "first_commit": move.first.commit,
         "last_commit_before": move.before.commit,

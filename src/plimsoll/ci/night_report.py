@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from plimsoll.canonical import short
-from plimsoll.ci.flaky import Flaky
+from plimsoll.ci.flaky import Flaky, quoted
 from plimsoll.ci.moves import Cause, Move, Watched
 from plimsoll.ci.nights import Night
+from plimsoll.config.nightly import accepted_path
 from plimsoll.errors import ExitCode, first_that_applies
 from plimsoll.reports.markdown_text import escape, escape_line
 from plimsoll.reports.text import NOTHING, clip, count, interval, number, one_line
@@ -19,6 +21,9 @@ _WIDE = 30
 _COMMITS = 10
 _FLAKY = 20
 _ISSUE_LIMIT = 60_000
+"""Characters; GitHub takes 65,536."""
+_PROBLEM = 1_000
+"""Characters of one problem in an issue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,13 @@ class SuiteNight:
         return any(move.new for _, move in self.moves) or bool(self.problems)
 
     @property
+    def rank(self) -> int:
+        """Which suites are to be read first: those that are worse, then those that could not be told, then the rest."""
+        if any(move.worse for _, move in self.moves):
+            return 0 if any(move.worse and move.new for _, move in self.moves) else 1
+        return 2 if self.problems else 3
+
+    @property
     def headline(self) -> str:
         """In a line."""
         worse = sum(move.worse for _, move in self.moves)
@@ -72,6 +84,25 @@ def move_words(one: Watched, move: Move) -> str:
     means = f"{number(split.before, unit)} → {number(split.after, unit)}"
     change = f"{number(split.change, unit, signed=True)}, 95% {interval(split.low, split.high, unit, signed=True)}"
     return f"{one.target} {one.metric.name} {means} since {move.first.date} ({change}, {count(split.cases, 'case')})"
+
+
+def worst_first(nights: Sequence[SuiteNight]) -> list[SuiteNight]:
+    """Suites in the order in which they are to be read; of one rank as they were run."""
+    return sorted(nights, key=lambda found: found.rank)
+
+
+def dated_words(move: Move) -> str:
+    """Which nights it may have been, where that is more than one; empty where it is not."""
+    last, first = move.surely_before.date, move.surely_after.date
+    if date.fromisoformat(first) - date.fromisoformat(last) <= timedelta(days=1):
+        return ""
+    return f"95%: after the night of {last}, by that of {first}"
+
+
+def accept_words(suite: str, one: Watched, move: Move) -> str:
+    """What accepts the move, ready to be written down."""
+    entry = f"target: {quoted(one.target)}, metric: {quoted(one.metric.name)}, since: {move.surely_after.date}"
+    return f"to accept it, in {accepted_path(suite)}: - {{{entry}, reason: …}}"
 
 
 def cause_words(move: Move) -> str:
@@ -101,7 +132,14 @@ def commit_words(move: Move) -> str:
     dirty = ", with changes that were not committed" if move.first.dirty else ""
     if was == now:
         return f"the same commit, {short(now)}{dirty}"
-    return f"first commit {short(now)}, last before {short(was)}{dirty}"
+    last, first = move.surely_before.commit, move.surely_after.commit
+    wide = f"; 95%: after {short(last)}, by {short(first)}" if last and first and (last, first) != (was, now) else ""
+    return f"first commit {short(now)}, last before {short(was)}{dirty}{wide}"
+
+
+def where_words(move: Move) -> tuple[str, ...]:
+    """Which nights and which commits."""
+    return tuple(words for words in (dated_words(move), commit_words(move)) if words)
 
 
 def sparkline(means: Sequence[float | None], most: int = _WIDE) -> str:
@@ -126,14 +164,15 @@ def terminal_lines(found: SuiteNight) -> Iterator[tuple[str, str]]:
         commit = f", commit {short(found.tonight.commit)}" if found.tonight.commit else ""
         yield f"  night of {found.tonight.date}, run {found.tonight.run}{commit}; {count(nights, 'night')} compared", ""
     for one in found.watched:
-        yield from _trend(one)
+        yield from _trend(one, found.tonight)
     for one, move in found.moves:
         told = "WORSE" if move.worse else "better"
         yield f"  {told}: {one_line(move_words(one, move))}", "bold red" if move.worse else "green"
-        yield f"    {one_line(cause_words(move))}", ""
-        yield f"    {commit_words(move)}", ""
+        yield from ((f"    {one_line(words)}", "") for words in (cause_words(move), *where_words(move)))
         for line in found.commits.get((one.target, one.metric.name), ())[:_COMMITS]:
             yield f"      {one_line(line, 72)}", "dim"
+        if move.worse:
+            yield f"    {one_line(accept_words(found.suite, one, move))}", "dim"
     for why, names in _untold(found.watched).items():
         yield f"  {why}: {', '.join(names[:4])}{f' and {len(names) - 4} more' if len(names) > 4 else ''}", "yellow"
     for one_flaky in found.flaky[:_FLAKY]:
@@ -144,10 +183,15 @@ def terminal_lines(found: SuiteNight) -> Iterator[tuple[str, str]]:
         yield f"  note: {one_line(note)}", "dim"
 
 
-def _trend(one: Watched) -> Iterator[tuple[str, str]]:
+def _trend(one: Watched, tonight: Night | None) -> Iterator[tuple[str, str]]:
     name = clip(f"{one.target} {one.metric.name}", 34)
-    last = number(one.means[-1], one.metric.unit) if one.means else NOTHING
-    yield f"  {name:<34} {sparkline(one.means):<{_WIDE}} {last}", ""
+    yield f"  {name:<34} {sparkline(one.means):<{_WIDE}} {_last(one, tonight)}", ""
+
+
+def _last(one: Watched, tonight: Night | None) -> str:
+    """The mean of tonight, where tonight is compared."""
+    there = bool(one.nights) and tonight is not None and one.nights[-1].run == tonight.run
+    return number(one.means[-1], one.metric.unit) if there else NOTHING
 
 
 def _untold(watched: Sequence[Watched]) -> dict[str, list[str]]:
@@ -160,33 +204,35 @@ def _untold(watched: Sequence[Watched]) -> dict[str, list[str]]:
 
 def issue_body(nights: Sequence[SuiteNight]) -> str:
     """The body of an issue, in Markdown; safe against what cases, targets and messages are called."""
-    lines = list(itertools.chain.from_iterable(_issue(found) for found in nights))
+    lines = list(itertools.chain.from_iterable(_issue(found) for found in worst_first(nights)))
     text = "\n".join(lines).rstrip() + "\n"
     if len(text) <= _ISSUE_LIMIT:
         return text
-    return text[: text.rfind("\n", 0, _ISSUE_LIMIT - 100)] + "\n\nThe rest is too long for an issue.\n"
+    # Whole lines: half of one could undo what was escaped.
+    return text[: text.rfind("\n", 0, _ISSUE_LIMIT - 100) + 1] + "\nThe rest is too long for an issue.\n"
 
 
 def _issue(found: SuiteNight) -> Iterator[str]:
-    yield f"## {escape(found.suite)}: {escape(found.headline)}"
+    yield f"## {escape(found.suite)}: {escape(clip(found.headline, _PROBLEM))}"
     yield ""
     if found.tonight is not None:
         yield f"Night of {found.tonight.date}, run {escape(found.tonight.run)}."
         yield ""
     for _, problem in found.problems:
-        yield f"- {escape_line(problem)}"
+        yield f"- {escape_line(clip(problem, _PROBLEM))}"
     for one, move in found.moves:
         yield f"- **{'worse' if move.worse else 'better'}**: {escape(move_words(one, move))}"
-        yield f"  - {escape_line(cause_words(move))}"
-        yield f"  - {escape_line(commit_words(move))}"
+        yield from (f"  - {escape_line(words)}" for words in (cause_words(move), *where_words(move)))
         for commit in found.commits.get((one.target, one.metric.name), ())[:_COMMITS]:
             yield f"    - {escape_line(commit)}"
+        if move.worse:
+            yield f"  - {escape_line(accept_words(found.suite, one, move))}"
     yield ""
     yield "| target | metric | nights | trend | tonight |"
     yield "|---|---|--:|---|--:|"
     for one in found.watched:
-        last = number(one.means[-1], one.metric.unit) if one.means else NOTHING
-        cells = [escape(one.target), escape(one.metric.name), str(len(one.nights)), sparkline(one.means), escape(last)]
+        last, nights = _last(one, found.tonight), str(len(one.nights))
+        cells = [escape(one.target), escape(one.metric.name), nights, sparkline(one.means), escape(last)]
         yield f"| {' | '.join(cells)} |"
     yield ""
     for why, names in _untold(found.watched).items():

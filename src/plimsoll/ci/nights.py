@@ -6,7 +6,8 @@ tracking server has. It holds no text of a model, of a prompt or of a case but t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from plimsoll.canonical import digest, short, write_atomic
 from plimsoll.runs.plan import Plan
-from plimsoll.stats.readings import Reading, read_cell
+from plimsoll.stats.readings import Cell, Lack, LackKind, Reading, read_cell
 from plimsoll.types import Case, CellRecord, Metric, MetricKind, Output, Report
 
 NIGHTS = "nights"
@@ -40,6 +41,8 @@ class TargetNight(Struct, frozen=True, kw_only=True):
     """Planned."""
     failed: int = 0
     """Without an output, or never run."""
+    unscored: dict[str, int] = {}
+    """Metric → cells that it should have a score of and has not, those without an output among them."""
     values: dict[str, Values] = {}
     """Metric → each case's mean over its repeats."""
     passes: dict[str, Values] = {}
@@ -73,6 +76,8 @@ class Night(Struct, frozen=True, kw_only=True):
     groups: list[str | None] = []
     """Empty where no case has one."""
     targets: dict[str, TargetNight]
+    made_by: str | None = None
+    """The version of plimsoll that ran it; None where it was made again from its run."""
 
     @property
     def date(self) -> str:
@@ -85,7 +90,7 @@ class Night(Struct, frozen=True, kw_only=True):
         return list(zip(self.cases, self.contents, strict=True))
 
 
-def night_of(report: Report, plan: Plan) -> Night:
+def night_of(report: Report, plan: Plan, made_by: str | None = None) -> Night:
     """The night that a run is, finished or not."""
     run, place_of = report.run, report.numbering()
     cases = list(report.cases.values())
@@ -114,6 +119,7 @@ def night_of(report: Report, plan: Plan) -> Night:
             name: _target(info.digest, info.model, rows[name], report.metrics, max(1, run.repeats))
             for name, info in run.targets.items()
         },
+        made_by=made_by,
     )
 
 
@@ -125,13 +131,20 @@ def _target(
     digest_: str, model: str | None, rows: Sequence[Sequence[CellRecord]], metrics: Mapping[str, Metric], repeats: int
 ) -> TargetNight:
     outputs = [[record.outcome for record in row if isinstance(record.outcome, Output)] for row in rows]
-    found = {name: [_readings(row, metric) for row in rows] for name, metric in metrics.items()}
+    cells = {name: [[read_cell(record, metric) for record in row] for row in rows] for name, metric in metrics.items()}
+    found = {
+        name: [[cell for cell in row if isinstance(cell, Reading)] for row in table] for name, table in cells.items()
+    }
     return TargetNight(
         digest=digest_,
         model=model,
         reported=tuple(sorted({output.model for row in outputs for output in row if output.model})),
         cells=len(rows) * repeats,
         failed=len(rows) * repeats - sum(map(len, outputs)),
+        unscored={
+            name: sum(repeats - len(row) + sum(_is_owed(cell) for cell in row) for row in table)
+            for name, table in cells.items()
+        },
         values={name: [_mean([each.value for each in row]) for row in columns] for name, columns in found.items()},
         passes={
             name: [_mean([float(each.passed) for each in row if each.passed is not None]) for row in columns]
@@ -142,8 +155,8 @@ def _target(
     )
 
 
-def _readings(row: Sequence[CellRecord], metric: Metric) -> list[Reading]:
-    return [cell for record in row if isinstance(cell := read_cell(record, metric), Reading)]
+def _is_owed(cell: Cell) -> bool:
+    return isinstance(cell, Lack) and cell.kind is not LackKind.SKIPPED
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -167,16 +180,19 @@ def watched(metrics: Mapping[str, Metric], chosen: Sequence[str]) -> tuple[str, 
 
 def has_values(night: Night, target: str, metric: str) -> bool:
     """Whether a metric says anything on a night; a label that nothing passes or fails by does not."""
-    found = night.targets.get(target)
-    if found is None or not any(value is not None for value in found.values.get(metric, ())):
+    found, known = night.targets.get(target), night.metrics.get(metric)
+    if found is None or known is None or not any(value is not None for value in found.values.get(metric, ())):
         return False
-    return night.metrics[metric].kind is not MetricKind.LABEL or metric in found.passes
+    return known.kind is not MetricKind.LABEL or metric in found.passes
 
 
-def trusted(night: Night, target: str, max_failed: float) -> bool:
-    """Whether so much of a target was measured on a night that it is compared with."""
+def trusted(night: Night, target: str, max_failed: float, metric: str | None = None) -> bool:
+    """Whether so much of a target, and of a metric of it, was measured on a night that it is compared with."""
     found = night.targets.get(target)
-    return found is not None and night.complete and found.cells > 0 and found.failed <= max_failed * found.cells
+    if found is None or not night.complete or not found.cells:
+        return False
+    lost = found.failed if metric is None else max(found.failed, found.unscored.get(metric, 0))
+    return lost <= max_failed * found.cells
 
 
 def save_night(state: Path, night: Night) -> None:
@@ -189,14 +205,26 @@ def save_night(state: Path, night: Night) -> None:
 
 
 def saved_nights(state: Path, suite: str) -> Iterator[Night]:
-    """The nights of a suite that were written down, oldest first; what can't be read is made again from its run."""
+    """The nights of a suite that were written down, oldest first; what can't be read is left out."""
     for path in sorted((state / NIGHTS / suite).glob("*.json")):
         try:
             night = msgspec.json.decode(path.read_bytes(), type=Night)
         except (OSError, msgspec.MsgspecError):
             continue
-        if night.version == _VERSION:
+        if night.version == _VERSION and night.suite == suite and _is_whole(night):
             yield night
+
+
+def _is_whole(night: Night) -> bool:
+    """Whether each list has an entry for each case, and the day is one: somebody may have edited the file."""
+    columns: list[Sized] = [night.contents, night.weights or night.cases, night.groups or night.cases]
+    for found in night.targets.values():
+        columns += [found.answers, *found.values.values(), *found.passes.values()]
+    try:
+        date.fromisoformat(night.date)
+    except ValueError:
+        return False
+    return all(len(column) == len(night.cases) for column in columns)
 
 
 def one_a_day(nights: Sequence[Night]) -> tuple[Night, ...]:

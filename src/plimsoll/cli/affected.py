@@ -1,4 +1,4 @@
-"""`affected`: which suites a change affects; and what `run` and `gate` do with `--affected`."""
+"""`affected`: which suites a change affects. What `--affected` of `run` and `gate` does is in `narrowing`."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ def affected(
     from plimsoll.ci.affected_form import affected_document
     from plimsoll.ci.affected_words import explained, in_short
     from plimsoll.cli.console import print_json, to_stderr
+    from plimsoll.cli.narrowing import written_to
     from plimsoll.config import Workspace
 
-    told = affected_suites(Workspace.find(), base, os.environ)
+    told = affected_suites(Workspace.find(), base, os.environ, written_to())
     console = to_stderr()
     for line in explained(told.found, console.width) if explain else ():
         console.print(line, soft_wrap=True)
-    console.print(in_short(told.found, told.base, told.commit), soft_wrap=True)
+    console.print(in_short(told.found, told.base, told.merge_base), soft_wrap=True)
     if as_json:
-        print_json(affected_document(told.found, told.base, told.commit))
+        print_json(affected_document(told.found, told.base, told.merge_base))
         return
     for name in told.found.names:
         # A path may be no text at all.

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from plimsoll.api.options import RunOptions
 from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun, run_suite
-from plimsoll.cli.affecting import narrowed
 from plimsoll.cli.console import (
     print_json,
     print_place,
@@ -19,6 +18,7 @@ from plimsoll.cli.console import (
     to_stdout,
     without_secrets,
 )
+from plimsoll.cli.narrowing import narrowed
 from plimsoll.cli.outputs import check_outputs
 from plimsoll.cli.progress import RunProgress
 from plimsoll.cli.syncing import note_owed

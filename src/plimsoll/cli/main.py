@@ -17,9 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from plimsoll.cli import affected as affecting
-from plimsoll.cli import alone, cache, comment, evaluators, judges, labels, registry, sync, view
-from plimsoll.cli import nightly as nights
+from plimsoll.cli import affected, alone, cache, comment, evaluators, judges, labels, nightly, registry, sync, view
 from plimsoll.cli.flags import (
     CACHE_EXAMPLES,
     COMPARE_EXAMPLES,
@@ -364,9 +362,9 @@ for _command in registry.COMMANDS:
     app.command()(_command)
 app.command(epilog=SYNC_EXAMPLES)(sync.sync)
 app.command(epilog=view.VIEW_EXAMPLES)(view.view)
-app.command(epilog=affecting.AFFECTED_EXAMPLES)(affecting.affected)
+app.command(epilog=affected.AFFECTED_EXAMPLES)(affected.affected)
 app.command(epilog=comment.COMMENT_EXAMPLES)(comment.comment)
-app.command(epilog=nights.NIGHTLY_EXAMPLES)(nights.nightly)
+app.command(epilog=nightly.NIGHTLY_EXAMPLES)(nightly.nightly)
 app.command("try")(alone.try_)
 app.command(epilog=CACHE_EXAMPLES)(cache.cache)
 app.command()(alone.doctor)

@@ -19,7 +19,7 @@ from plimsoll.cli.outputs import check_outputs, write_output
 from plimsoll.cli.progress import RunProgress
 from plimsoll.cli.syncing import note_owed
 from plimsoll.config import Workspace
-from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError, UsageError, first_that_applies
+from plimsoll.errors import ExitCode, InterruptedRunError, PlimsollError, UsageError, first_that_applies, near_match
 from plimsoll.tracking import MlflowWriter
 
 
@@ -44,6 +44,10 @@ def nightly(given: Sequence[str], files: Files, *, max_cost: float | None, track
     nights = _all(workspace, names, cap, track=track, as_json=as_json)
     _write(nights, files, as_json=as_json)
     code = first_that_applies(night.exit_code for night in nights)
+    unknown = None if given else _unknown(workspace, nights)
+    if unknown is not None:
+        show_error(unknown)
+        code = first_that_applies([code, unknown.exit_code])
     try:
         tell_webhook(workspace, nights)
     except PlimsollError as problem:
@@ -53,6 +57,23 @@ def nightly(given: Sequence[str], files: Files, *, max_cost: float | None, track
     if as_json:
         print_json(night_document(nights, code))
     return code
+
+
+def _unknown(workspace: Workspace, nights: Sequence[SuiteNight]) -> UsageError | None:
+    """What the project names for its nights and no suite has: a misspelt metric would never be watched."""
+    found = [night.tonight for night in nights if night.tonight is not None]
+    if len(found) < len(nights):
+        return None
+    policy = workspace.settings.nightly
+    metrics = {name for night in found for name in night.metrics}
+    targets = {name for night in found for name in night.targets}
+    for what, named, known in (("metrics", policy.metrics, metrics), ("targets", policy.targets, targets)):
+        missing = [name for name in named if name not in known]
+        if missing:
+            return UsageError(
+                f"[tool.plimsoll.nightly] {what}: no suite has {missing[0]!r}", remedy=near_match(missing[0], known)
+            )
+    return None
 
 
 def _all(

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from plimsoll.config.document import Document, Strict, validate
 from plimsoll.config.environment import named_variables
+from plimsoll.errors import ConfigError
 
 FOLDER = "nightly"
 
@@ -65,14 +66,21 @@ def accepted_path(suite: str) -> str:
     return f"{FOLDER}/{suite}.yaml"
 
 
-def read_accepted(document: Document) -> dict[tuple[str, str], str]:
+def read_accepted(document: Document, today: date) -> dict[tuple[str, str], str]:
     """(Target, metric) → the first day that counts.
 
     Raises:
-        ConfigError: every mistake in the file.
+        ConfigError: every mistake in the file; a day that is still to come, until when nothing would be watched.
     """
     found: dict[tuple[str, str], str] = {}
-    for entry in validate(document, AcceptedFile).accepted:
+    mistakes = []
+    for place, entry in enumerate(validate(document, AcceptedFile).accepted):
         key = entry.target, entry.metric
         found[key] = max(found.get(key, ""), entry.since.isoformat())
+        if entry.since > today:
+            told = f"{entry.since} is still to come: until then {entry.metric} would not be watched"
+            remedy = f"since is the first night that counts, {today} (UTC) at the latest"
+            mistakes.append(document.mistake(("accepted", place, "since"), told, remedy))
+    if mistakes:
+        raise ConfigError(mistakes)
     return found

@@ -192,8 +192,10 @@ def _whole_mistakes(tally: _Tally, reader: CaseReader) -> Iterator[Mistake]:
     readable = " that could be read" if tally.unreadable else ""
     for name in card.slices.required:
         if name not in tally.slices:
-            remedy = near_match(name, tally.slices) if tally.slices else None
-            yield Mistake(f"no case{readable} is in the slice {name!r}, which the card requires", where, remedy)
+            near = near_match(name, tally.slices) or ""
+            remedy = f"{near} Or restore" if near.endswith("?") else "restore"
+            message = f"no case{readable} is in the slice {name!r}, which the card requires"
+            yield Mistake(message, where, f"{remedy} its cases, or edit slices.required in the card")
     if card.min_cases is not None and tally.rows < card.min_cases:
         counted = "1 case" if tally.rows == 1 else f"{tally.rows} cases"
         yield Mistake(f"{counted}, but the card asks for at least {card.min_cases}", where)

@@ -168,7 +168,7 @@ class _Case:
         if self.report.run.complete:
             return None
         if self.drawn is None:
-            return "the run is not complete; finish it with `plimsoll run --resume`"
+            return "the run is not complete; run it again: what is finished is taken from the cache"
         return "the run was cut short before it was decided; gate again: what is finished is taken from the cache"
 
 

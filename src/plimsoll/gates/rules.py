@@ -6,6 +6,7 @@ side, and is inconclusive in between, and wherever something is missing: a hole 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -213,15 +214,16 @@ def _aside(evidence: Evidence) -> str:
 
 
 def _lacks(evidence: Evidence) -> str:
-    by_reason: dict[str, dict[str, int]] = {}
-    for (target, reason), count in sorted(evidence.lacks.items(), key=lambda item: (-item[1], item[0])):
-        by_reason.setdefault(reason, {})[target] = count
-    # Where the provider is down both sides lack the same.
+    # Where the provider is down both sides lack the same. Never cut: half of a value is not found by who redacts it.
+    found: dict[str, Counter[str]] = {}
+    for (target, reason), count in sorted(evidence.lacks.items()):
+        found.setdefault(reason, Counter())[target] += count
+    common = sorted(found.items(), key=lambda item: (-item[1].total(), item[0]))
     said = [
         f"{' and '.join(f'{count} on {target}' for target, count in counts.items())}: {reason}"
-        for reason, counts in list(by_reason.items())[:3]
+        for reason, counts in common[:3]
     ]
-    if len(by_reason) > 3:
+    if len(common) > 3:
         said.append("…")
     return "; ".join(said)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plimsoll.errors import CellError, FailureKind, Where, near_match
+from plimsoll.errors import CellError, FailureKind, Where
 from plimsoll.prompts.chat import ChatFormatError, parse_chat
 from plimsoll.prompts.images import ImageError, as_value
 from plimsoll.prompts.marks import reserved_in
@@ -129,10 +129,12 @@ class Prompt:
         ]
         if missing:
             names = ", ".join(repr(found.name) for found in missing)
+            # Not «did you mean»: what is misspelled is the case's field as often as the prompt's.
+            there = ", ".join(map(repr, sorted(values))) or "no inputs"
             raise self._error(
                 f"no value for the input{'s' if len(missing) > 1 else ''} {names}",
                 line=missing[0].line,
-                remedy=near_match(missing[0].name, values) or "the case has no inputs",
+                remedy=f"the case has {there}",
             )
 
     def _without_marks(self, name: str, value: Any, found: PromptInput | None) -> Any:

@@ -7,6 +7,7 @@ digested is what is rendered. Imports Jinja2: import this module only where a te
 
 from __future__ import annotations
 
+import difflib
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.loaders import FunctionLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from plimsoll.errors import CellError, ConfigError, FailureKind, Mistake, boundary, near_match
+from plimsoll.errors import CellError, ConfigError, FailureKind, Mistake, boundary
 from plimsoll.prompts import sources
 from plimsoll.prompts.images import in_image_position
 from plimsoll.prompts.lint import marker_mistakes
@@ -74,10 +75,10 @@ class ChatTemplate:
 
 
 def _remedy(message: str, known: Collection[str]) -> str | None:
-    """The name that may have been meant, where one is undefined."""
+    """A name that the case has, where one like it is undefined: either may be the one that is misspelled."""
     name = message.split("'")[1] if message.count("'") >= 2 else ""
-    close = near_match(name, known) or ""
-    return close if close.startswith("did you mean") else None
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"the case has {close[0]!r}" if close else None
 
 
 def compile_template(text: str, path: Path, shown: Path | str, first_line: int = 1, *, roles: bool) -> ChatTemplate:

@@ -23,6 +23,7 @@ from plimsoll.api.picked import (
     decide_picked,
     open_gate,
     owes,
+    refuse_unrunnable,
     reread,
     run_picked,
     write_picked,
@@ -30,7 +31,7 @@ from plimsoll.api.picked import (
 from plimsoll.api.prepare import Prepared
 from plimsoll.api.runs import RUNS, Ran
 from plimsoll.canonical import digest, write_atomic
-from plimsoll.errors import PlimsollError
+from plimsoll.errors import PlimsollError, UsageError
 from plimsoll.reports.cases import CaseRows
 from plimsoll.reports.model import CaseRow
 
@@ -65,11 +66,13 @@ class Bench:
         self._files = None if shared is None else shared / digest(str(prepared.path)).rpartition(":")[2]
         self._pairs: frozenset[Pair] = frozenset()
         self._decides = False
-        self._gate: OpenGate | str | None = None
-        """The gate, or why there is none."""
+        self._gate: OpenGate | None = None
+        self._refused: PlimsollError | None = None
+        """Why there is no gate."""
         self._ran: Ran | None = None
         self._rows: CaseRows | None = None
         self._trouble = ""
+        """Why there is no run."""
 
     def pick(self, pairs: Sequence[Pair], *, gate: bool) -> None:
         """What is to be run.
@@ -90,9 +93,9 @@ class Bench:
         Raises:
             BenchError: the suite could not be run.
         """
-        if again:
-            self._again(frozenset({pair}), frozenset())
-        ran = self._run()
+        if again and self._ran is not None:
+            self._resume(self._ran, frozenset({pair}), frozenset())
+        ran = self._run(again=again)
         if self._rows is None:
             self._rows = CaseRows(ran.report)
         return ran, self._rows.row(place_of(ran, pair[1]))
@@ -106,15 +109,15 @@ class Bench:
         Raises:
             BenchError: the suite could not be run, or there is nothing to compare with.
         """
-        if again and isinstance(self._gate, str):
-            self._gate = None
-        gate = self._opened_gate()
-        if isinstance(gate, str):
-            raise BenchError(gate)
         if again:
-            self._again(frozenset(), frozenset(gate.specs))
-        ran = self._run()
+            self._refused = None
+        before = self._ran
+        # What keeps the whole suite from being run is told before what is wrong with its gate.
+        ran = self._run(again=again)
         try:
+            gate = self._opened_gate()
+            if again and before is not None:
+                ran = self._resume(before, frozenset(), frozenset(gate.specs))
             with self._alone():
                 whole = Picking(gate.specs, frozenset(), options=gate.options)
                 ran = dataclasses.replace(reread(whole, ran.folder, ran.given_up), too_old=ran.too_old)
@@ -122,37 +125,41 @@ class Bench:
         except PlimsollError as error:
             raise BenchError(str(error)) from None
 
-    def _run(self) -> Ran:
-        if self._ran is None and not self._trouble:
+    def _run(self, *, again: bool) -> Ran:
+        """The suite's run; where there could be none, it is tried once more only for who is looked at `again`."""
+        if self._ran is None and (again or not self._trouble):
             with self._alone():
-                if not self._found():
+                if not self._found(again=again):
                     self._ask()
         if self._ran is None:
             raise BenchError(self._trouble)
         return self._ran
 
-    def _again(self, pairs: frozenset[Pair], whole: frozenset[str]) -> None:
-        """Run what of these cells is missing or has failed."""
-        with self._alone():
-            if self._ran is None:
-                self._ask()
-                return
-            try:
+    def _resume(self, ran: Ran, pairs: frozenset[Pair], whole: frozenset[str]) -> Ran:
+        """The run, with what of these cells was missing or had failed run again."""
+        try:
+            with self._alone():
                 picking = dataclasses.replace(self._picking(), pairs=pairs, whole=whole)
-                before = reread(picking, self._ran.folder, self._ran.given_up)
+                before = reread(picking, ran.folder, ran.given_up)
                 self._take(before)
                 if not owes(picking, before):
-                    return
-                ran = run_picked(self._prepared, picking, resumed=before.folder)
-                self._take(dataclasses.replace(ran, given_up={**before.given_up, **ran.given_up}))
-            except PlimsollError as error:
-                raise BenchError(str(error)) from None
+                    return before
+                after = run_picked(self._prepared, picking, resumed=before.folder)
+                after = dataclasses.replace(after, given_up={**before.given_up, **after.given_up})
+                self._take(after)
+                return after
+        except PlimsollError as error:
+            raise BenchError(str(error)) from None
 
     def _ask(self) -> None:
         """Run all that was picked."""
         self._trouble = ""
         try:
+            # First of all: to open the gate may take seconds.
+            refuse_unrunnable(self._prepared, [*self._own().specs, *self._challenger()])
             picking = self._picking()
+            if self._refused is not None and not picking.specs:
+                raise self._refused
             ran = run_picked(self._prepared, picking)
             write_picked(self._prepared, picking, ran)
             self._take(ran)
@@ -163,8 +170,8 @@ class Bench:
         if self._files is not None:
             write_atomic(self._files.with_suffix(".json"), msgspec.json.encode(told))
 
-    def _found(self) -> bool:
-        """Whether another worker has run it, or could not."""
+    def _found(self, *, again: bool) -> bool:
+        """Whether another worker has run it; or, but for who tries `again`, could not."""
         if self._files is None or not self._files.with_suffix(".json").is_file():
             return False
         told = msgspec.json.decode(self._files.with_suffix(".json").read_bytes(), type=_Told)
@@ -175,7 +182,7 @@ class Bench:
                 self._take(reread(self._own(), folder, told.given_up))
             except PlimsollError as error:
                 self._trouble = str(error)
-        return True
+        return self._ran is not None or not again
 
     def _take(self, ran: Ran) -> None:
         self._ran, self._rows = ran, None
@@ -187,21 +194,40 @@ class Bench:
         specs = {name: spec for name, spec in self._prepared.targets.items() if name in targets}
         return Picking(specs, self._pairs)
 
+    def _challenger(self) -> list[str]:
+        """The target that the gate is about, where it is to decide and names one."""
+        gate = self._prepared.suite.gate if self._decides else None
+        return [name for name in self._prepared.targets if gate is not None and name == gate.target]
+
     def _picking(self) -> Picking:
         """The same with what the gate needs, where it is to decide."""
-        own, gate = self._own(), self._opened_gate() if self._decides else None
-        if not isinstance(gate, OpenGate):
+        own = self._own()
+        if not self._decides:
+            return own
+        try:
+            gate = self._opened_gate()
+        except PlimsollError:
+            # The cases can be run without it; the gate's item tells.
             return own
         return Picking({**own.specs, **gate.specs}, own.pairs, frozenset(gate.specs), gate.options)
 
-    def _opened_gate(self) -> OpenGate | str:
+    def _opened_gate(self) -> OpenGate:
+        if self._refused is not None:
+            raise self._refused
         if self._gate is None:
             try:
                 self._gate = open_gate(self._prepared, self._baseline)
             except PlimsollError as error:
-                # The cases can be run without it; the gate's item tells.
-                self._gate = str(error)
+                self._refused = self._with_a_way_out(error)
+                raise self._refused from None
         return self._gate
+
+    def _with_a_way_out(self, error: PlimsollError) -> PlimsollError:
+        """Where a policy's baseline is not to be had, as the champion in a fresh clone, another can be named."""
+        if not isinstance(error, UsageError) or error.where is not None or self._baseline is not None:
+            return error
+        way = "or compare with a target or a commit: --plimsoll-baseline NAME, --plimsoll-baseline git:REF"
+        return UsageError(error.message, remedy=f"{error.remedy}; {way}" if error.remedy else way)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plimsoll.pytest_plugin import RUN, workspace_of
+
 if TYPE_CHECKING:
     from plimsoll.config import Workspace
     from plimsoll.pytest_plugin.items import CaseItem, GateItem, SuiteFile
 
-RUN = "plimsoll.run"
-"""The user property that names an item's run."""
 _SHARED = "plimsoll_shared"
 """In what xdist gives its workers: the folder by which those of one test run share what was run."""
 _FOUND = "plimsoll_found"
@@ -43,7 +43,7 @@ class Suites:
 
     def _add_suites(self, config: pytest.Config) -> None:
         """Where pytest looks at `testpaths`, the suites are among them."""
-        suites = config.rootpath / "suites"
+        suites = (workspace_of(config) or config.rootpath) / "suites"
         if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or not suites.is_dir():
             return
         if not any(suites.is_relative_to((config.rootpath / arg).resolve()) for arg in config.args):
@@ -138,6 +138,18 @@ class Suites:
             terminalreporter.section("plimsoll")
         for run, suite in sorted(runs.items()):
             terminalreporter.write_line(f"{suite}: plimsoll report {run}")
+
+
+def is_suite(path: Path) -> bool:
+    """Whether a file can be read as a suite of a workspace."""
+    from plimsoll.config import Workspace
+    from plimsoll.errors import PlimsollError
+
+    try:
+        Workspace.find(path.parent).load_suite(path)
+    except PlimsollError:
+        return False
+    return True
 
 
 def _expects_suites(config: pytest.Config) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +10,21 @@ from typing import Any
 
 import pytest
 
-from plimsoll.api.asking import ask_target, score_answer
+from plimsoll.api.asking import ScoredAnswer, ask_target, score_answer
 from plimsoll.config import Workspace
-from plimsoll.errors import PlimsollError
-from plimsoll.reports.cases import passes_by
+from plimsoll.errors import PlimsollError, UsageError
+from plimsoll.pytest_plugin.texts import rule_of, standing_of
+from plimsoll.reports.cases import passes_by, score_text
+from plimsoll.reports.text import one_line
 from plimsoll.types import Failed, Failure, Output, Scored, Skipped
 
+_NAME_IT = "name the workspace: --plimsoll-workspace FOLDER, or plimsoll_workspace in pytest's settings"
+_REASON, _ANSWER = 100, 60
+"""Characters where a score is shown; pytest shows 240 of an object."""
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MetricScore:
     """One metric of one answer."""
 
     metric: str
@@ -25,6 +32,12 @@ class Judged:
     passed: bool | None
     """By the metric's `pass_if`; a truth value without one passes when it is the better of the two; else None."""
     reason: str | None
+    shown: str = ""
+    """Value, condition and answer, as people read them."""
+
+    def __repr__(self) -> str:
+        """What an engineer wants to know of an assertion that failed, on one line."""
+        return f"<{self.shown}>"
 
     def __bool__(self) -> bool:
         """Refused, as every score would pass `assert plimsoll.score(…)`.
@@ -36,7 +49,7 @@ class Judged:
         raise TypeError(f"a score is neither true nor false: assert its `passed` or its `value` ({self.metric})")
 
 
-class Scores(dict[str, Judged]):
+class Scores(dict[str, MetricScore]):
     """The scores of one answer, by metric."""
 
     def __bool__(self) -> bool:
@@ -50,15 +63,30 @@ class Scores(dict[str, Judged]):
 
 
 class Evals:
-    """Asks and scores, in the workspace that a test lies in."""
+    """Asks and scores, in one workspace."""
 
-    def __init__(self, folder: Path) -> None:
-        """At a folder.
+    def __init__(self, folder: Path, named: Path | None = None) -> None:
+        """For a test.
 
         Args:
-            folder: In the workspace.
+            folder: Where it lies: in the workspace, where none is named.
+            named: A workspace's folder.
         """
-        self._folder = folder
+        self._folder, self._named = folder, named
+
+    def __repr__(self) -> str:
+        """Its name in a test."""
+        return "plimsoll"
+
+    def _workspace(self) -> Workspace:
+        """Raises `UsageError` where there is none."""
+        try:
+            found = Workspace.find(self._named or self._folder)
+        except UsageError as error:
+            raise UsageError(error.message, remedy=_NAME_IT) from None
+        if self._named is not None and found.root != self._named.resolve():
+            raise UsageError(f"no workspace: {self._named} has neither suites/ nor [tool.plimsoll]", remedy=_NAME_IT)
+        return found
 
     def ask(
         self,
@@ -87,7 +115,7 @@ class Evals:
         __tracebackhide__ = True
         fields = {**(values or {}), **more}
         try:
-            record = ask_target(Workspace.find(self._folder), str(target), fields, model=model, base_url=base_url)
+            record = ask_target(self._workspace(), str(target), fields, model=model, base_url=base_url)
         except PlimsollError as error:
             raise pytest.fail.Exception(f"{target} can't be asked: {error}") from None
         if isinstance(record.outcome, Failure):
@@ -95,7 +123,7 @@ class Evals:
             pytest.fail(f"{target} gives no answer: {failure.kind}: {failure.message} ({failure.remedy})")
         return record.outcome
 
-    def score(self, evaluator: str | Mapping[str, Any], answer: str | Output, /, **fields: Any) -> Judged:
+    def score(self, evaluator: str | Mapping[str, Any], answer: str | Output, /, **fields: Any) -> MetricScore:
         """The score of an answer, by an evaluator with one metric.
 
         Args:
@@ -119,17 +147,33 @@ class Evals:
             pytest.fail(f"an answer is what `ask` gave, or a text, and this is of type {kind}: JSON goes as its text")
         output = answer if isinstance(answer, Output) else Output(text=answer)
         try:
-            scored = score_answer(Workspace.find(self._folder), evaluator, output, fields)
+            scored = score_answer(self._workspace(), evaluator, output, fields)
         except PlimsollError as error:
             raise pytest.fail.Exception(f"{evaluator} can't score: {error}") from None
         found = Scores()
         for name, score in scored.record.scores.items():
             match score:
                 case Failed():
-                    pytest.fail(f"{name} has no value: {score.failure.kind}: {score.failure.message}")
+                    pytest.fail(f"{name} has no value: {score.failure.kind}: {_told(score.failure)}")
                 case Skipped():
                     pytest.fail(f"{name} has no value: {score.reason}")
                 case Scored():
-                    passed = passes_by(score, scored.metrics.get(name))
-                    found[name] = Judged(name, score.value, passed, score.reason)
+                    found[name] = _score(name, score, scored, output)
         return found
+
+
+def _score(name: str, score: Scored, scored: ScoredAnswer, output: Output) -> MetricScore:
+    metric = scored.metrics[name]
+    passed = passes_by(score, metric)
+    told = [
+        f"{name}: {score_text(score, metric)}, {standing_of(passed, rule_of(metric, scored.case))}",
+        *([one_line(score.reason, _REASON)] if score.reason else []),
+        f"answer: {one_line(output.whole_text, _ANSWER)}",
+    ]
+    return MetricScore(name, score.value, passed, score.reason, "; ".join(told))
+
+
+def _told(failure: Failure) -> str:
+    """Why there is no score; a field that is missing is an argument here."""
+    field = re.search(r"'(\w+)', which the case lacks", failure.message)
+    return failure.message + (f" (give it: score(…, {field[1]}=…))" if field else "")

@@ -19,16 +19,18 @@ from plimsoll.api.prepare import Prepared, prepare
 from plimsoll.api.runs import select_cases
 from plimsoll.config import Workspace
 from plimsoll.errors import PlimsollError
+from plimsoll.pytest_plugin import RUN
 from plimsoll.pytest_plugin.bench import Bench, BenchError
-from plimsoll.pytest_plugin.collecting import RUN
 from plimsoll.pytest_plugin.texts import CaseTold, told_broken, told_case, told_gate
-from plimsoll.reports.text import plain
+from plimsoll.reports.text import one_line, plain
 from plimsoll.types import Case, Decision
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
 SECTION = "plimsoll"
+_REASON = 100
+"""Characters of a reason that was told in full before."""
 
 
 class Listed(NamedTuple):
@@ -50,6 +52,8 @@ class SuiteFile(pytest.File):
     cases: tuple[Listed, ...]
     by_case: bool
     """Whether the conditions of a case's metrics decide over it."""
+    reasons: dict[str, str]
+    """Why items are errors → the first of them."""
 
     def collect(self) -> Iterator[pytest.Collector | pytest.Item]:
         """Its targets, and the gate last.
@@ -65,13 +69,24 @@ class SuiteFile(pytest.File):
         asked = self.config.getoption("plimsoll_cases") or self.config.getini("plimsoll_cases")
         self.by_case = bool(asked) or self.prepared.suite.gate is None
         baseline = self.config.getoption("plimsoll_baseline")
-        self.bench = Bench(self.prepared, self.shared, baseline)
+        self.bench, self.reasons = Bench(self.prepared, self.shared, baseline), {}
         self.extra_keyword_matches.add(self.prepared.suite.name)
         self.add_marker("plimsoll")
         for name in self.prepared.targets:
             yield TargetNode.from_parent(self, name=name)
         if self.prepared.suite.gate is not None:
             yield GateItem.from_parent(self, name="gate")
+
+    def once(self, item: pytest.Item, reason: str, text: str) -> str:
+        """What is to be told of an item that is an error; of what went wrong for others alike, one line.
+
+        Args:
+            item: Of this suite.
+            reason: Why it is one.
+            text: All that there is to say of it.
+        """
+        first = self.reasons.setdefault(reason, item.nodeid)
+        return text if first == item.nodeid else f"as {first}: {one_line(reason, _REASON)}"
 
     def line_of(self, *place: str) -> int:
         """Where something stands in the file, from 0."""
@@ -142,11 +157,12 @@ class CaseItem(_Item):
             ran, row = bench.row(self.pair, again=again)
         except BenchError as error:
             self.told = CaseTold(error=str(error))
-            raise pytest.fail.Exception(str(error), pytrace=False) from None
+            raise pytest.fail.Exception(self.suite.once(self, str(error), str(error)), pytrace=False) from None
         self.told = told_case(self.suite.prepared, ran, row, self.pair, self.listed.line)
         self.user_properties[:] = [(RUN, ran.folder.name), *self.told.scores]
         if self.told.error:
-            pytest.fail(self.told.text(self.told.error), pytrace=False)
+            text = self.told.text(self.told.error)
+            pytest.fail(self.suite.once(self, self.told.error, text), pytrace=False)
 
     def runtest(self) -> None:
         """Without an answer of its target's own fault it fails; by its conditions only where they decide."""
@@ -186,7 +202,7 @@ class GateItem(_Item):
         try:
             self.decided = self.suite.bench.decide(again=again)
         except BenchError as error:
-            raise pytest.fail.Exception(str(error), pytrace=False) from None
+            raise pytest.fail.Exception(self.suite.once(self, str(error), str(error)), pytrace=False) from None
         self.told = told_gate(self.decided)
         self.user_properties[:] = [(RUN, self.decided.ran.folder.name), *self.told.rules]
         if self.decided.broken:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from plimsoll.api.picked import DecidedGate, Pair, unscored, why_missing
+from plimsoll.api.picked import DecidedGate, Pair, why_missing
 from plimsoll.api.prepare import Prepared
 from plimsoll.api.runs import Ran
 from plimsoll.errors import FailureKind
+from plimsoll.reports.cases import NOT_SCORED
 from plimsoll.reports.model import AnswerView, CaseRow, ScoreView, Standing, VerdictSection
 from plimsoll.reports.phrases import flip_groups, flip_text
 from plimsoll.reports.text import excerpt, one_line
@@ -17,7 +18,7 @@ from plimsoll.types import Case, Decision, Direction, Metric, MetricKind
 _ANSWER = 2000
 _HEADLINE = 300
 _FLIPS = 10
-_AGAIN = "note: to go on, run the tests again; `plimsoll run --resume` and `--only-failed` pass their runs over"
+_AGAIN = "note: to go on, run the tests again: what was answered is taken from the cache"
 _WIDTH = 10
 """Of the names before the texts."""
 
@@ -57,7 +58,7 @@ def told_case(prepared: Prepared, ran: Ran, row: CaseRow, pair: Pair, line: int)
     answers, case = row.of(pair[0]), ran.report.cases[pair[1]]
     scores = [score for answer in answers for score in answer.scores]
     unmet = [_short(score) for score in scores if score.passed is False]
-    rules = {name: rule for name, metric in ran.report.metrics.items() if (rule := _rule(metric, case))}
+    rules = {name: rule for name, metric in ran.report.metrics.items() if (rule := rule_of(metric, case))}
     where = f"{prepared.suite.dataset}:{line}" if line else prepared.suite.dataset
     about = f"{row.id} ({where})" + (f", slices: {', '.join(row.slices)}" if row.slices else "")
     return CaseTold(
@@ -83,8 +84,10 @@ def _errors(answers: Sequence[AnswerView], ran: Ran) -> Iterator[str]:
             yield f"not run: {why_missing(ran)}"
         elif answer.kind and (FailureKind(answer.kind).of_provider or answer.kind == FailureKind.SPEND_CAP):
             yield f"{answer.kind}: {answer.text}"
-        yield from (f"{score.metric}: {score.note}" for score in answer.scores if score.state == "failed")
-        yield from (f"{name}: not scored: {why_missing(ran)}" for name in unscored(ran, answer))
+        for score in answer.scores:
+            if score.state == "failed":
+                why = f": {why_missing(ran)}" if score.note == NOT_SCORED else ""
+                yield f"{score.metric}: {score.note}{why}"
 
 
 def _headline(texts: Sequence[str] | Iterator[str] | dict[str, None]) -> str:
@@ -106,13 +109,19 @@ def _answer(answer: AnswerView, rules: dict[str, str], *, many: bool) -> Iterato
     if answer.text and not answer.kind:
         yield from _lines(f"answer{number}", excerpt(answer.text, _ANSWER))
     for score in answer.scores:
-        standing = {True: "passes", False: "does not pass", None: "no condition"}[score.passed]
-        rule = f" ({rules[score.metric]})" if score.passed is not None and score.metric in rules else ""
-        value = f"{score.value}, {standing}{rule}" if score.state == "scored" else score.state
+        standing = standing_of(score.passed, rules.get(score.metric, ""))
+        value = f"{score.value}, {standing}" if score.state == "scored" else score.state
         yield from _lines("score", f"{score.metric}: {value}" + (f": {score.note}" if score.note else ""))
 
 
-def _rule(metric: Metric, case: Case) -> str:
+def standing_of(passed: bool | None, rule: str) -> str:
+    """How a score stands, and by what; `rule` is as `rule_of` gives it."""
+    if passed is None:
+        return "no condition"
+    return ("passes" if passed else "does not pass") + (f" ({rule})" if rule else "")
+
+
+def rule_of(metric: Metric, case: Case) -> str:
     """What makes a case pass by a metric, in words; empty where nothing does."""
     own = case.pass_if.get(metric.name)
     if own is not None:
@@ -160,7 +169,7 @@ def told_gate(decided: DecidedGate) -> GateTold:
         *([] if decided.run.problem is None else [_AGAIN]),
         f"plimsoll report {decided.ran.folder.name}",
     ]
-    rules = tuple((f"{rule.metric}, {rule.rule}", rule.outcome.value) for rule in section.rules)
+    rules = tuple((rule.name, rule.outcome.value) for rule in section.rules)
     return GateTold("\n".join(lines), (("plimsoll.gate", decided.outcome.value), *rules))
 
 

@@ -32,6 +32,8 @@ from plimsoll.types import (
 TEXT_LIMIT = 4000
 """Characters of one answer or input that a view carries."""
 SHORT_LIMIT = 160
+NOT_SCORED = "not scored"
+"""Of a metric that an answer was to have and nobody gave: a run that ends early leaves it owed."""
 _TELLING = ("question", "query", "input", "text", "prompt", "message", "topic")
 _ORDER = {standing: place for place, standing in enumerate(Standing)}
 
@@ -121,10 +123,10 @@ class _Standings:
 
 
 def standing_of(record: CellRecord | None, metrics: Mapping[str, Metric]) -> Standing:
-    """How one cell stands: passed only with a condition that held, and with no score that failed."""
+    """How one cell stands: passed only with a condition that held, and with no score that failed or is lacking."""
     if record is None:
         return Standing.NOT_RUN
-    if record.is_failed:
+    if record.is_failed or not metrics.keys() <= record.scores.keys():
         return Standing.ERROR
     passes = [
         passed for name, score in record.scores.items() if (passed := passes_by(score, metrics.get(name))) is not None
@@ -200,9 +202,7 @@ def _answer(
         kind=failure.kind.value if failure else "",
         latency=output.latency if output else None,
         # Without an answer every score is skipped for that one reason: saying so again for each metric is noise.
-        scores=tuple(_score(name, score, metrics.get(name)) for name, score in record.scores.items())
-        if record and output
-        else (),
+        scores=tuple(_scores(record.scores, metrics)) if record and output else (),
         turns=tuple(_turns(case, output, record.scores, metrics, limit)) if record and output and output.turns else (),
     )
 
@@ -220,6 +220,14 @@ def _turns(
             expected=None if turn.expected is None else excerpt(any_text(turn.expected), limit),
             scores=tuple(_score(name, turns[place], metrics.get(name)) for name, turns in by_turn.items()),
         )
+
+
+def _scores(scores: Mapping[str, Score], metrics: Mapping[str, Metric]) -> Iterator[ScoreView]:
+    """What there is, and what there should be: a reader of the former alone would not miss the latter."""
+    yield from (_score(name, score, metrics.get(name)) for name, score in scores.items())
+    for name in metrics:
+        if name not in scores:
+            yield ScoreView(metric=plain(name), state="failed", value="", passed=None, note=NOT_SCORED)
 
 
 def _score(name: str, score: Score, metric: Metric | None) -> ScoreView:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from plimsoll.reports.cases import expected_text, passes_by, short_input, told_answer
-from plimsoll.reports.model import FlippedMetric, FlipRow, Way
+from plimsoll.reports.flip_model import FlippedMetric, FlipRow, Way
 from plimsoll.reports.text import plain
 from plimsoll.stats import MetricSummary, Summary
 from plimsoll.types import CellId, CellRecord, Metric, MetricKind, Report, Score, Scored

@@ -25,8 +25,8 @@ from plimsoll.reports.compare_figures import (
     turn_of,
 )
 from plimsoll.reports.compare_model import MIN_UNITS, ChangedCase, ChangeRow, Comparison, Measure, Side, Signal
+from plimsoll.reports.flip_model import FlipRow, Way
 from plimsoll.reports.flips import flip_rows
-from plimsoll.reports.model import FlipRow, Way
 from plimsoll.reports.pairing import Paired, Sides, read_sides
 from plimsoll.reports.text import plain
 from plimsoll.stats import detectable, holm

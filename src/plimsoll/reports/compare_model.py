@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from plimsoll.reports.model import FlipRow
+from plimsoll.reports.flip_model import FlipRow
 from plimsoll.types import MetricKind
 
 MIN_UNITS = 10

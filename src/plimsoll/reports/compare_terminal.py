@@ -23,8 +23,8 @@ from plimsoll.reports.compare_model import (
     Side,
     Signal,
 )
+from plimsoll.reports.flip_model import Way
 from plimsoll.reports.matrix import NAME_WIDTH, Line, Row, lay_out
-from plimsoll.reports.model import Way
 from plimsoll.reports.printing import (
     FLIPS_SHOWN_BETTER,
     FLIPS_SHOWN_WORSE,

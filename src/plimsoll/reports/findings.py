@@ -85,9 +85,8 @@ def _of(review: Review) -> Iterator[Finding]:
             yield Finding(Kind.UNGATED, review.suite, title, problem.told, place, key=problem.message)
     if review.view is None or review.section is None:
         return
-    for rule in review.section.rules:
-        if rule.outcome is not Decision.PASS:
-            yield _of_rule(review, rule)
+    for rule in review.section.telling:
+        yield _of_rule(review, rule)
     yield from _of_cases(review, review.section)
     if not review.view.header.whole:
         yield from _of_missing(review, review.view)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from plimsoll.reports.cases import expected_text, passes_by, short_input, told_answer
 from plimsoll.reports.closed import shown
-from plimsoll.reports.model import FlippedMetric, FlipRow, Way
+from plimsoll.reports.flip_model import FlippedMetric, FlipRow, Way
 from plimsoll.reports.text import plain
 from plimsoll.stats import PERCENTILES
 from plimsoll.types import (

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from plimsoll.errors import ExitCode, PlimsollError
 from plimsoll.reports.compare_form import CompareDocument
+from plimsoll.reports.model import Problem
 from plimsoll.reports.verdicts import headline
 from plimsoll.stats import MetricSummary, Summary, TargetSummary
 from plimsoll.types import (
@@ -231,12 +232,13 @@ def gate_form(
     cells_saved: int = 0,
     requests_saved: int | None = None,
     attestation: str | None = None,
+    problem: Problem | None = None,
 ) -> GateForm:
-    """One suite's entry for `gate`: the entry of its run, and the verdict."""
+    """One suite's entry for `gate`: the entry of its run, and the verdict; `problem` is why the run is not done."""
     return GateForm(
         **{name: getattr(run, name) for name in RunForm.__struct_fields__},
         target=verdict.target,
-        headline=headline(verdict),
+        headline=headline(verdict, problem),
         baseline=verdict.baseline,
         baseline_run=verdict.baseline_run,
         baseline_target=verdict.baseline_target,

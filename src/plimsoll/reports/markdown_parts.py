@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from plimsoll.errors import Mistake
 from plimsoll.reports.diffs import Difference, Part
+from plimsoll.reports.flip_model import FlipRow
 from plimsoll.reports.markdown_text import code, escape, escape_line, fenced, in_html, verbatim
 from plimsoll.reports.missing import alike, missing_cells
-from plimsoll.reports.model import Figure, FlipRow, RuleRow, VerdictSection, View
+from plimsoll.reports.model import Figure, RuleRow, VerdictSection, View
 from plimsoll.reports.phrases import (
     baseline_text,
     coverage_text,
@@ -133,9 +134,8 @@ def _rules(section: VerdictSection, detail: Detail) -> Iterator[str]:
         )
         yield f"{count(len(left), 'further rule')} left out: {told}; see the HTML report."
     found: dict[str, list[str]] = {}
-    for rule in section.rules:
-        if rule.outcome is not Decision.PASS:
-            found.setdefault(why_text(rule), []).append(rule.name)
+    for rule in section.telling:
+        found.setdefault(why_text(rule), []).append(rule.name)
     yield from _list([f"{'; '.join(names)}: {why}" for why, names in found.items()], detail)
 
 

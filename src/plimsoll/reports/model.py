@@ -13,6 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from plimsoll.errors import ExitCode
+from plimsoll.reports.flip_model import FlipRow
 from plimsoll.reports.spent import Spent
 from plimsoll.types import Decision, MetricKind, rule_name
 
@@ -294,56 +295,22 @@ class RuleRow(Struct, frozen=True, kw_only=True):
         return rule_name(self.metric, self.slice, self.rule)
 
 
-class Way(StrEnum):
-    """How a case changed; what is shown first comes first."""
-
-    WORSE = "flipped for the worse"
-    """Some metric that it passed it no longer does, whatever else it gained."""
-    CHANGED = "changed most for the worse"
-    """It is among the worst changes of a metric that has no condition."""
-    BETTER = "flipped for the better"
-
-
-class FlippedMetric(Struct, frozen=True, kw_only=True):
-    """A metric of which a case's value changed between baseline and challenger."""
-
-    metric: str
-    kind: MetricKind
-    unit: str
-    conditional: bool
-    """The case passed on one side and not on the other; otherwise only its value changed."""
-    worse: bool
-    baseline: float
-    challenger: float
-
-
-class FlipRow(Struct, frozen=True, kw_only=True):
-    """A case that changed between baseline and challenger, with both answers; each case has one row."""
-
-    case: str
-    metrics: tuple[FlippedMetric, ...]
-    """Those for the worse first."""
-    short: str
-    """The case's most telling input."""
-    expected: str | None
-    before: str | None
-    """The baseline's answer; None where it is not at hand."""
-    after: str | None
-
-    @property
-    def way(self) -> Way:
-        """A flip outweighs a change without a condition, and one for the worse those for the better."""
-        flipped = [metric.worse for metric in self.metrics if metric.conditional]
-        if any(flipped):
-            return Way.WORSE
-        return Way.BETTER if flipped or not any(metric.worse for metric in self.metrics) else Way.CHANGED
-
-
 class Problem(Struct, frozen=True):
     """Why a run does not end as done."""
 
     message: str
     exit_code: ExitCode
+
+
+WORDS = {
+    ExitCode.PASS: "PASS",
+    ExitCode.FAIL: "FAIL",
+    ExitCode.INCONCLUSIVE: "INCONCLUSIVE",
+    ExitCode.USAGE: "ERROR",
+    ExitCode.INFRASTRUCTURE: "ERROR",
+    ExitCode.INTERRUPTED: "INTERRUPTED",
+}
+"""How a gate ended, in a word."""
 
 
 class VerdictSection(Struct, frozen=True, kw_only=True):
@@ -393,16 +360,11 @@ class VerdictSection(Struct, frozen=True, kw_only=True):
         """What the verdict is headed by, wherever it is shown."""
         return WORDS[self.code]
 
-
-WORDS = {
-    ExitCode.PASS: "PASS",
-    ExitCode.FAIL: "FAIL",
-    ExitCode.INCONCLUSIVE: "INCONCLUSIVE",
-    ExitCode.USAGE: "ERROR",
-    ExitCode.INFRASTRUCTURE: "ERROR",
-    ExitCode.INTERRUPTED: "INTERRUPTED",
-}
-"""How a gate ended, in a word."""
+    @property
+    def telling(self) -> tuple[RuleRow, ...]:
+        """The rules that did not pass, but for those that can't tell because the run was stopped: that is told once."""
+        silent = {Decision.PASS, *([Decision.INCONCLUSIVE] if self.problem else [])}
+        return tuple(rule for rule in self.rules if rule.outcome not in silent)
 
 
 class View(Struct, frozen=True, kw_only=True):

@@ -6,17 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from plimsoll.reports.changes import MetricChange, RunChanges
-from plimsoll.reports.model import (
-    CaseRow,
-    FlippedMetric,
-    FlipRow,
-    Header,
-    OverAll,
-    RuleRow,
-    Standing,
-    VerdictSection,
-    Way,
-)
+from plimsoll.reports.flip_model import FlippedMetric, FlipRow, Way
+from plimsoll.reports.model import CaseRow, Header, OverAll, RuleRow, Standing, VerdictSection
 from plimsoll.reports.text import count, interval, number, plain, some
 from plimsoll.types import MetricKind, Verdict
 

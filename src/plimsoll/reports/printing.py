@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from plimsoll.reports.model import FlipRow
+from plimsoll.reports.flip_model import FlipRow
 from plimsoll.reports.phrases import flip_text
 from plimsoll.reports.text import apart, count, one_line
 

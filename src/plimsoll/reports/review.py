@@ -13,7 +13,7 @@ from plimsoll.errors import ExitCode, Mistake, Where, first_that_applies
 from plimsoll.reports.diffs import Difference
 from plimsoll.reports.model import RuleRow, VerdictSection, View
 
-UNAFFECTED = "no suite is affected by this change: nothing was run"
+UNAFFECTED = "no suite is affected by this change: nothing had to be measured"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from plimsoll.errors import Mistake, PlimsollError
 from plimsoll.reports.changes import RunChanges, TargetChange
+from plimsoll.reports.flip_model import FlipRow
 from plimsoll.reports.matrix import aggregate_tables, metric_tables, slice_tables
-from plimsoll.reports.model import FailureGroup, FlipRow, Header, RuleRow, VerdictSection, View
+from plimsoll.reports.model import FailureGroup, Header, RuleRow, VerdictSection, View
 from plimsoll.reports.phrases import (
     BAD,
     baseline_text,
@@ -230,7 +231,8 @@ def _print_section(section: VerdictSection, console: Console) -> None:
     rules = _beside(console)
     for rule in section.rules:
         rules.add_row(
-            Text(rule.outcome, style=_OUTCOME_STYLES[rule.outcome]), _rule(rule, console.width - _OUTCOME_WIDTH - 2)
+            Text(rule.outcome, style=_OUTCOME_STYLES[rule.outcome]),
+            _rule(rule, console.width - _OUTCOME_WIDTH - 2, tell=rule in section.telling),
         )
     for rule_text in section.not_applied:
         rules.add_row("not applied", Text(f"{rule_text}: there is no champion yet"))
@@ -238,14 +240,15 @@ def _print_section(section: VerdictSection, console: Console) -> None:
     _print_flips(section.flips, section.target, console)
 
 
-def _rule(rule: RuleRow, width: int) -> Text:
+def _rule(rule: RuleRow, width: int, *, tell: bool) -> Text:
     lines = [Text.assemble((rule.metric, "bold"), rule.name.removeprefix(rule.metric))]
     if rule.outcome is Decision.PASS and rule.estimate is not None:
         # What passed needs no sentence.
         lines.append(Text(fold([estimate_text(rule), *rule_figures(rule)], width)))
     else:
         # The reason names the estimate, its interval and what it rests on.
-        lines += [Text(rule.reason), Text(fold(facts_beside(rule), width), style="dim")]
+        reason = rule.reason if tell or rule.outcome is Decision.PASS else ""
+        lines += [Text(reason), Text(fold(facts_beside(rule), width), style="dim")]
     lines.append(Text(failing_text(rule), style="red"))
     return Text("\n").join(line for line in lines if line)
 

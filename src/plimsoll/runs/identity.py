@@ -32,6 +32,8 @@ class _Known:
     digest: str
     fields: tuple[str, ...]
     parts: Mapping[str, str]
+    epoch: Mapping[str, str]
+    """Of a judge the drawing: what a model says of the same answer is drawn anew, too. Else nothing."""
 
 
 class Keys:
@@ -65,6 +67,7 @@ class Keys:
         known, fields = self._known(evaluator), case.fields()
         read = {name: fields.get(name) for name in known.fields}
         key = {"format": _SCORE_FORMAT, "evaluator": known.digest, "output": self._output(output), "fields": read}
+        key |= known.epoch
         return canonical.digest({**key, "turns": _of_turns(case, known.fields)} if case.turns else key)
 
     def generation_parts(self, generation: Mapping[str, Any], repeat: int) -> dict[str, str]:
@@ -84,7 +87,8 @@ class Keys:
         known, fields = self._known(evaluator), case.fields()
         read = {f"fields.{name}": _short(fields.get(name)) for name in known.fields}
         read |= {f"turns.{name}": _short(turn) for name, turn in _of_turns(case, known.fields).items()}
-        return {"format": str(_SCORE_FORMAT), "output": _tagged(self._output(output)), **known.parts, **read}
+        parts = {"format": str(_SCORE_FORMAT), "output": _tagged(self._output(output)), **known.parts, **read}
+        return {**parts, **known.epoch}
 
     def _output(self, output: Output) -> str:
         # The evaluators of an answer come one after the other.
@@ -98,7 +102,9 @@ class Keys:
         if known is None:
             identity = evaluator.identity()
             digest, fields = canonical.digest(identity), tuple(sorted(evaluator.requires))
-            known = _Known(evaluator, digest, fields, dict(_flat("evaluator", identity)))
+            judged = any(metric.judged for metric in evaluator.metrics)
+            epoch = {"epoch": self._epoch} if self._epoch and judged else {}
+            known = _Known(evaluator, digest, fields, dict(_flat("evaluator", identity)), epoch)
             self._evaluators[id(evaluator)] = known
         return known
 

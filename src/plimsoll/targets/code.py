@@ -34,7 +34,7 @@ def load_callable(reference: str, root: Path) -> Callable[..., Any]:
     where, _, name = reference.rpartition(":")
     if not where or not name:
         raise UsageError(f"{reference!r} names no function", remedy="write file.py:name or package.module:name")
-    module = _load_file(root / where, where) if where.endswith(".py") else _load_module(where, root)
+    module = _load_file(root / where, where, root) if where.endswith(".py") else _load_module(where, root)
     found = getattr(module, name, None)
     if not callable(found):
         public = [known for known in vars(module) if callable(getattr(module, known)) and not known.startswith("_")]
@@ -73,7 +73,7 @@ def files_below(folder: Path) -> Iterator[Path]:
         yield from (here / name for name in files if Path(name).suffix in _READ_BY_CODE)
 
 
-def _load_file(path: Path, shown: str) -> ModuleType:
+def _load_file(path: Path, shown: str, root: Path) -> ModuleType:
     if not path.is_file():
         siblings = [entry.name for entry in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise UsageError(f"{shown}: no such file", remedy=near_match(path.name, siblings))
@@ -83,7 +83,7 @@ def _load_file(path: Path, shown: str) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
-        with _imports_from(path.parent):
+        with _imports_from(path.parent, root):
             # Compiled from its source each time: Python's own cache takes an edit of equal length within a second for
             # the old file, and the digest would name code that did not run.
             exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102  # running it is the purpose
@@ -102,20 +102,20 @@ def _line(error: BaseException, path: Path) -> int | None:
 
 
 @contextmanager
-def _imports_from(folder: Path) -> Iterator[None]:
+def _imports_from(folder: Path, root: Path) -> Iterator[None]:
     """What the code imports is looked for in its folder first, and is what stands there now.
 
-    So modules that earlier code got from its folder are forgotten: an edited one counts, and two folders may each have
-    a `helpers.py`. Who imported them before keeps what it has.
+    So modules that earlier code got from its folder, or from elsewhere in the workspace, are forgotten: an edited one
+    counts, and two folders may each have a `helpers.py`. Who imported them before keeps what it has.
     """
     _forget(_marked())
-    with _marking(folder):
+    with _marking(folder, root):
         yield
 
 
 @contextmanager
-def _marking(folder: Path) -> Iterator[None]:
-    """Mark the modules that are imported from the folder, so that they can be forgotten."""
+def _marking(folder: Path, root: Path) -> Iterator[None]:
+    """Mark the modules that are imported from the folder or the workspace, so that they can be forgotten."""
     _importable(folder)
     importlib.invalidate_caches()
     before, writes = set(sys.modules), sys.dont_write_bytecode
@@ -128,7 +128,7 @@ def _marking(folder: Path) -> Iterator[None]:
         for name in set(sys.modules) - before:
             module = sys.modules[name]
             file = getattr(module, "__file__", None)
-            if file is not None and _lies_in(folder, file):
+            if file is not None and (_lies_in(folder, file) or _lies_in(root, file)):
                 vars(module)[_MARK] = _stamp(file)
 
 
@@ -168,7 +168,7 @@ def _load_module(name: str, root: Path) -> ModuleType:
     if any(vars(module)[_MARK] != _stamp(str(module.__file__)) for module in marked.values()):
         _forget(marked)
     try:
-        with _marking(root):
+        with _marking(root, root):
             return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise UsageError(f"module {name} can't be imported: {type(error).__name__}: {error}") from error

@@ -39,7 +39,7 @@ _REMEDIES = {
     FailureKind.NOT_FOUND: "check the target's `url` and `method`",
     FailureKind.INVALID_REQUEST: "the endpoint refused the request as it stands; check the target's `body`",
     FailureKind.RATE_LIMIT: "lower the suite's `concurrency`, or ask for a higher limit",
-    FailureKind.SERVER: "the endpoint failed; run again with --resume",
+    FailureKind.SERVER: "the endpoint failed; later, run it again: what was answered is taken from the cache",
     FailureKind.CONNECTION: "check the target's `url`, network and proxy",
     FailureKind.BAD_RESPONSE: "the answer is not what the target's settings say; check `url` and `output`",
 }

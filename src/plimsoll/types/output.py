@@ -9,6 +9,9 @@ from msgspec import Struct, field
 from plimsoll.errors import CellError, FailureKind
 from plimsoll.types.chat import Message, Usage
 
+_SHOWN = 80
+"""Characters of an answer's text where the object itself is shown."""
+
 
 class Failure(Struct, frozen=True, kw_only=True, tag="failure", tag_field="type"):
     """Why a cell has no output, or a metric no value."""
@@ -69,6 +72,11 @@ class Output(Struct, frozen=True, kw_only=True, tag="output", tag_field="type"):
     turns: tuple[Output, ...] = ()
     """Of a conversation the answer to each turn, in order; then text, value and `extra` are the last one's, tool calls
     those of all, usage and latency the sums. Empty for every other case."""
+
+    def __repr__(self) -> str:
+        """The text, shortened: all that an output holds would bury whatever shows it, a failed assertion for one."""
+        text = self.text if len(self.text) <= _SHOWN else f"{self.text[: _SHOWN - 1]}…"
+        return f"Output({text!r})"
 
     @property
     def whole_text(self) -> str:
