@@ -89,7 +89,7 @@ def test_a_target_as_it_was_is_answered_with_the_packages_as_they_were(workspace
 
 
 def test_what_is_not_there_is_an_error_with_a_remedy(workspace: Workspace):
-    assert "git says 'not a git repository" in str(refused(workspace, "git:main"))
+    assert "is no git repository, nor in one" in str(refused(workspace, "git:main"))
     commit(workspace.root)
     git(workspace.root, "branch", "release")
     git(workspace.root, "tag", "first")

@@ -62,6 +62,8 @@ def test_the_same_day_nothing_is_paid_twice(workspace: Workspace, desk: Desk) ->
 
     assert desk.requests == 12
     assert again.night.tonight == first.night.tonight
+    assert first.run is not None
+    assert f"tonight was measured before, as run {first.run.folder.name}: nobody was asked again" in again.night.notes
 
 
 def test_a_night_goes_on_where_it_was_cut(workspace: Workspace, desk: Desk) -> None:

@@ -21,6 +21,7 @@ from plimsoll.ci.flaky import Flaky, flaky_cases, quarantine_text
 from plimsoll.ci.moves import Cause, Rules, look
 from plimsoll.ci.night_report import SuiteNight, issue_body, sparkline, terminal_lines
 from plimsoll.ci.nights import Night, one_a_day
+from plimsoll.ci.untold import untold
 from plimsoll.config import parse_yaml
 from plimsoll.config.nightly import read_accepted
 from plimsoll.config.quarantine import read_quarantine
@@ -40,7 +41,7 @@ def alarms(nights: list[Night], first: int = 7) -> list[tuple[int, SuiteNight]]:
 
 
 def test_a_planted_drift_is_found_and_dated_and_only_it() -> None:
-    nights = month(1, drift=18)
+    nights = month(1, 25, drift=18)
 
     (night, first), *later = alarms(nights, 15)
 
@@ -203,6 +204,19 @@ def test_a_metric_without_scores_tonight_is_told_and_what_was_found_before_stand
         ("2026-10-21", False)
     ] * 2
     assert [line.split()[-1] for line, _ in terminal_lines(SuiteNight("desk", nights[-1], (failed,)))][2] == "–"
+
+
+def test_what_was_accepted_once_hides_no_night_without_scores() -> None:
+    nights = month(3, 12)
+    lost = {"correct": 60, "short": 0, "polite": 0, "grounded": 0}
+    target = replace(nights[-1].targets["champion"], unscored=lost)
+    failed = [*nights[:-1], replace(nights[-1], targets={"champion": target})]
+    rules = Rules(accepted={("champion", "correct"): nights[6].date})
+
+    assert list(untold(look(nights, rules), nights, rules)) == []
+    assert list(untold(look(failed, rules), failed, rules)) == [
+        (ExitCode.INCONCLUSIVE, "champion: correct can't be told: 60 of 200 cells have no score tonight")
+    ]
 
 
 def test_of_two_runs_of_a_day_the_newest_complete_one_counts() -> None:

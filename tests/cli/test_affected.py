@@ -168,9 +168,9 @@ def test_what_the_change_starts_from_is_the_base_of_its_gate_too(root: Path, cap
 
 def test_what_cannot_be_told_ends_in_2_and_leaves_files_that_say_why(root: Path, capsys, tmp_path: Path):
     files = {kind: tmp_path / f"v.{kind}" for kind in ("markdown", "junit", "sarif")}
-    words = [word for kind, path in files.items() for word in (f"--{kind}", str(path))]
+    outputs = [word for kind, path in files.items() for word in (f"--{kind}", str(path))]
     shutil.rmtree(root / ".git")
-    ended = plimsoll(capsys, "gate", "--affected", *words, "--annotations", "github")
+    ended = plimsoll(capsys, "gate", "--affected", *outputs, "--annotations", "github")
     assert ended.code == 2
     assert "help: work in a clone of the repository" in ended.err
     assert ended.out.count("::error file=suites/") == 2
@@ -180,7 +180,7 @@ def test_what_cannot_be_told_ends_in_2_and_leaves_files_that_say_why(root: Path,
         assert "exit code 2" in text
         assert "130" not in text
     (root / "pyproject.toml").write_text("[tool.plimsoll]\nexperimnt = 1\n", encoding="utf-8")
-    assert plimsoll(capsys, "gate", *words).code == 2
+    assert plimsoll(capsys, "gate", *outputs).code == 2
     assert all("experimnt" in path.read_text(encoding="utf-8") for path in files.values()), "not what was told before"
     (root / "pyproject.toml").unlink()
     for words in (("run", "--base", "HEAD"), ("run", "--watch", "--affected"), ("gate", "nosuch", "--affected")):

@@ -48,19 +48,32 @@ def test_json_is_one_object_and_what_a_webhook_refused_is_told_without_its_addre
     assert "s3cret" not in told.out + told.err
 
 
+@pytest.mark.parametrize(
+    ("most", "cap", "asked", "told"),
+    [
+        (5, "0.05", 9, "till: no room is left under the spend cap: $0 of $0.005 spent"),
+        (2, "0.06", 12, "till: not run: the night's 0.06 USD are spent"),
+    ],
+)
 def test_suites_that_the_budget_does_not_reach_are_told(
-    workspace: Workspace, desk: Desk, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace,
+    desk: Desk,
+    capsys: pytest.CaptureFixture[str],
+    most: int,
+    cap: str,
+    asked: int,
+    told: str,
 ) -> None:
     text = (workspace.root / "suites" / "desk.yaml").read_text(encoding="utf-8")
-    text = text.replace("concurrency: 4}", "concurrency: 1, price: {input: 1000, output: 1000}, max_tokens: 5}")
+    text = text.replace("concurrency: 4}", "concurrency: 1, price: {input: 1000, output: 1000}, max_tokens: MOST}")
+    text = text.replace("MOST", str(most))
     for name in ("desk", "till"):
         (workspace.root / "suites" / f"{name}.yaml").write_text(text.replace("name: desk", f"name: {name}"), "utf-8")
 
-    code = nightly("--max-cost", "0.05")
+    code = nightly("--max-cost", cap)
 
-    assert code == 3
-    assert 0 < desk.requests < 12, "the first suite takes it all"
-    assert "till: not run: the night's 0.05 USD are spent" in capsys.readouterr().out
+    assert (code, desk.requests) == (3, asked)
+    assert told in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_no_suite_has_is_told_with_what_was_meant(

@@ -109,4 +109,4 @@ def test_a_full_disk_is_told_without_a_name_and_all_else_is_a_fault(capsys):
 def test_a_new_workspace_keeps_what_a_server_started_in_it_writes_out_of_version_control(tmp_path: Path, capsys):
     assert plimsoll(capsys, "init", str(tmp_path / "new"), "--model", "openai").code == 0
     ignored = (tmp_path / "new" / ".gitignore").read_text(encoding="utf-8").splitlines()
-    assert ignored == [".plimsoll/", "mlartifacts/", ".env"]
+    assert ignored == [".plimsoll/", "mlartifacts/", ".env", "verdict.*"]

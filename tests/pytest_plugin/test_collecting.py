@@ -145,6 +145,11 @@ def test_tests_that_pass_are_no_success_where_suites_were_to_be_run_and_none_is_
     assert bed.run("tests").ret == pytest.ExitCode.OK
 
 
+def test_where_there_is_nothing_at_all_the_flag_ends_as_it_does_beside_other_tests(bed: Bed) -> None:
+    (bed.root / "suites").rename(bed.root / "elsewhere")
+    assert bed.run("--plimsoll").ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_suites_are_found_through_a_symbolic_link(bed: Bed) -> None:
     write_cases(bed.root, cases(1))
     (bed.root / "linked").symlink_to(bed.root, target_is_directory=True)

@@ -113,13 +113,13 @@ def require_repository(root: Path) -> None:
     except subprocess.CalledProcessError as error:
         if not any((folder / ".git").exists() for folder in (root, *root.parents)):
             raise UsageError(
-                f"{root} is no git repository, nor in one: what was there before can't be read",
+                "the workspace is no git repository, nor in one: what was there before can't be read",
                 remedy="work in a clone of the repository",
             ) from None
         # As of a folder that is another user's: what to do git says itself, below.
         said, _, more = str(error.stderr).strip().removeprefix("fatal: ").partition("\n")
         remedy = " ".join(more.split()) or "`git status` says what is wrong"
-        raise UsageError(f"git can't read {root}: {said}", remedy=remedy) from None
+        raise UsageError(f"git can't read the repository: {said}", remedy=remedy) from None
 
 
 def commit_of(root: Path, ref: str) -> str:

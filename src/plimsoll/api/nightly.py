@@ -6,7 +6,7 @@ such run, here or on the tracking server. Nights before tonight only inform: wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,11 +25,11 @@ from plimsoll.api.runs import RUNS, run_targets, select_targets
 from plimsoll.api.targets import TargetSpec
 from plimsoll.ci.alerts import post, slack_message
 from plimsoll.ci.flaky import flaky_cases
-from plimsoll.ci.moves import Rules, Watched, look
+from plimsoll.ci.moves import Rules, look
 from plimsoll.ci.night_report import SuiteNight
 from plimsoll.ci.nights import NIGHTS, Night, night_of, one_a_day, save_night, saved_nights
+from plimsoll.ci.untold import unknown, untold
 from plimsoll.config import Workspace, environment, read_yaml, substitute
-from plimsoll.config.nightly import accepted_path
 from plimsoll.config.promotion import CHAMPION
 from plimsoll.config.quarantine import quarantine_path, read_quarantine
 from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, PlimsollError
@@ -41,7 +41,6 @@ from plimsoll.runs.folders import is_complete, run_folders
 from plimsoll.runs.join import read_report
 from plimsoll.runs.observer import Observer
 from plimsoll.runs.plan import load_plan
-from plimsoll.stats.splits import LEAST_CASES
 from plimsoll.tracking import MlflowWriter
 from plimsoll.tracking.run_search import Wanted
 from plimsoll.types import EvaluatorInfo, Part
@@ -92,7 +91,10 @@ def nightly_suite(
     if options.track:
         writer.start()
     specs, notes = _who_runs(prepared, options, writer)
-    run = _ran(prepared, specs, options, observer, writer)
+    again = _done_today(prepared, specs)
+    if again is not None:
+        notes = (*notes, f"tonight was measured before, as run {again.name}: nobody was asked again")
+    run = stored_run(workspace, again.name) if again else _ran(prepared, specs, options, observer, writer)
     plan = load_plan(run.folder)
     tonight = night_of(run.report, plan, made_by=__version__)
     try:
@@ -109,7 +111,7 @@ def nightly_suite(
     told = replace(
         found,
         problems=(*own, *earlier.problems, *found.problems),
-        notes=(*notes, *earlier.notes, *found.notes, *_unknown(tonight, rules), *late),
+        notes=(*notes, *earlier.notes, *found.notes, *unknown(tonight, rules), *late),
         flaky=tuple(one for one in found.flaky if not quarantined & {(one.case, one.metric), (one.case, None)}),
     )
     return Ended(told, run, run.report.run.cost or 0.0)
@@ -143,76 +145,14 @@ def compared(workspace: Workspace, nights: Sequence[Night], rules: Rules) -> Sui
         watched=watched,
         flaky=flaky_cases(nights[-rules.nights :], rules.max_failed, worse),
         commits=commits,
-        problems=(*_gone(nights[-rules.nights :]), *_untold(watched, nights, rules)),
+        problems=tuple(untold(watched, nights, rules)),
     )
-
-
-def _gone(nights: Sequence[Night]) -> Iterator[tuple[ExitCode, str]]:
-    """What ran on nights before and does not run tonight: a champion on any, another target the night before."""
-    before = [(name, night.date) for night in nights[-2:-1] for name in night.targets if name != CHAMPION]
-    before += [(CHAMPION, night.date) for night in nights[:-1] if CHAMPION in night.targets][-1:]
-    for name, when in before:
-        if name not in nights[-1].targets:
-            yield ExitCode.INCONCLUSIVE, f"{name}: not run tonight, it was on {when}"
-
-
-def _untold(watched: Sequence[Watched], nights: Sequence[Night], rules: Rules) -> list[tuple[ExitCode, str]]:
-    """What can't be told of a target: nobody may take that for a quiet night.
-
-    A metric of few cases on any night is told beside the others, and so is one of which somebody accepted that it
-    begins anew.
-    """
-    problems, tonight = [], nights[-1]
-    for name, target in tonight.targets.items():
-        if not tonight.complete:
-            words = (
-                f"{name}: {target.failed:,} of {target.cells:,} cells have no answer yet, so tonight is not compared"
-            )
-            problems.append((ExitCode.INCONCLUSIVE, words))
-            continue
-        if target.cells and target.failed > rules.max_failed * target.cells:
-            words = f"{name}: {target.failed:,} of {target.cells:,} cells failed, so tonight is not compared"
-            problems.append((ExitCode.INFRASTRUCTURE, words))
-            continue
-        own = [one for one in watched if one.target == name]
-        untold = [
-            one
-            for one in own
-            if one.why and (name, one.metric.name) not in rules.accepted and _has_cases(nights, name, one.metric.name)
-        ]
-        if all(one.why for one in own):
-            why = own[0].why if own else "no metric that is watched has a value"
-            problems.append((ExitCode.INCONCLUSIVE, f"{name}: {why}"))
-        elif untold:
-            names = some([one.metric.name for one in untold], 3)
-            problems.append((ExitCode.INCONCLUSIVE, f"{name}: {names} can't be told: {untold[0].why}"))
-    missing = [name for name in rules.metrics if name not in tonight.metrics]
-    if missing and len(missing) == len(rules.metrics):
-        problems.append(
-            (ExitCode.INCONCLUSIVE, f"no metric that is watched is one of this suite: {', '.join(missing)}")
-        )
-    return problems
-
-
-def _has_cases(nights: Sequence[Night], target: str, metric: str) -> bool:
-    columns = (night.targets[target].values.get(metric, []) for night in nights if target in night.targets)
-    return any(sum(value is not None for value in column) >= LEAST_CASES for column in columns)
 
 
 def _rules(prepared: Prepared) -> Rules:
     policy = prepared.workspace.settings.nightly
     accepted = accepted_moves(prepared)
     return Rules(policy.false_alarms, tuple(policy.metrics), prepared.suite.max_failed, policy.nights, accepted)
-
-
-def _unknown(tonight: Night, rules: Rules) -> Iterator[str]:
-    """What is written down of targets and metrics that the night has not."""
-    missing = [name for name in rules.metrics if name not in tonight.metrics]
-    if missing:
-        yield f"to be watched, and no metric of this suite: {', '.join(missing)}"
-    for target, metric in rules.accepted:
-        if target not in tonight.targets or metric not in tonight.metrics:
-            yield f"{accepted_path(tonight.suite)} accepts {metric} of {target}, which the night has not"
 
 
 def _quarantined(prepared: Prepared) -> set[tuple[str, str | None]]:
@@ -250,13 +190,11 @@ def _ran(
     observer: Observer,
     writer: MlflowWriter,
 ) -> SuiteRun:
-    """Tonight's run: the one of today where it goes on, or is complete; else a new one."""
+    """Tonight's run: the one of today where it goes on; else a new one."""
     caps = [cap for cap in (options.max_cost, prepared.suite.max_cost) if cap is not None]
     cap = min(caps, default=None)
     running = RunOptions(fresh=True, sample=0, max_cost=cap, track=options.track, trigger=TRIGGER)
     folder = _of_today(prepared, specs)
-    if folder is not None and is_complete(folder) and not any(read_report(folder).failed()):
-        return stored_run(prepared.workspace, folder.name)
     ran = interruptible(
         lambda told: run_targets(
             prepared, specs, running, told, resumed=folder, began=partial(note_begun, prepared, specs, running)
@@ -265,6 +203,13 @@ def _ran(
         again=f"plimsoll nightly {prepared.suite.name}: today it goes on with this run",
     )
     return publish(prepared, ran, running, writer)
+
+
+def _done_today(prepared: Prepared, specs: Mapping[str, TargetSpec]) -> Path | None:
+    """The run of today where nothing of it is left to do."""
+    folder = _of_today(prepared, specs)
+    done = folder is not None and is_complete(folder) and not any(read_report(folder).failed())
+    return folder if done else None
 
 
 def _of_today(prepared: Prepared, specs: Mapping[str, TargetSpec]) -> Path | None:
@@ -310,7 +255,7 @@ def _earlier(workspace: Workspace, tonight: Night, options: NightOptions, writer
     written = {path.stem for path in (workspace.state / NIGHTS / tonight.suite).glob("*.json")}
     found.nights = {night.run: night for night in saved_nights(workspace.state, tonight.suite)}
     for folder in run_folders(workspace.state / RUNS, tonight.suite):
-        if len(found.nights) > most:
+        if sum(night.branch == tonight.branch for night in found.nights.values()) > 2 * most:
             break
         if folder.name not in found.nights:
             _add(workspace, folder, found)

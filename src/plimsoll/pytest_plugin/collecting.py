@@ -121,7 +121,7 @@ class Suites:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Where suites were to be run and there are none, other tests that pass are no success."""
-        if self._lacks and session.exitstatus == pytest.ExitCode.OK:
+        if self._lacks and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     @property
