@@ -40,7 +40,8 @@ def test_a_worse_prompt_fails_and_its_comment_names_the_flipped_cases(change: Ch
 @pytest.mark.long
 def test_a_harmless_change_passes_and_the_comment_is_the_same_one(change: Change):
     worsened(change)
-    assert change.job().code == 1
+    job = change.job()
+    assert job.code == 1, job.log
     change.desk.wrong.clear()
     edit(change.root, "prompts/v1.jinja2", "won {{ question }}", "won  {{ question }}")
     job = change.job()

@@ -134,7 +134,8 @@ def test_slices_that_the_card_requires_may_come_from_any_case() -> None:
     )
     rows = [{"q": 1, "slices": ["a"]}, {"q": 2, "slices": ["b", "a"]}]
     assert from_rows(rows, card=card).check().slices == {"a": 2, "b": 1}
-    with pytest.raises(ConfigError, match=r"no case is in the slice 'b', which the card requires \(restore its cases, or edit"):
+    told = r"no case is in the slice 'b', which the card requires \(restore its cases, or edit"
+    with pytest.raises(ConfigError, match=told):
         from_rows(rows[:1], card=card).check()
 
 

@@ -39,9 +39,8 @@ def test_one_case_gone_makes_each_rule_inconclusive_and_stands_in_the_verdict(ca
     verdict = decided(case, by=by)
     assert (verdict.outcome, verdict.gone) == (Decision.INCONCLUSIVE, (case,))
     assert verdict.rules[0].missing == 1
-    assert (
-        "1 on v2: the case is gone from the dataset, or was changed, since the baseline was measured" in verdict.reasons[0]
-    )
+    told = "1 on v2: the case is gone from the dataset, or was changed, since the baseline was measured"
+    assert told in verdict.reasons[0]
 
 
 def test_a_coverage_below_one_has_room_for_a_few():

@@ -61,6 +61,19 @@ def test_repeat_and_epoch_are_in_the_key_and_among_the_parts():
     assert changed(one.generation_parts(GENERATION, 0), other.generation_parts(GENERATION, 0)) == {"epoch"}
 
 
+def test_the_epoch_is_a_judges_and_no_other_evaluators():
+    @dataclass(frozen=True)
+    class Judge(Evaluator):
+        metrics = (Metric(name="kind", kind=MetricKind.NUMERIC, judged=True),)
+
+    def keys(evaluator):
+        return {Keys(epoch).score(evaluator, CASE, OUTPUT) for epoch in ("", "one night", "another")}
+
+    parts = [Keys(epoch).score_parts(Judge(), CASE, OUTPUT) for epoch in ("", "night")]
+    assert (len(keys(Evaluator())), len(keys(Judge()))) == (1, 3)
+    assert changed(*parts) == {"epoch"}
+
+
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), json_values, max_size=4))
 def test_what_a_case_says_is_in_no_part(values):
     parts = Keys().generation_parts({"target": "sha256:t", "values": values}, 0)

@@ -126,7 +126,7 @@ def test_cases_that_fail_now_and_then_do_not_move_a_mean() -> None:
 
     assert not changes(NightSeries(kept, span=SPAN))
     [found] = changes(NightSeries(worse, span=SPAN))
-    assert (found.split.before, found.split.after) == (pytest.approx(0.5, abs=0.02), pytest.approx(0, abs=0.02))
+    assert [found.split.before, found.split.after] == pytest.approx([0.5, 0], abs=0.02)
 
 
 def test_too_few_nights_and_too_few_cases_are_said() -> None:
