@@ -132,10 +132,11 @@ def test_a_gate_that_is_interrupted_while_it_decides_says_what_there_is(
     def interrupt() -> None:
         # Open once the gate reads its key, which never comes.
         with key.open("wb"):
-            os.kill(os.getpid(), signal.SIGINT)
+            # To the thread that reads: where another one took the signal, the read would go on.
+            signal.pthread_kill(main, signal.SIGINT)
             ended.wait()
 
-    ended = threading.Event()
+    ended, main = threading.Event(), threading.get_ident()
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(InterruptedRunError) as told:

@@ -12,8 +12,10 @@ from tests.api.parts import SUITE, Desk, edit, write_workspace
 from tests.api.test_gating import gate, without_registry
 
 from plimsoll.api import promote_suite
+from plimsoll.api.night_outside import outside_night
 from plimsoll.api.nightly import Ended, NightOptions, nightly_suite
 from plimsoll.ci.moves import Cause
+from plimsoll.ci.night_report import issue_body
 from plimsoll.ci.nights import Night, save_night, saved_nights
 from plimsoll.config import Workspace
 from plimsoll.errors import ConfigError, ExitCode
@@ -247,6 +249,10 @@ def test_a_night_on_which_too_much_failed_is_no_quiet_night(workspace: Workspace
 
     assert found.exit_code is ExitCode.INFRASTRUCTURE
     assert not found.moves
+    assert "today plimsoll nightly desk asks again for what failed" in found.headline
+    assert len([one for one in found.problems if "failed" in one.words]) == 1, "once, with the reason"
+    desk.replies.clear()
+    assert night(workspace).night.exit_code is ExitCode.PASS
 
 
 def test_a_budget_that_ends_the_night_is_no_verdict(workspace: Workspace, desk: Desk) -> None:
@@ -282,3 +288,46 @@ def test_the_champion_runs_too_and_another_machine_reads_the_nights_from_the_tra
     assert found.run is not None
     assert found.run.folder.name != first.run.folder.name, "nothing of it was on this disk"
     assert {each.run for each in kept(tracked)} == {first.run.folder.name, found.run.folder.name}
+
+
+def fallen(workspace: Workspace, desk: Desk) -> Night:
+    """Ten good nights, the newest with its run, and tonight a drop; the run of the last good night."""
+    good = night(workspace).night.tonight
+    assert good is not None
+    before(workspace, good, 10)
+    yesterday = f"{(datetime.now(UTC) - timedelta(days=1)).date()}"
+    (workspace.state / "nights" / "desk" / f"{yesterday}-desk.json").unlink()
+    save_night(workspace.state, msgspec.structs.replace(good, started=f"{yesterday}T02:00:00+00:00"))
+    edit(workspace.root, "prompts/v1.jinja2", "one", "ten")
+    desk.wrong["ten"] = set(range(9))
+    return good
+
+
+def test_an_issue_has_the_cases_that_flipped_with_both_answers(workspace: Workspace, desk: Desk) -> None:
+    good = fallen(workspace, desk)
+
+    found = night(workspace).night
+    body = issue_body([outside_night(workspace, found)])
+
+    assert found.tonight is not None
+    assert f"`plimsoll compare {good.run}:v1 {found.tonight.run}:v1 --metric exact_match`" in body
+    assert "9 cases worse tonight than on" in body
+    assert "`c0`: " in body
+    assert "<code>answer 0</code>" in body
+    assert "not at hand" not in body
+
+
+def test_what_privacy_takes_out_is_not_in_an_issue(workspace: Workspace, desk: Desk) -> None:
+    (workspace.root / "pyproject.toml").write_text(
+        '[tool.plimsoll.privacy]\nredact = ["output", "expected"]\n'
+        '[tool.plimsoll.privacy.patterns]\ncase = "c[0-9]+"\n',
+        "utf-8",
+    )
+    workspace = Workspace.find(workspace.root)
+    fallen(workspace, desk)
+
+    body = issue_body([outside_night(workspace, night(workspace).night)])
+
+    assert "9 cases worse tonight than on" in body
+    assert "answer 0" not in body
+    assert "`c0`" not in body

@@ -13,8 +13,9 @@ from plimsoll.api.gating import gate_suite
 from plimsoll.api.options import GateOptions, RunOptions
 from plimsoll.api.reviewing import review_of, review_of_error
 from plimsoll.config import Workspace
+from plimsoll.config.ci_system import CiSystem
 from plimsoll.errors import ConfigError, ExitCode, Mistake, UsageError, Where
-from plimsoll.reports.annotations import Forge, render_annotations
+from plimsoll.reports.annotations import render_annotations
 from plimsoll.reports.junit import render_tests
 from plimsoll.reports.markdown import render_comment
 from plimsoll.reports.sarif import render_sarif
@@ -159,7 +160,7 @@ def test_what_is_redacted_for_the_server_is_not_told_on_a_forge_either(private: 
         render_comment([review], "gate"),
         render_tests([review]),
         render_sarif([review]),
-        *(render_annotations([review], forge) for forge in Forge),
+        *(render_annotations([review], system) for system in CiSystem),
     ]
     for text in documents:
         assert not [each for each in (*PRIVATE, "answer 3") if each in text]

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,19 +11,16 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 from tests.ci.simulated import START, month
 
-from plimsoll.ci.alerts import post, slack_message
+from plimsoll.ci.alerts import slack_message
 from plimsoll.ci.flaky import Flaky, flaky_cases, quarantine_text
 from plimsoll.ci.moves import Cause, Rules, look
-from plimsoll.ci.night_report import SuiteNight, issue_body, sparkline, terminal_lines
+from plimsoll.ci.night_report import SuiteNight, issue_body, sparkline, terminal_lines, went_back
 from plimsoll.ci.nights import Night, one_a_day
-from plimsoll.ci.untold import untold
+from plimsoll.ci.untold import Untold, untold
 from plimsoll.config import parse_yaml
 from plimsoll.config.nightly import read_accepted
 from plimsoll.config.quarantine import read_quarantine
-from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, UsageError
-from plimsoll.models.network import HttpSessionSettings
-
-DIRECT = HttpSessionSettings(proxies={})
+from plimsoll.errors import ConfigError, ExitCode
 
 
 def told(nights: list[Night], rules: Rules | None = None) -> SuiteNight:
@@ -214,9 +206,10 @@ def test_what_was_accepted_once_hides_no_night_without_scores() -> None:
     rules = Rules(accepted={("champion", "correct"): nights[6].date})
 
     assert list(untold(look(nights, rules), nights, rules)) == []
-    assert list(untold(look(failed, rules), failed, rules)) == [
-        (ExitCode.INCONCLUSIVE, "champion: correct can't be told: 60 of 200 cells have no score tonight")
-    ]
+    [problem] = untold(look(failed, rules), failed, rules)
+    assert problem.code is ExitCode.INCONCLUSIVE
+    assert problem.words == "champion: correct can't be told: 60 of 200 cells have no score tonight"
+    assert not problem.known
 
 
 def test_of_two_runs_of_a_day_the_newest_complete_one_counts() -> None:
@@ -242,20 +235,65 @@ def test_flaky_cases_are_proposed_and_refused_until_they_have_an_owner() -> None
     assert not flaky_cases(month(5, 25, drift=20, drop=0.3, steady=True), 0.05), "what began to fail is not flaky"
 
 
-def test_a_case_that_got_worse_is_not_flaky_nor_one_of_a_metric_that_did() -> None:
-    def flaky(passed: str, worse: set[tuple[str, str]] = frozenset()) -> list[str]:  # type: ignore[assignment]
+def test_a_case_that_got_worse_is_not_flaky_nor_one_of_a_metric_that_nobody_watches() -> None:
+    def flaky(passed: str, metrics: set[str] | None = None) -> list[str]:
         nights = [
             replace(
                 night, targets={"champion": replace(night.targets["champion"], passes={"correct": [float(one == "P")]})}
             )
             for night, one in zip(month(1, len(passed), cases=1), passed, strict=True)
         ]
-        return [one.case for one in flaky_cases(nights, 0.05, worse)]
+        return [one.case for one in flaky_cases(nights, 0.05, metrics)]
 
     assert not flaky("PPPPPPPPPPPPPPFPFFFF")
     assert not flaky("FFFFFFFFFFPFPPPPPPPP")
     assert flaky("PPFPPFPPPFFPPFPPFPPP") == ["c0"]
-    assert not flaky("PPFPPFPPPFFPPFPPFPPP", {("champion", "correct")})
+    assert not flaky("PPFPPFPPPFFPPFPPFPPP", {"short"})
+
+
+def test_a_case_has_one_line_whatever_metrics_it_flips_in() -> None:
+    two = [Flaky("c1", "correct", "champion", 5, 10, 4), Flaky("c1", "short", "champion", 6, 10, 3)]
+
+    lines = [line for line, _ in terminal_lines(SuiteNight("desk", flaky=tuple(two)))]
+
+    assert [line for line in lines if "flaky" in line] == [f"  flaky: c1, correct, short: {two[0].reason}"]
+
+
+def test_too_few_nights_are_told_once_and_are_no_news_after_the_first() -> None:
+    nights = month(1, 3)
+
+    def found(nights: list[Night], rules: Rules) -> SuiteNight:
+        watched = look(nights, rules)
+        return SuiteNight("desk", nights[-1], watched, problems=tuple(untold(watched, nights, rules)))
+
+    first, later = found(nights[:1], Rules()), found(nights, Rules())
+    lost = replace(nights[-1].targets["champion"], unscored={"correct": 60})
+    failed = found([*nights[:-1], replace(nights[-1], targets={"champion": lost})], Rules(metrics=("correct",)))
+
+    assert [one.exit_code for one in (first, later, failed)] == [ExitCode.INCONCLUSIVE] * 3
+    assert [one.news for one in (first, later, failed)] == [True, False, True]
+    assert "\n".join(line for line, _ in terminal_lines(first)).count("too few nights") == 1
+    assert any("not compared" in line for line, _ in terminal_lines(failed))
+
+
+def test_a_move_that_went_back_is_told_once() -> None:
+    bad, good = month(3, 25, drift=10, drop=0.2, steady=True), month(3, 25, steady=True)
+    nights = [*bad[:16], *good[16:]]
+
+    def back(night: int) -> tuple[str, ...]:
+        rules = Rules()
+        return went_back(look(nights[:night], rules), look(nights[: night + 1], rules), nights[night])
+
+    told_on = [night for night in range(12, 25) if back(night)]
+
+    [night] = told_on
+    assert back(night)[0].startswith("champion correct was worse since 2026-10-11, and has gone back: ")
+    found = SuiteNight("desk", nights[night], back=back(night))
+    assert found.news
+    assert found.exit_code is ExitCode.PASS
+    text = slack_message([found], "https://ci/job?id=1")["text"]
+    assert text.startswith("plimsoll nightly\nhttps://ci/job?id=1\n*desk*: quiet: no metric moved (night of ")
+    assert "*back*: champion correct was worse" in text
 
 
 @pytest.mark.parametrize("case", ["caf\u00e9 \U0001f600", 'a"b\\c', "x\x7f\x85\u2028y", "tab\tline\n", ": - #"])
@@ -270,7 +308,7 @@ def test_a_proposed_case_is_the_case(case: str) -> None:
 def test_what_is_worse_is_read_whatever_the_limits_cut() -> None:
     worse = told(month(3, 21, drift=20, drop=0.2, steady=True))
     quiet = look(month(3, 9, steady=True), Rules())
-    long = SuiteNight("long", None, quiet * 5, problems=((ExitCode.INFRASTRUCTURE, "x" * 100_000),))
+    long = SuiteNight("long", None, quiet * 5, problems=(Untold(ExitCode.INFRASTRUCTURE, "x" * 100_000),))
     nights = [*[SuiteNight(f"s{place}", None, quiet * 5, problems=long.problems) for place in range(60)], worse]
 
     body, message = issue_body(nights), slack_message(nights)
@@ -308,75 +346,3 @@ def test_a_trend_has_the_last_thirty_nights_and_a_blank_where_nothing_is_known()
     assert sparkline([0.0, None, 1.0]) == "▁ █"
     assert sparkline([0.5, 0.5]) == "▄▄"
     assert len(sparkline([0.1] * 50)) == 30
-
-
-@contextmanager
-def hook(*statuses: int) -> Iterator[tuple[str, list[Any]]]:
-    """A webhook that answers with these statuses in turn, the last one from then on."""
-    received: list[Any] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(statuses[min(len(received), len(statuses)) - 1])
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"ok")
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/services/s3cret", received
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def test_a_message_is_posted_once_more_where_the_server_failed() -> None:
-    message = slack_message([told(month(3, 21, drift=20, drop=0.2, steady=True))])
-    with hook(500, 200) as (address, received):
-        post(address, message, DIRECT)
-
-    assert received == [message, message]
-    assert set(message) == {"text", "blocks"}
-
-
-@pytest.mark.parametrize("status", [302, 403, 500])
-def test_a_message_that_is_not_taken_is_told_without_the_address(status: int) -> None:
-    with hook(status) as (address, _), pytest.raises(InfrastructureError) as raised:
-        post(address, {"text": "x"}, DIRECT)
-
-    assert "s3cret" not in str(raised.value)
-    assert f"it answered {status}" in raised.value.message
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["http://[::1/s3cret", "http://exa\u00e4mple..x/s3cret", f"http://{'a' * 300}/s3cret", "s3cret", "ftp://x/s3cret"],
-)
-def test_what_is_no_address_is_told_without_it(address: str) -> None:
-    with pytest.raises(UsageError, match="no http address") as raised:
-        post(address, {"text": "x"}, DIRECT)
-
-    assert "s3cret" not in "".join(traceback.format_exception(raised.value))
-
-
-def test_an_address_from_a_file_ends_with_a_line_break() -> None:
-    with hook(200) as (address, received):
-        post(f" {address}\n", {"text": "x"}, DIRECT)
-
-    assert received == [{"text": "x"}]
-
-
-def test_a_webhook_that_is_not_there_is_told_without_the_address() -> None:
-    with hook(200) as (address, _):
-        gone = address
-    with pytest.raises(InfrastructureError) as raised:
-        post(gone, {"text": "x"}, DIRECT)
-
-    assert "s3cret" not in str(raised.value)

@@ -5,8 +5,9 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
+from plimsoll.config.ci_system import CiSystem
 from plimsoll.errors import ConfigError, ExitCode, Mistake, UsageError, Where
-from plimsoll.reports.annotations import Forge, render_annotations
+from plimsoll.reports.annotations import render_annotations
 from plimsoll.reports.html import render_html
 from plimsoll.reports.markdown import render_comment
 from plimsoll.reports.model import WORDS, Problem
@@ -173,7 +174,7 @@ def test_what_stopped_a_run_is_not_told_again_by_each_rule_that_can_not_tell_for
     reason = verdict.rules[1].reason
     view = made(report, verdicts=[verdict], problem=problem)
     review = Review("ferry-desk", ExitCode.INFRASTRUCTURE, view, (Mistake(problem.message),))
-    told = [shown(render_verdict, view, 200), render_comment([review]), render_annotations([review], Forge.GITHUB)]
+    told = [shown(render_verdict, view, 200), render_comment([review]), render_annotations([review], CiSystem.GITHUB)]
     assert [(text.count(problem.message), reason in text) for text in told] == [(1, False)] * 3
     assert "**inconclusive** |" in told[1]
     failed = made(report, verdicts=[example_verdict(report)], problem=problem)

@@ -17,8 +17,11 @@ from typing import Any
 from urllib.parse import quote
 
 from plimsoll.api.git import git_state
+from plimsoll.config.ci_system import CiSystem, ci_system
 
 LOCAL, CI, PR, SCHEDULE = "local", "ci", "pr", "schedule"
+NIGHTLY = "nightly"
+"""Of runs that `plimsoll nightly` alone goes on with."""
 TESTS = "tests"
 """A test runner's: of the cells that it picked, which no command goes on with."""
 FORK = "fork"
@@ -74,18 +77,15 @@ def circumstances(root: Path, environ: Mapping[str, str], trigger: str | None = 
 
 
 def _of_ci(environ: Mapping[str, str]) -> Circumstances:
-    if environ.get("GITHUB_ACTIONS") == "true":
-        return _github(environ)
-    if environ.get("TF_BUILD", "").lower() == "true":
-        return _azure(environ)
-    if environ.get("GITLAB_CI") == "true":
-        return _gitlab(environ)
+    system = ci_system(environ)
+    if system is not None:
+        return {CiSystem.GITHUB: _github, CiSystem.AZURE: _azure, CiSystem.GITLAB: _gitlab}[system](environ)
     return Circumstances(trigger=CI if environ.get("CI", "").lower() in ("true", "1") else LOCAL)
 
 
 def commit_of_request(environ: Mapping[str, str]) -> str | None:
     """The pull request's own commit that a job is about, and not a merge made for it; None where nobody tells it."""
-    if environ.get("GITHUB_ACTIONS") == "true":
+    if ci_system(environ) is CiSystem.GITHUB:
         head = _pull_request(environ.get("GITHUB_EVENT_PATH")).get("head") or {}
         return _text(head.get("sha"))
     told = environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA")

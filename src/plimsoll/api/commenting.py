@@ -18,6 +18,7 @@ from plimsoll.api.circumstances import Circumstances, circumstances, commit_of_r
 from plimsoll.ci.forges import Azure, Forge, GitHub, GitLab, checked_number
 from plimsoll.ci.rest import PassingError, RefusedError
 from plimsoll.ci.sticky import comment_text
+from plimsoll.config.ci_system import CiSystem, ci_system
 from plimsoll.config.secrets import Redactor, secrets_of
 from plimsoll.errors import UsageError
 from plimsoll.models.network import http_session_settings
@@ -146,9 +147,10 @@ class _Posting:
         """The forge and the pull request's number; a sentence where there is none."""
         environ, network = self.environ, http_session_settings(self.environ)
         system = _system(environ)
-        if system == "GitHub" or (system == "Azure DevOps" and environ.get("BUILD_REPOSITORY_PROVIDER") == "GitHub"):
+        built = environ.get("BUILD_REPOSITORY_PROVIDER")
+        if system is CiSystem.GITHUB or (system is CiSystem.AZURE and built == "GitHub"):
             return self._github(environ.get("GITHUB_REPOSITORY") or environ.get("BUILD_REPOSITORY_NAME", ""))
-        if system == "Azure DevOps":
+        if system is CiSystem.AZURE:
             number = self.asked.number or environ.get("SYSTEM_PULLREQUEST_PULLREQUESTID")
             return (Azure(environ, network, number), number) if number else _about_none(environ)
         # The IID alone: the number of a pull request that GitLab builds for another forge is not one of its own.
@@ -189,13 +191,10 @@ class _Posting:
         return self._after and ":" in (self.found.branch or "")
 
 
-def _system(environ: Mapping[str, str]) -> str:
-    if environ.get("GITHUB_ACTIONS") == "true":
-        return "GitHub"
-    if environ.get("TF_BUILD", "").lower() == "true":
-        return "Azure DevOps"
-    if environ.get("GITLAB_CI") == "true":
-        return "GitLab"
+def _system(environ: Mapping[str, str]) -> CiSystem:
+    system = ci_system(environ)
+    if system is not None:
+        return system
     raise UsageError(
         "this is no job of GitHub Actions, Azure Pipelines or GitLab CI",
         remedy="elsewhere post the file with your system's own means; docs/ci.md shows how",
@@ -203,7 +202,7 @@ def _system(environ: Mapping[str, str]) -> str:
 
 
 def _about_none(environ: Mapping[str, str]) -> str:
-    return f"this job of {_system(environ)} is about no pull or merge request: nothing is posted"
+    return f"this job of {_system(environ).words} is about no pull or merge request: nothing is posted"
 
 
 def _put(forge: Forge, number: str, key: str, body: str) -> Posted:

@@ -27,7 +27,15 @@ def cap_of(prepared: Prepared, options: RunOptions) -> float | None:
     Raises:
         UsageError: it is no amount.
     """
-    cap = prepared.suite.max_cost if options.max_cost is None else options.max_cost
+    return checked_cap(prepared.suite.max_cost if options.max_cost is None else options.max_cost)
+
+
+def checked_cap(cap: float | None) -> float | None:
+    """A spend cap in USD as it is; None is no limit.
+
+    Raises:
+        UsageError: it is no amount.
+    """
     if cap is not None and not (math.isfinite(cap) and cap > 0):
         raise UsageError(f"--max-cost {cap:g} is no amount to spend", remedy="give USD, for example --max-cost 2.50")
     return cap

@@ -6,6 +6,7 @@ such run, here or on the tracking server. Nights before tonight only inform: wha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from plimsoll.api.accepted import accepted_moves
 from plimsoll.api.champions import entry_spec
+from plimsoll.api.circumstances import NIGHTLY, circumstances
 from plimsoll.api.fetching import fetch_run
 from plimsoll.api.git import subjects_between
 from plimsoll.api.noting import note_begun
@@ -23,16 +25,16 @@ from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun, interruptible, publish
 from plimsoll.api.runs import RUNS, run_targets, select_targets
 from plimsoll.api.targets import TargetSpec
-from plimsoll.ci.alerts import post, slack_message
+from plimsoll.ci.alerts import host_of, post, slack_message
 from plimsoll.ci.flaky import flaky_cases
 from plimsoll.ci.moves import Rules, look
-from plimsoll.ci.night_report import SuiteNight
+from plimsoll.ci.night_report import SuiteNight, went_back
 from plimsoll.ci.nights import NIGHTS, Night, night_of, one_a_day, save_night, saved_nights
-from plimsoll.ci.untold import unknown, untold
-from plimsoll.config import Workspace, environment, read_yaml, substitute
+from plimsoll.ci.untold import Untold, unknown, untold
+from plimsoll.config import Workspace, environment, read_yaml
 from plimsoll.config.promotion import CHAMPION
 from plimsoll.config.quarantine import quarantine_path, read_quarantine
-from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, PlimsollError
+from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, PlimsollError, UsageError
 from plimsoll.models.network import http_session_settings
 from plimsoll.registry import TamperedError, champion
 from plimsoll.reports.model import Problem
@@ -45,8 +47,6 @@ from plimsoll.tracking import MlflowWriter
 from plimsoll.tracking.run_search import Wanted
 from plimsoll.types import EvaluatorInfo, Part
 from plimsoll.version import __version__
-
-TRIGGER = "nightly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def nightly_suite(
     except OSError as error:
         raise InfrastructureError(f"{workspace.state}: {error.strerror}", remedy="check space there") from error
     earlier = _earlier(workspace, tonight, options, writer)
-    own = () if run.problem is None else ((run.problem.exit_code, _words(run, run.problem)),)
+    own = [] if run.problem is None else [Untold(run.problem.exit_code, _words(run, run.problem))]
     before = [night for night in one_a_day(list(earlier.nights.values())) if night.date < tonight.date]
     # Twice as many as are compared: what was found on an earlier night is found as it was then.
     found = compared(workspace, [*before, tonight][-2 * rules.nights :], rules)
@@ -110,17 +110,27 @@ def nightly_suite(
     late = () if unlogged is None else (f"not everything is in MLflow, plimsoll sync logs it: {unlogged}",)
     told = replace(
         found,
-        problems=(*own, *earlier.problems, *found.problems),
+        problems=(*own, *earlier.problems, *(one for one in found.problems if not _is_told(one, own))),
         notes=(*notes, *earlier.notes, *found.notes, *unknown(tonight, rules), *late),
         flaky=tuple(one for one in found.flaky if not quarantined & {(one.case, one.metric), (one.case, None)}),
     )
     return Ended(told, run, run.report.run.cost or 0.0)
 
 
+def _is_told(problem: Untold, own: Sequence[Untold]) -> bool:
+    """Whether the run's own problem tells of the same cells, and why."""
+    return problem.lost and any(problem.code is one.code for one in own)
+
+
 def _words(run: SuiteRun, problem: Problem) -> str:
     """Why the night does not end as done, with what goes on with it."""
     stopped = run.report.run.stopped
-    return problem.message if stopped is None else f"{stopped}; today a higher --max-cost goes on with the night"
+    if stopped is not None:
+        return f"{stopped}; today a higher --max-cost goes on with the night"
+    again = f"plimsoll nightly {run.report.run.suite}"
+    if problem.exit_code is not ExitCode.INFRASTRUCTURE or again in problem.message:
+        return problem.message
+    return f"{problem.message}; today {again} asks again for what failed"
 
 
 def compared(workspace: Workspace, nights: Sequence[Night], rules: Rules) -> SuiteNight:
@@ -133,18 +143,24 @@ def compared(workspace: Workspace, nights: Sequence[Night], rules: Rules) -> Sui
     """
     tonight = nights[-1]
     watched = look(nights, rules)
+    back = went_back(look(nights[:-1], rules), watched, tonight) if len(nights) > 1 else ()
     commits = {
         (one.target, one.metric.name): subjects_between(workspace.root, last, first)
         for one in watched
         if one.move is not None and (last := one.move.surely_before.commit) and (first := one.move.surely_after.commit)
     }
-    worse = {(one.target, one.metric.name) for one in watched if one.move is not None and one.move.worse}
+    flaky = flaky_cases(nights[-rules.nights :], rules.max_failed, {one.metric.name for one in watched})
+    # What flips there may be what the alarm is about, by whichever target: a quarantine holds for all.
+    worse = {one.metric.name for one in watched if one.move is not None and one.move.worse}
+    held = sorted({one.metric for one in flaky} & worse)
     return SuiteNight(
         suite=tonight.suite,
         tonight=tonight,
         watched=watched,
-        flaky=flaky_cases(nights[-rules.nights :], rules.max_failed, worse),
+        flaky=tuple(one for one in flaky if one.metric not in worse),
+        notes=(f"flaky cases are not proposed while the metric is worse: {', '.join(held)}",) if held else (),
         commits=commits,
+        back=back,
         problems=tuple(untold(watched, nights, rules)),
     )
 
@@ -193,7 +209,7 @@ def _ran(
     """Tonight's run: the one of today where it goes on; else a new one."""
     caps = [cap for cap in (options.max_cost, prepared.suite.max_cost) if cap is not None]
     cap = min(caps, default=None)
-    running = RunOptions(fresh=True, sample=0, max_cost=cap, track=options.track, trigger=TRIGGER)
+    running = RunOptions(fresh=True, sample=0, max_cost=cap, track=options.track, trigger=NIGHTLY)
     folder = _of_today(prepared, specs)
     ran = interruptible(
         lambda told: run_targets(
@@ -220,7 +236,7 @@ def _of_today(prepared: Prepared, specs: Mapping[str, TargetSpec]) -> Path | Non
         if not plan.started.startswith(today):
             return None
         same = (
-            plan.trigger == TRIGGER
+            plan.trigger == NIGHTLY
             and {name: info.digest for name, info in plan.targets.items()}
             == {name: spec.info.digest for name, spec in specs.items()}
             and plan.dataset_digest == prepared.found.digest
@@ -246,7 +262,7 @@ class _Earlier:
     nights: dict[str, Night] = field(default_factory=dict)
     """By run."""
     notes: list[str] = field(default_factory=list)
-    problems: list[tuple[ExitCode, str]] = field(default_factory=list)
+    problems: list[Untold] = field(default_factory=list)
 
 
 def _earlier(workspace: Workspace, tonight: Night, options: NightOptions, writer: MlflowWriter) -> _Earlier:
@@ -264,7 +280,7 @@ def _earlier(workspace: Workspace, tonight: Night, options: NightOptions, writer
             _bring(workspace, tonight, writer, most, found)
         except PlimsollError as error:
             words = f"nights that only the tracking server has can't be read: {error.message}"
-            found.problems.append((ExitCode.INFRASTRUCTURE, words))
+            found.problems.append(Untold(ExitCode.INFRASTRUCTURE, words))
     else:
         found.notes.append("the tracking server was not asked for earlier nights")
     lost = written - found.nights.keys()
@@ -283,7 +299,7 @@ def _add(workspace: Workspace, folder: Path, found: _Earlier) -> None:
     """Take in a run, if it is a night's."""
     try:
         plan = load_plan(folder)
-        if plan.trigger != TRIGGER or plan.part is Part.HELD_OUT:
+        if plan.trigger != NIGHTLY or plan.part is Part.HELD_OUT:
             return
         night = night_of(read_report(folder), plan)
         save_night(workspace.state, night)
@@ -295,7 +311,7 @@ def _add(workspace: Workspace, folder: Path, found: _Earlier) -> None:
 
 def _bring(workspace: Workspace, tonight: Night, writer: MlflowWriter, most: int, found: _Earlier) -> None:
     runs = writer.stored_runs()
-    there = runs.find(Wanted(by="tag", value=f"trigger={TRIGGER}", suite=tonight.suite))
+    there = runs.find(Wanted(by="tag", value=f"trigger={NIGHTLY}", suite=tonight.suite))
     for one in there[: most + 1]:
         if one.state.run in found.nights or one.state.run == tonight.run:
             continue
@@ -307,16 +323,35 @@ def _bring(workspace: Workspace, tonight: Night, writer: MlflowWriter, most: int
         _add(workspace, folder, found)
 
 
-def tell_webhook(workspace: Workspace, nights: Sequence[SuiteNight]) -> None:
-    """Post what is new of a night to the project's webhook, where there is one and something is new.
+def webhook_address(workspace: Workspace) -> str | None:
+    """Where the project's webhook is, a secret; None where it has none.
 
     Raises:
-        UsageError: the variable with its address is not set, or holds none.
-        InfrastructureError: it was not taken.
+        UsageError: the variable with its address is not set, or holds none: nobody would hear of an alarm.
     """
     written = workspace.settings.nightly.webhook
-    if written is None or not any(night.news for night in nights):
-        return
-    environ = environment(workspace.root)
-    address = substitute(written, environ, "nightly.webhook")
-    post(address, slack_message(nights), http_session_settings(environ))
+    if written is None:
+        return None
+    name = written[2:-1]
+    # Secrets that are read from files end with a line break; CI systems give one that nobody set as an empty text.
+    address = environment(workspace.root).get(name, "").strip()
+    remedy = f"give the job the secret as {name}, write it into .env, or take out webhook: nobody would be told"
+    if not address:
+        raise UsageError(f"nightly.webhook needs the environment variable {name}, which is not set", remedy=remedy)
+    try:
+        host_of(address)
+    except UsageError as error:
+        raise UsageError(f"nightly.webhook: {name} holds no http address", remedy=remedy) from error
+    return address
+
+
+def tell_webhook(workspace: Workspace, address: str, nights: Sequence[SuiteNight]) -> None:
+    """Post what is new of a night, where something is.
+
+    Raises:
+        InfrastructureError: it was not taken.
+    """
+    if any(night.news for night in nights):
+        environ = environment(workspace.root)
+        job = circumstances(workspace.root, os.environ).ci_url
+        post(address, slack_message(nights, job), http_session_settings(environ))

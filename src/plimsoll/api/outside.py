@@ -64,7 +64,7 @@ def _outside(found: GateRun) -> Outside:
         return Outside(run.report, run.view, secrets.text, secrets.text, lambda pairs: pairs)
     again = f"plimsoll gate {prepared.suite.name} --run {run.folder.name}"
     refuse_unredacted(prepared.workspace, run.folder, again)
-    report = _without(run.report, redaction)
+    report = without(run.report, redaction)
     verdict = redaction.verdict(found.verdict, run.report)
     problem = run.problem and replace(run.problem, message=redaction.told([run.problem.message], run.report)[0])
     view = build_view(report, figures_of(report, run.summary, redaction), [verdict], problem=problem)
@@ -78,7 +78,7 @@ def _outside(found: GateRun) -> Outside:
     )
 
 
-def _without(report: Report, redaction: Redaction) -> Report:
+def without(report: Report, redaction: Redaction) -> Report:
     """The report with all that came of its cases redacted."""
     # All cases before the first cell: by them it is known what they are called outside.
     cases = {case.id: case for case in map(redaction.case, report.cases.values())}

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from plimsoll.api.certificates import believed
-from plimsoll.api.circumstances import TESTS
+from plimsoll.api.circumstances import NIGHTLY, TESTS
 from plimsoll.api.costs import cap_of, unseen_spending
 from plimsoll.api.loop import run_blocking
 from plimsoll.api.noting import REPORT_FILE, note_begun, note_down
@@ -271,6 +271,8 @@ def _go_on(plan: Plan) -> str:
     """What goes on with the run's work."""
     if plan.trigger == TESTS:
         return "run the tests again"
+    if plan.trigger == NIGHTLY:
+        return f"plimsoll nightly {plan.suite} again today"
     return f"plimsoll gate {plan.suite} again" if _of_gate(plan) else f"plimsoll run {plan.suite} --resume"
 
 

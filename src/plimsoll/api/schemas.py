@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll.ci.affected_form import affected_schema
+from plimsoll.ci.night_form import night_schema
 from plimsoll.config import Suite
 from plimsoll.config.quarantine import QuarantineFile
 from plimsoll.datasets import Card
@@ -24,6 +25,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "quarantine": QuarantineFile.model_json_schema(),
         **json_schemas(),
         "affected": affected_schema(),
+        "nightly": night_schema(),
     }
     return {name: {"$schema": _DIALECT, **schema} for name, schema in written.items()}
 

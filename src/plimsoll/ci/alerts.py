@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from plimsoll.ci.night_report import SuiteNight, cause_words, move_words, where_words, worst_first
+from plimsoll.ci.night_report import SuiteNight, cause_words, move_words, night_words, where_words, worst_first
 from plimsoll.errors import InfrastructureError, UsageError
 from plimsoll.models.network import HttpSessionSettings
 from plimsoll.reports.text import clip, one_line
@@ -23,13 +23,19 @@ _TEXT = 4000
 """Characters: what Slack recommends at most, and other servers take in one message."""
 
 
-def slack_message(nights: Sequence[SuiteNight]) -> dict[str, Any]:
+def slack_message(nights: Sequence[SuiteNight], job: str | None = None) -> dict[str, Any]:
     """The message about nights of which there is news: `blocks` for Slack, and the same in `text` for other servers.
 
     What is worse comes first, so that a limit cuts the rest.
+
+    Args:
+        nights: Of all suites.
+        job: The page of the CI system's job, where there is one.
     """
     told = worst_first([found for found in nights if found.news])
     lines = [line for found in told for line in _lines(found)]
+    if job is not None:
+        lines.insert(0, _escaped(job))
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": clip(line, _BLOCK)}} for line in lines]
     if len(blocks) > _BLOCKS:
         more = f"and {len(blocks) - _BLOCKS + 1} more"
@@ -38,8 +44,10 @@ def slack_message(nights: Sequence[SuiteNight]) -> dict[str, Any]:
 
 
 def _lines(found: SuiteNight) -> Iterator[str]:
-    yield f"*{_escaped(found.suite)}*: {_escaped(found.headline)}"
-    yield from (_escaped(problem) for _, problem in found.problems[1:])
+    night = f" ({_escaped(night_words(found.tonight))})" if found.tonight is not None else ""
+    yield f"*{_escaped(found.suite)}*: {_escaped(found.headline)}{night}"
+    yield from (_escaped(problem.words) for problem in found.problems[1:])
+    yield from (f"*back*: {_escaped(words)}" for words in found.back)
     for one, move in found.moves:
         word = ("worse" if move.worse else "better") + (", new" if move.new else ", known")
         told = ". ".join((move_words(one, move), cause_words(move), *where_words(move)))
@@ -69,9 +77,7 @@ def post(address: str, message: dict[str, Any], network: HttpSessionSettings) ->
     """
     import httpx2
 
-    # Secrets that are read from files end with a line break.
-    address = address.strip()
-    host, secure = _host_of(address)
+    host, secure = host_of(address)
     proxy = network.proxy_for(address)
     said = ""
     for _ in range(_ATTEMPTS):
@@ -102,7 +108,7 @@ def post(address: str, message: dict[str, Any], network: HttpSessionSettings) ->
     )
 
 
-def _host_of(address: str) -> tuple[str, bool]:
+def host_of(address: str) -> tuple[str, bool]:
     """The server of an address, and whether it is spoken to by TLS.
 
     Raises:

@@ -47,24 +47,30 @@ class Flaky:
         )
 
 
-def flaky_cases(
-    nights: Sequence[Night], max_failed: float, worse: Container[tuple[str, str]] = ()
-) -> tuple[Flaky, ...]:
+def flaky_cases(nights: Sequence[Night], max_failed: float, metrics: Container[str] | None = None) -> tuple[Flaky, ...]:
     """The cases of the last night that are flaky, the most undecided first; each case and metric once.
 
     Args:
         nights: Of one suite, oldest first, one a day.
         max_failed: Share of failed cells above which a night does not count.
-        worse: Targets and metrics that moved for the worse: what flips there may be what the alarm is about.
+        metrics: Those that are looked at; None is all.
     """
     found: dict[tuple[str, str], Flaky] = {}
     for one in _every(nights, max_failed):
-        if (one.target, one.metric) in worse:
+        if metrics is not None and one.metric not in metrics:
             continue
         known = found.get((one.case, one.metric))
         if known is None or one.flips > known.flips:
             found[one.case, one.metric] = one
     return tuple(sorted(found.values(), key=lambda one: (abs(2 * one.passed - one.nights) / one.nights, one.case)))
+
+
+def flaky_words(found: Sequence[Flaky]) -> list[str]:
+    """A line for each case: its metrics, and what is to be said of the first."""
+    cases: dict[str, list[Flaky]] = {}
+    for one in found:
+        cases.setdefault(one.case, []).append(one)
+    return [f"{case}, {', '.join(each.metric for each in those)}: {those[0].reason}" for case, those in cases.items()]
 
 
 def _every(nights: Sequence[Night], max_failed: float) -> Iterator[Flaky]:
@@ -115,7 +121,7 @@ def _changed_once(passed: Sequence[bool]) -> bool:
 def quarantine_text(found: Sequence[Flaky], today: date) -> str:
     """The entries of a quarantine's file for these cases, as YAML, each without its owner."""
     lines = [
-        "# Proposed by plimsoll nightly. Fill in each owner, or take the case out; see docs: quarantine.",
+        "# Proposed by plimsoll nightly. Fill in each owner, or take the case out; see docs/gate.md.",
         "cases:",
     ]
     for one in found:

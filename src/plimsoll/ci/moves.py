@@ -84,6 +84,10 @@ class Watched:
     why: str = ""
     """Why it can't be told whether it moved."""
 
+    def compared(self, tonight: Night | None) -> bool:
+        """Whether a night is the last of those that are compared."""
+        return tonight is not None and bool(self.nights) and self.nights[-1].run == tonight.run
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

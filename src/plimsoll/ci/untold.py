@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from plimsoll.ci.moves import Rules, Watched
 from plimsoll.ci.nights import Night
@@ -10,11 +11,26 @@ from plimsoll.config.nightly import accepted_path
 from plimsoll.config.promotion import CHAMPION
 from plimsoll.errors import ExitCode
 from plimsoll.reports.text import some
+from plimsoll.stats.nights import LEAST_NIGHTS
 from plimsoll.stats.splits import LEAST_CASES
 
 
-def untold(watched: Sequence[Watched], nights: Sequence[Night], rules: Rules) -> Iterator[tuple[ExitCode, str]]:
-    """What can't be told, each with the exit code that says so.
+class Untold(NamedTuple):
+    """Something that can't be told of a night."""
+
+    code: ExitCode
+    """That says so."""
+    words: str
+    about: tuple[Watched, ...] = ()
+    """What it names, or all there is of the target that it names."""
+    known: bool = False
+    """The night before said it too, and only the number of nights grew since: that is no news."""
+    lost: bool = False
+    """It is about tonight's cells, which the run's own problem may tell already."""
+
+
+def untold(watched: Sequence[Watched], nights: Sequence[Night], rules: Rules) -> Iterator[Untold]:
+    """What can't be told.
 
     A metric that no night has for enough cases is told beside the others, and so is one of which somebody accepted that
     it begins anew: neither is a problem.
@@ -29,40 +45,47 @@ def untold(watched: Sequence[Watched], nights: Sequence[Night], rules: Rules) ->
     for name, target in tonight.targets.items():
         if not tonight.complete:
             words = f"{target.failed:,} of {target.cells:,} cells have no answer yet, so tonight is not compared"
-            yield ExitCode.INCONCLUSIVE, f"{name}: {words}"
+            yield Untold(ExitCode.INCONCLUSIVE, f"{name}: {words}", lost=True)
         elif target.cells and target.failed > rules.max_failed * target.cells:
             words = f"{target.failed:,} of {target.cells:,} cells failed, so tonight is not compared"
-            yield ExitCode.INFRASTRUCTURE, f"{name}: {words}"
+            yield Untold(ExitCode.INFRASTRUCTURE, f"{name}: {words}", lost=True)
         else:
-            words = _of_target([one for one in watched if one.target == name], nights, rules)
-            if words:
-                yield ExitCode.INCONCLUSIVE, f"{name}: {words}"
+            yield from _of_target(name, [one for one in watched if one.target == name], nights, rules)
     missing = [name for name in rules.metrics if name not in tonight.metrics]
     if missing and len(missing) == len(rules.metrics):
         words = f"no metric that is watched is one of this suite: {', '.join(missing)}"
-        yield ExitCode.INCONCLUSIVE, words
+        yield Untold(ExitCode.INCONCLUSIVE, words)
 
 
-def _gone(nights: Sequence[Night]) -> Iterator[tuple[ExitCode, str]]:
+def _gone(nights: Sequence[Night]) -> Iterator[Untold]:
     """What ran on nights before and does not run tonight: a champion on any, another target the night before."""
     before = [(name, night.date) for night in nights[-2:-1] for name in night.targets if name != CHAMPION]
     before += [(CHAMPION, night.date) for night in nights[:-1] if CHAMPION in night.targets][-1:]
     for name, when in before:
         if name not in nights[-1].targets:
-            yield ExitCode.INCONCLUSIVE, f"{name}: not run tonight, it was on {when}"
+            yield Untold(ExitCode.INCONCLUSIVE, f"{name}: not run tonight, it was on {when}")
 
 
-def _of_target(watched: Sequence[Watched], nights: Sequence[Night], rules: Rules) -> str:
-    """Why a target, or a metric of it, can't be told; empty where all can."""
+def _of_target(name: str, watched: Sequence[Watched], nights: Sequence[Night], rules: Rules) -> Iterator[Untold]:
+    """Why a target, or metrics of it, can't be told."""
     if all(one.why for one in watched):
-        return watched[0].why if watched else "no metric that is watched has a value"
+        words = watched[0].why if watched else "no metric that is watched has a value"
+        yield Untold(ExitCode.INCONCLUSIVE, f"{name}: {words}", tuple(watched), known=_waiting(watched, nights[-1]))
+        return
     found = [one for one in watched if one.why and not _begins(one, nights[-1], rules) and _has_cases(one, nights)]
-    return f"{some([one.metric.name for one in found], 3)} can't be told: {found[0].why}" if found else ""
+    if found:
+        words = f"{some([one.metric.name for one in found], 3)} can't be told: {found[0].why}"
+        yield Untold(ExitCode.INCONCLUSIVE, f"{name}: {words}", tuple(found), known=_waiting(found, nights[-1]))
+
+
+def _waiting(watched: Sequence[Watched], tonight: Night) -> bool:
+    """Whether all that lacks is nights, and did the night before."""
+    return bool(watched) and all(one.compared(tonight) and 1 < len(one.nights) < LEAST_NIGHTS for one in watched)
 
 
 def _begins(one: Watched, tonight: Night, rules: Rules) -> bool:
     """Whether tonight was measured, and all that lacks is nights since somebody accepted a level."""
-    return (one.target, one.metric.name) in rules.accepted and bool(one.nights) and one.nights[-1].run == tonight.run
+    return (one.target, one.metric.name) in rules.accepted and one.compared(tonight)
 
 
 def _has_cases(one: Watched, nights: Sequence[Night]) -> bool:

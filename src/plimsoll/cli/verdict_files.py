@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from plimsoll.cli.outputs import check_outputs, write_output
+from plimsoll.config.ci_system import CiSystem, ci_system
 from plimsoll.errors import ExitCode, Mistake, UsageError, near_match
-from plimsoll.reports.annotations import Forge, forge_of, render_annotations
+from plimsoll.reports.annotations import render_annotations
 from plimsoll.reports.junit import render_tests
 from plimsoll.reports.markdown import COMMENT_KEY, render_comment
 from plimsoll.reports.review import UNAFFECTED, Review
@@ -75,12 +76,10 @@ class Files:
         Raises:
             InfrastructureError: a file can't be written.
         """
-        forge = forge_of(os.environ) if self.annotations == "auto" else None
-        if self.annotations in ("github", "azure"):
-            forge = Forge(self.annotations)
-        if forge is not None:
+        if self.annotations != "none":
+            system = ci_system(os.environ) if self.annotations == "auto" else CiSystem(self.annotations)
             stream = sys.stderr if as_json else sys.stdout
-            stream.write(render_annotations(reviews, forge))
+            stream.write(render_annotations(reviews, system))
             stream.flush()
         self._write(reviews, nothing, remedy)
 

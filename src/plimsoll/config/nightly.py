@@ -5,15 +5,16 @@ What was accepted lies in `nightly/SUITE.yaml`, under version control: who reads
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from plimsoll.config.document import Document, Strict, validate
-from plimsoll.config.environment import named_variables
 from plimsoll.errors import ConfigError
 
 FOLDER = "nightly"
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 class NightlyPolicy(Strict):
@@ -41,7 +42,7 @@ class NightlyPolicy(Strict):
     @field_validator("webhook")
     @classmethod
     def _no_literal_address(cls, value: str | None) -> str | None:
-        if value is not None and (len(list(named_variables(value))) != 1 or not value.startswith("${")):
+        if value is not None and _VARIABLE.fullmatch(value) is None:
             raise ValueError("who has a webhook's address may post to it; write ${NAME} and set the variable NAME")
         return value
 

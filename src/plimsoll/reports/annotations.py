@@ -7,9 +7,9 @@ the worst first, with the number of those that are not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from itertools import groupby
 
+from plimsoll.config.ci_system import CiSystem
 from plimsoll.reports.findings import Finding, Kind, findings
 from plimsoll.reports.review import Review
 from plimsoll.reports.text import clip, count, one_line, some
@@ -22,23 +22,11 @@ _NAMED = 5
 _ELSEWHERE = "the job's summary and the comment name them, all is in the run's report.html (.plimsoll/runs/RUN/)"
 
 
-class Forge(StrEnum):
-    """Whose commands."""
-
-    GITHUB = "github"
-    AZURE = "azure"
-
-
-def forge_of(environ: Mapping[str, str]) -> Forge | None:
-    """Where a job runs, by what its CI system sets; None where it shows no annotations, or no job runs."""
-    if environ.get("GITHUB_ACTIONS") == "true":
-        return Forge.GITHUB
-    return Forge.AZURE if environ.get("TF_BUILD", "").lower() == "true" else None
-
-
-def render_annotations(reviews: Sequence[Review], forge: Forge) -> str:
-    """A line for each finding that is shown; empty where nothing stands in the way."""
-    write = _github if forge is Forge.GITHUB else _azure
+def render_annotations(reviews: Sequence[Review], system: CiSystem | None) -> str:
+    """A line for each finding that is shown; empty where nothing stands in the way, or the system shows none."""
+    write = {CiSystem.GITHUB: _github, CiSystem.AZURE: _azure}.get(system) if system else None
+    if write is None:
+        return ""
     lines: list[str] = []
     for blocks, group in groupby(_together(findings(reviews)), key=lambda finding: finding.kind.blocks):
         lines += _of_a_level(list(group), write, "error" if blocks else "warning")

@@ -201,7 +201,7 @@ def _missing(section: VerdictSection, view: View, detail: Detail) -> Iterator[st
             count(len(cells), "cell") + " without an answer or a score" if cells else "",
             count(len(section.quarantined), "case") + " quarantined" if section.quarantined else "",
         ]
-        yield _folded(f"What is missing: {', '.join(filter(None, counted))}", _items(lines, len(lines)))
+        yield folded(f"What is missing: {', '.join(filter(None, counted))}", _items(lines, len(lines)))
 
 
 def _some_cases(what: str, cases: Sequence[str], detail: Detail) -> Iterator[str]:
@@ -221,7 +221,7 @@ def _difference(found: Difference, detail: Detail) -> Iterator[str]:
     else:
         added, removed = (sum(getattr(part, name) for part in found.parts) for name in ("added", "removed"))
         title = f"What was changed: {', '.join(in_html(part.title) for part in found.parts)} (+{added:,} −{removed:,})"
-        yield _folded(title, "\n\n".join(_part(part, detail) for part in found.parts[: max(detail.named, 1)]))
+        yield folded(title, "\n\n".join(_part(part, detail) for part in found.parts[: max(detail.named, 1)]))
 
 
 def _part(part: Part, detail: Detail) -> str:
@@ -237,6 +237,7 @@ def _part(part: Part, detail: Detail) -> str:
 
 
 def _flips(section: VerdictSection, detail: Detail) -> Iterator[str]:
+    names = (section.baseline or "baseline", section.target)
     for group in flip_groups(section.flips):
         named = ", ".join(clip(flip.case, 60) for flip in group.rows[:_NAMED_AT_ONCE])
         named += ", …" if len(group.rows) > _NAMED_AT_ONCE else ""
@@ -245,19 +246,25 @@ def _flips(section: VerdictSection, detail: Detail) -> Iterator[str]:
             yield f"{told}: {escape(named)}; see the HTML report."
             continue
         shown = f", showing {detail.flips}" if detail.flips < len(group.rows) else ""
-        inside = "\n\n".join(_flip(flip, section, detail) for flip in group.rows[: detail.flips])
-        yield _folded(in_html(f"{told}{shown}: {one_line(named)}"), inside)
+        inside = "\n\n".join(flip_block(flip, names, detail.answer) for flip in group.rows[: detail.flips])
+        yield folded(in_html(f"{told}{shown}: {one_line(named)}"), inside)
 
 
-def _flip(flip: FlipRow, section: VerdictSection, detail: Detail) -> str:
+def flip_block(flip: FlipRow, names: tuple[str, str], limit: int) -> str:
+    """A case that flipped, with both answers beside each other, in Markdown.
+
+    Args:
+        flip: The case.
+        names: What both sides are called.
+        limit: Characters of an answer.
+    """
     rows = [
-        f'<tr><td colspan="2">{name}: {verbatim(clip(text, detail.answer))}</td></tr>'
+        f'<tr><td colspan="2">{name}: {verbatim(clip(text, limit))}</td></tr>'
         for name, text in (("case", flip.short), ("expected", flip.expected))
         if text
     ]
-    names = (section.baseline or "baseline", section.target)
     answers = [
-        "<em>not at hand</em>" if answer is None else verbatim(clip(answer, detail.answer))
+        "<em>not at hand</em>" if answer is None else verbatim(clip(answer, limit))
         for answer in (flip.before, flip.after)
     ]
     rows.append("<tr>" + "".join(f'<th align="left" width="50%">{in_html(name)}</th>' for name in names) + "</tr>")
@@ -307,16 +314,22 @@ def _change(before: float | None, after: float | None) -> str:
 def _notes(notes: Sequence[str], detail: Detail) -> Iterator[str]:
     told = next(_list(notes, detail), "")
     if told:
-        yield told if len(notes) <= _NOTES_OPEN else _folded(f"{len(notes)} notes", told)
+        yield told if len(notes) <= _NOTES_OPEN else folded(f"{len(notes)} notes", told)
 
 
 def _again(again: str, commands: Sequence[str]) -> Iterator[str]:
     commands = [again] if again else commands
     if commands:
-        yield _folded("How to reproduce", fenced("\n".join(commands), "sh"))
+        yield folded("How to reproduce", fenced("\n".join(commands), "sh"))
 
 
-def _folded(title: str, inside: str) -> str:
+def folded(title: str, inside: str) -> str:
+    """A block that is opened by its title.
+
+    Args:
+        title: Safe in HTML.
+        inside: Markdown.
+    """
     return f"<details><summary>{title}</summary>\n\n{inside}\n\n</details>"
 
 
