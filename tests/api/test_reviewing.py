@@ -160,7 +160,7 @@ def test_what_is_redacted_for_the_server_is_not_told_on_a_forge_either(private: 
         render_comment([review], "gate"),
         render_tests([review]),
         render_sarif([review]),
-        *(render_annotations([review], system) for system in CiSystem),
+        *(render_annotations([review], system) for system in (CiSystem.GITHUB, CiSystem.AZURE)),
     ]
     for text in documents:
         assert not [each for each in (*PRIVATE, "answer 3") if each in text]
