@@ -144,6 +144,7 @@ QUIET = [
     World(200, 5, truth=False, weather=1.0, lasting=0.5, history=30),
     World(200, 5, weather=0.5, history=30, skewed=True),
     World(200, 5, weather=1.0, history=30, skewed=True),
+    World(200, 5, weather=1.0, lasting=0.5, history=30, skewed=True),
 ]
 PLANTED = [
     World(cases, 5, truth, weather, 0.5 if weather else 0.0, drop=drop, history=20, still=still)
@@ -171,11 +172,11 @@ def _quiet_table(months: int, pool: Pool) -> tuple[Finding, Table]:
         print(f"{world.name} | {wrong}", flush=True)
         rows.append((*world.name.split(" | "), f"{wrong} of {months:,}", f"{wrong / months:.2%}"))
         # Weather beyond what is taken as known is shown, and not promised.
-        worst = max(worst, wrong / months if world.lasting <= 0.5 and not world.skewed else 0.0)
+        worst = max(worst, wrong / months if world.lasting <= 0.5 else 0.0)
     columns = ("cases", "values", "metrics", "weather", "lasting", "nights before", "months with an alarm", "share")
     finding = Finding(
         key="quiet",
-        what="quiet months with any alarm, of the worst kind of nights whose weather is even and lasts up to 0.5",
+        what="quiet months with any alarm, of the worst kind of nights whose weather lasts up to 0.5",
         measured=100 * worst,
         unit="%",
         goal="≤ 5",

@@ -177,3 +177,21 @@ def test_the_night_of_a_change_lies_between_those_that_are_told() -> None:
 
     assert len(told) > 30
     assert sum(split.earliest <= 20 <= split.latest for split in told) >= 0.9 * len(told)
+
+
+def test_where_now_and_then_a_night_is_far_worse_one_more_such_night_is_no_change() -> None:
+    uneven = [1, 2, 1, 6, 2, 1, 1, 3, 8, 1, 2, 1, 2, 5, 1, 1, 2, 9, 1, 2]
+    even = [2, 1, 3, 2, 2, 1, 2, 3, 2, 1, 2, 2, 3, 1, 2, 2, 1, 3, 2, 2]
+
+    assert not changes(failing([*uneven, 24]))
+    assert signs(failing([*even, 24])) == [(20, "worse")]
+    assert signs(failing([*uneven, 24, 20, 22])) == [(20, "worse")]
+
+
+def failing(counts: Sequence[int]) -> NightSeries:
+    """Nights on which so many of 200 cases fail, each night others."""
+    generator = np.random.default_rng(3)
+    values = np.ones((len(counts), 200))
+    for night, count in enumerate(counts):
+        values[night, generator.choice(200, count, replace=False)] = 0.0
+    return NightSeries(values.tolist(), span=SPAN)

@@ -13,20 +13,15 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from plimsoll.stats.estimate import t_quantile
 from plimsoll.stats.means import Range, mean_interval, p_above
+from plimsoll.stats.running import RunningSums
 from plimsoll.stats.signs import sign_test
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import NDArray
-
-    Numbers = NDArray[Any]
-    _Part: TypeAlias = tuple[int | Numbers, int | Numbers]
-    """Nights from one to the one before the other; of several splits at once, where these are arrays."""
+    from plimsoll.stats.running import Numbers, Part
 
 WORTH_A_LOOK = 0.05
 """Below it a p-value is worth the look at the cases."""
@@ -139,8 +134,10 @@ class Nights:
         """A night's mean, as if the cases that it lacks had been as usual."""
         self._rounding = _ROUNDING * float(np.abs(self._means).max())
         # Each case's value without its own mean and without the night's.
-        self._cells = _Sums(np.where(there, apart - shared[:, None], 0.0), there)
-        self._nights = _Sums(shared[:, None], np.ones((len(shared), 1)))
+        self._cells = RunningSums(np.where(there, apart - shared[:, None], 0.0), there)
+        self._nights = RunningSums(shared[:, None], np.ones((len(shared), 1)))
+        odds = _log_odds(self._means, series.span, len(places))
+        self._odds = None if odds is None else RunningSums(odds[:, None], np.ones((len(odds), 1)))
 
     @classmethod
     def of(cls, series: NightSeries, window: int) -> Nights | str:
@@ -226,7 +223,7 @@ class Nights:
         firsts = np.arange(start + (_BEFORE if len(edges) == 1 else 1), until)
         return self._measured((start, firsts), (firsts, until), _parts(edges, start)[:-1])
 
-    def _measured(self, before: _Part, after: _Part, others: Sequence[_Part]) -> _Table:
+    def _measured(self, before: Part, after: Part, others: Sequence[Part]) -> _Table:
         """Nights before against nights after; the noise is that within them and within others."""
         import numpy as np
 
@@ -244,6 +241,11 @@ class Nights:
         part = weather * factors[1] / np.where(variances > 0, variances, 1.0)
         changes = self._nights.mean(after)[:, 0] - self._nights.mean(before)[:, 0]
         statistics = np.abs(changes) / np.sqrt(np.where(variances > 0, variances, self._rounding**4))
+        if self._odds is not None:
+            # A change has to stand out on both scales: what multiplies failures is uneven on the one, even on the other.
+            spread = np.maximum(self._odds.within(parts)[:, 0] * factors[0], _ROUNDING**2)
+            odds = self._odds.mean(after)[:, 0] - self._odds.mean(before)[:, 0]
+            statistics = np.minimum(statistics, np.abs(odds) / np.sqrt(spread))
         return _Table(
             firsts=np.atleast_1d(after[0]),
             changes=changes,
@@ -293,46 +295,26 @@ class Nights:
         return p, [over.low, over.high]
 
 
-class _Sums:
-    """Running sums over nights (nights + 1 × columns), so that those of any nights are one subtraction."""
+def _log_odds(means: Numbers, span: Range, cases: int) -> Numbers | None:
+    """The logarithm of a mean's distance from its least value, by that from its greatest; None without a range.
 
-    def __init__(self, values: Numbers, there: Numbers) -> None:
-        import numpy as np
+    Near an end of the range what moves a night multiplies rather than adds: of 99% that pass, the failures of a bad
+    night are several times as many. Half a case at each end keeps it finite.
+    """
+    import numpy as np
 
-        empty = np.zeros((1, values.shape[1]))
-        self._sums, self._squares, self._counts = (
-            np.concatenate([empty, np.cumsum(each, axis=0)]) for each in (values, values**2, there)
-        )
-
-    def within(self, parts: Sequence[_Part]) -> Numbers:
-        """Each column's variance about its means within the parts (splits × columns)."""
-        import numpy as np
-
-        squares, counts = np.zeros((1, 1)), np.zeros((1, 1))
-        for start, end in parts:
-            there = np.atleast_2d(self._counts[end] - self._counts[start])
-            total = np.atleast_2d(self._sums[end] - self._sums[start])
-            own = np.atleast_2d(self._squares[end] - self._squares[start]) - total**2 / np.maximum(there, 1)
-            squares, counts = squares + np.maximum(own, 0.0), counts + there
-        found: Numbers = squares / np.maximum(counts - len(parts), 1)
-        return found
-
-    def mean(self, part: _Part) -> Numbers:
-        """Each column's mean over the nights of a part."""
-        import numpy as np
-
-        start, end = part
-        found: Numbers = np.atleast_2d(
-            (self._sums[end] - self._sums[start]) / (self._counts[end] - self._counts[start])
-        )
-        return found
+    if span.low is None or span.high is None:
+        return None
+    rates = np.clip((means - span.low) / (span.high - span.low), 0.0, 1.0) * cases
+    found: Numbers = np.log((rates + 0.5) / (cases - rates + 0.5))
+    return found
 
 
 def _parts(edges: Sequence[int], until: int) -> list[tuple[int, int]]:
     return list(pairwise([*edges, until]))
 
 
-def _degrees(parts: Sequence[_Part]) -> Numbers:
+def _degrees(parts: Sequence[Part]) -> Numbers:
     import numpy as np
 
     found: Numbers = np.maximum(sum(np.atleast_1d(end - start) for start, end in parts) - len(parts), 1)
@@ -359,7 +341,7 @@ def lengths(most: int) -> list[int]:
     return found
 
 
-def _lasting(early: Numbers, late: Numbers, between: Numbers, parts: Sequence[_Part]) -> Numbers:
+def _lasting(early: Numbers, late: Numbers, between: Numbers, parts: Sequence[Part]) -> Numbers:
     """The variance of after minus before for what all cases of a night share, by the variance that is seen of it.
 
     Taken as a first-order autoregression with `PERSISTENCE`; within a few nights such a series varies less than it
