@@ -242,7 +242,7 @@ class Nights:
         changes = self._nights.mean(after)[:, 0] - self._nights.mean(before)[:, 0]
         statistics = np.abs(changes) / np.sqrt(np.where(variances > 0, variances, self._rounding**4))
         if self._odds is not None:
-            # A change has to stand out on both scales: what multiplies failures is uneven on the one, even on the other.
+            # It has to stand out on both scales: what multiplies failures is uneven on the one, even on the other.
             spread = np.maximum(self._odds.within(parts)[:, 0] * factors[0], _ROUNDING**2)
             odds = self._odds.mean(after)[:, 0] - self._odds.mean(before)[:, 0]
             statistics = np.minimum(statistics, np.abs(odds) / np.sqrt(spread))
