@@ -7,11 +7,10 @@ answered on both where the runs are on this disk.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from plimsoll.api.outgoing import redaction_of
-from plimsoll.api.outside import without
+from plimsoll.api.outside import redaction_outside, without
 from plimsoll.api.runs import RUNS
-from plimsoll.api.withholding import refuse_unredacted
 from plimsoll.ci.flips import MOST_FLIPS, flipped
 from plimsoll.ci.moves import Move, Watched
 from plimsoll.ci.night_report import MoveFlips, SuiteNight
@@ -61,7 +60,7 @@ class _Outside:
         folder = workspace.state / RUNS / tonight.run
         self._secrets = Redactor(secrets_of(self._environ, load_plan(folder).settings))
         self._whole: Report = read_report(folder)
-        self._report, self._redaction = self._read(tonight.run)
+        self._report, self._redaction = self._redacted(folder, self._whole)
 
     def night(self, found: SuiteNight) -> SuiteNight:
         """The night without it, and the cases behind its moves."""
@@ -93,20 +92,16 @@ class _Outside:
             folder = self._workspace.state / RUNS / before
             if not folder.is_dir() or not is_complete(folder):
                 return self._report, None
-            other, _ = self._read(before)
+            other, _ = self._redacted(folder, read_report(folder))
             name = f"{before}:{target}"
             return with_baseline(self._report, other, target, name), name
         except (PlimsollError, OSError):
             return self._report, None
 
-    def _read(self, run: str) -> tuple[Report, Redaction | None]:
-        folder = self._workspace.state / RUNS / run
-        policy = self._workspace.settings.privacy.model_copy(update={"held_out": False})
-        redaction = redaction_of(policy, folder, self._environ)
-        if redaction is None:
-            return read_report(folder), None
-        refuse_unredacted(self._workspace, folder, f"plimsoll nightly {self._tonight.suite}")
-        return without(read_report(folder), redaction), redaction
+    def _redacted(self, folder: Path, report: Report) -> tuple[Report, Redaction | None]:
+        again = f"plimsoll nightly {self._tonight.suite}"
+        redaction = redaction_outside(self._workspace, folder, self._environ, again)
+        return (report, None) if redaction is None else (without(report, redaction), redaction)
 
     def _called(self, case: str) -> str:
         """What a case is called outside."""

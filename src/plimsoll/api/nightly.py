@@ -21,6 +21,7 @@ from plimsoll.api.git import subjects_between
 from plimsoll.api.noting import note_begun
 from plimsoll.api.options import RunOptions
 from plimsoll.api.prepare import Prepared, prepare
+from plimsoll.api.quarantine import working_entries
 from plimsoll.api.reporting import stored_run
 from plimsoll.api.results import SuiteRun, interruptible, publish
 from plimsoll.api.runs import RUNS, run_targets, select_targets
@@ -31,9 +32,8 @@ from plimsoll.ci.moves import Rules, look
 from plimsoll.ci.night_report import SuiteNight, went_back
 from plimsoll.ci.nights import NIGHTS, Night, night_of, one_a_day, save_night, saved_nights
 from plimsoll.ci.untold import Untold, unknown, untold
-from plimsoll.config import Workspace, environment, read_yaml
+from plimsoll.config import Workspace, environment
 from plimsoll.config.promotion import CHAMPION
-from plimsoll.config.quarantine import quarantine_path, read_quarantine
 from plimsoll.errors import ConfigError, ExitCode, InfrastructureError, PlimsollError, UsageError
 from plimsoll.models.network import http_session_settings
 from plimsoll.registry import TamperedError, champion
@@ -87,7 +87,8 @@ def nightly_suite(
         InterruptedRunError: Ctrl-C; the same command goes on.
     """
     prepared = prepare(workspace, name)
-    rules, quarantined = _rules(prepared), _quarantined(prepared)
+    rules = _rules(prepared)
+    quarantined = {(entry.case, entry.metric) for entry in working_entries(prepared)}
     if options.track:
         writer.start()
     specs, notes = _who_runs(prepared, options, writer)
@@ -169,14 +170,6 @@ def _rules(prepared: Prepared) -> Rules:
     policy = prepared.workspace.settings.nightly
     accepted = accepted_moves(prepared)
     return Rules(policy.false_alarms, tuple(policy.metrics), prepared.suite.max_failed, policy.nights, accepted)
-
-
-def _quarantined(prepared: Prepared) -> set[tuple[str, str | None]]:
-    """Cases that are in quarantine, each with its metric, or None for every one."""
-    shown = quarantine_path(prepared.suite.name)
-    path = prepared.workspace.root / shown
-    entries = read_quarantine(read_yaml(path, shown)) if path.is_file() else ()
-    return {(entry.case, entry.metric) for entry in entries}
 
 
 def _who_runs(

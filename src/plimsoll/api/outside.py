@@ -7,16 +7,17 @@ Held-out cases need nothing here: every view of them is without their contents.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from plimsoll.api.outgoing import figures_of, redaction_of
 from plimsoll.api.sealing import GateRun
 from plimsoll.api.withholding import refuse_unredacted
-from plimsoll.config import environment
+from plimsoll.config import Workspace, environment
 from plimsoll.config.secrets import Redactor, secrets_of
 from plimsoll.errors import unwritable
 from plimsoll.reports.model import View
@@ -58,12 +59,10 @@ def _outside(found: GateRun) -> Outside:
     run, prepared = found.run, found.prepared
     environ = environment(prepared.workspace.root)
     secrets = Redactor(secrets_of(environ, prepared.document.data))
-    policy = prepared.workspace.settings.privacy.model_copy(update={"held_out": False})
-    redaction = redaction_of(policy, run.folder, environ)
+    again = f"plimsoll gate {prepared.suite.name} --run {run.folder.name}"
+    redaction = redaction_outside(prepared.workspace, run.folder, environ, again)
     if redaction is None:
         return Outside(run.report, run.view, secrets.text, secrets.text, lambda pairs: pairs)
-    again = f"plimsoll gate {prepared.suite.name} --run {run.folder.name}"
-    refuse_unredacted(prepared.workspace, run.folder, again)
     report = without(run.report, redaction)
     verdict = redaction.verdict(found.verdict, run.report)
     problem = run.problem and replace(run.problem, message=redaction.told([run.problem.message], run.report)[0])
@@ -76,6 +75,24 @@ def _outside(found: GateRun) -> Outside:
         lambda text: redaction.told([secrets.text(text)], run.report)[0],
         redaction.filters,
     )
+
+
+def redaction_outside(workspace: Workspace, run: Path, environ: Mapping[str, str], again: str) -> Redaction | None:
+    """What the privacy settings take out of a run that is told; None where they take out nothing.
+
+    Args:
+        workspace: The run's.
+        run: Its folder.
+        environ: Of the process, with the secrets.
+        again: The command that tells it once the settings are mended.
+
+    Raises:
+        ConfigError: a field that is to be redacted is known nowhere.
+    """
+    redaction = redaction_of(workspace.settings.privacy.model_copy(update={"held_out": False}), run, environ)
+    if redaction is not None:
+        refuse_unredacted(workspace, run, again)
+    return redaction
 
 
 def without(report: Report, redaction: Redaction) -> Report:

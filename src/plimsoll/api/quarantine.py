@@ -102,9 +102,9 @@ def quarantine_mistakes(prepared: Prepared, today: date) -> Iterator[Mistake]:
 
 def quarantine_warnings(prepared: Prepared, today: date) -> Iterator[str]:
     """What its owner should see to: entries that have ended or soon will, and cases that are not there."""
-    if not _working_file(prepared).is_file():
+    entries = working_entries(prepared)
+    if not entries:
         return
-    entries = read_quarantine(_working(prepared))
     wanted = {entry.case for entry in entries}
     there = {case.id for case in prepared.dataset.cases() if case.id in wanted}
     shown = quarantine_path(prepared.suite.name)
@@ -117,6 +117,15 @@ def quarantine_warnings(prepared: Prepared, today: date) -> Iterator[str]:
             yield f"{shown}: the quarantine of {entry.case} ends on {entry.expires}; then the case counts"
 
 
+def working_entries(prepared: Prepared) -> tuple[QuarantinedCase, ...]:
+    """The entries of the working copy, whether they hold or not; none where there is no such file.
+
+    Raises:
+        ConfigError: every mistake in it.
+    """
+    return read_quarantine(_working(prepared)) if _working_file(prepared).is_file() else ()
+
+
 def _working_file(prepared: Prepared) -> Path:
     return prepared.workspace.root / quarantine_path(prepared.suite.name)
 
@@ -127,10 +136,8 @@ def _working(prepared: Prepared) -> Document:
 
 def _proposed(prepared: Prepared) -> tuple[tuple[QuarantinedCase, ...], tuple[str, ...]]:
     """What the working copy says, and what is to be noted of it."""
-    if not _working_file(prepared).is_file():
-        return (), ()
     try:
-        return read_quarantine(_working(prepared)), ()
+        return working_entries(prepared), ()
     except ConfigError as error:
         return (), (f"the working copy's quarantine has a mistake: {error.mistakes[0]}",)
 
